@@ -1,0 +1,71 @@
+"""What a measure reads, taken from the register, the staging area and the previous publication."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from flows.publication import PARTITION
+from flows.reglages import Reglages
+from transforms import regles
+from transforms.mesure import BILANS, DEPOTS, PRECEDENTS, Entrees, mesurer
+
+
+def entrees(reglages: Reglages, essms: pl.DataFrame, depots: pl.DataFrame, bilans: pl.DataFrame) -> Entrees:
+    """Inputs of the measures of tonight; `depots` and `bilans` are those of the register."""
+    lus = depots.filter(
+        pl.col("canonique")
+        & (pl.col("statut").is_in(["accepte", "accepte_avec_rejets"]) | (pl.col("motif") == "TROP_DE_REJETS"))
+    ).with_columns(
+        accepte=pl.col("statut") != "refuse",
+        ordre=pl.struct("date_extraction", "rang", "nom_table").rank("dense").cast(pl.Int64),
+    )
+    fichiers: dict[str, list[Path]] = {}
+    for table, fichier in (
+        lus.filter(pl.col("fichier").is_not_null()).sort("fichier").select("nom_table", "fichier").iter_rows()
+    ):
+        fichiers.setdefault(table, []).append(reglages.staging / fichier)
+    return Entrees(
+        essms=essms,
+        depots=lus.select(list(DEPOTS)),
+        bilans=bilans.join(lus.select("depot"), on="depot", how="semi").select(list(BILANS)),
+        fichiers=fichiers,
+        regles=regles.relations(regles.toutes()),
+        precedents=pl.DataFrame(schema=PRECEDENTS),
+    )
+
+
+def mesurer_dates(
+    entrees: Entrees, dates: Sequence[date], seau: int, publiee: Path | None
+) -> dict[date, dict[str, pl.DataFrame]]:
+    """Measure one bucket at each date, earliest first: the rates of one date are the previous ones of the next (CHUTE)."""
+    resultats: dict[date, dict[str, pl.DataFrame]] = {}
+    for date_mesure in sorted(set(dates)):
+        precedente = _date_precedente(publiee, dates, date_mesure)
+        if precedente is None:
+            precedents = pl.DataFrame(schema=PRECEDENTS)
+        elif precedente in resultats:
+            precedents = resultats[precedente]["indicateurs"].select(list(PRECEDENTS))
+        else:
+            assert publiee is not None  # the date comes from there
+            precedents = _taux_publies(publiee, precedente)
+        resultats[date_mesure] = mesurer(replace(entrees, precedents=precedents), date_mesure, seau)
+    return resultats
+
+
+def _date_precedente(publiee: Path | None, autres: Sequence[date], date_mesure: date) -> date | None:
+    """The latest measure date before `date_mesure`, among those published and those of tonight."""
+    dossiers = [] if publiee is None else (publiee / "indicateurs").glob(f"{PARTITION}=*")
+    connues = {date.fromisoformat(d.name.partition("=")[2]) for d in dossiers}
+    return max((d for d in {*connues, *autres} if d < date_mesure), default=None)
+
+
+def _taux_publies(publiee: Path, date_mesure: date) -> pl.DataFrame:
+    """The rates of a published measure (columns `PRECEDENTS`)."""
+    fichier = publiee / "indicateurs" / f"{PARTITION}={date_mesure.isoformat()}" / "indicateurs.parquet"
+    with fichier.open("rb") as flux:
+        return pl.read_parquet(flux, columns=list(PRECEDENTS)).select(list(PRECEDENTS))

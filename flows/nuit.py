@@ -1,0 +1,344 @@
+"""The night: receive, validate, stage, measure, publish (specification §3)."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.metadata import version as version_du_paquet
+from importlib.resources import files
+from pathlib import Path
+from time import sleep
+from typing import Any, TypeVar, cast
+from zoneinfo import ZoneInfo
+
+import duckdb
+import polars as pl
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.tasks import Task
+from prefect.utilities.annotations import opaque, unmapped
+
+from flows import mesure, reception, referentiels
+from flows.journal import avancement, journal
+from flows.publication import ColonneVue, Vue, actuelle, construire_catalogue, preparer, publier, reporter, sceller
+from flows.reception import Depose, Dossier, NonTraite, Recu
+from flows.registre import Registre
+from flows.reglages import Reglages, cle_des_pseudonymes, lire
+from flows.verrou import verrou
+from schemas import curated
+from transforms import regles
+from transforms.mesure import Entrees
+from transforms.publication import dire_alertes, ecrire_table, reunir, table_constats, table_depots
+from transforms.territoire import NB_SEAUX
+
+LOTS_MAX = 16
+# What may pass by itself: a network drive that hiccups, a register that another process reads.
+_PASSAGERES = (OSError, sqlite3.OperationalError, duckdb.IOException)
+
+
+def _passagere(_tache: Task[..., Any], _execution: TaskRun, etat: State[Any]) -> bool:
+    erreur = etat.result(raise_on_failure=False)
+    return isinstance(erreur, _PASSAGERES)
+
+
+T = TypeVar("T")
+
+
+def _tel_quel(valeur: T) -> T:
+    """Hand a value to a task as it is: Prefect need not look for futures inside tables."""
+    return cast(T, opaque(valeur))
+
+
+_REESSAYER: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay_seconds": 1,
+    "retry_condition_fn": _passagere,
+    "cache_policy": NO_CACHE,
+}
+
+
+@dataclass(frozen=True)
+class Bilan:
+    """What the night did: `recus` tonight, `non_traites`, and the published measure(s)."""
+
+    version: str
+    dossier: Path
+    recus: tuple[Recu, ...]
+    non_traites: tuple[NonTraite, ...]
+    mesures: Mapping[date, pl.DataFrame]
+
+
+@task(name="lire les référentiels", **_REESSAYER)
+def lire_referentiels(reglages: Reglages) -> referentiels.Referentiels:
+    """projets.csv, bal.csv, FINESS."""
+    return referentiels.lire(reglages)
+
+
+@task(name="inventorier les dépôts", **_REESSAYER)
+def inventorier(reglages: Reglages, registres: referentiels.Referentiels) -> list[tuple[Depose, Dossier]]:
+    """The files to read tonight, each with what it is judged against; those still being written are left."""
+    deposes = list(reception.parcourir(reglages.depots))
+    dossiers = {p: registres.dossier(p) for p in {d.porteur for d in deposes}}
+    with Registre(reglages.registre) as registre:
+        reception.balayer(reglages.staging, registre)
+        retenus = reception.nouveaux(deposes, dossiers, registre.apercus())
+    frais = datetime.now(UTC).timestamp() - reception.FRAICHEUR_SECONDES
+    if any(d.mtime > frais for d in retenus):
+        sleep(reception.FRAICHEUR_SECONDES / 2)
+        retenus = [d for d in retenus if reception.inchange(d)]
+    return [(d, dossiers[d.porteur]) for d in retenus]
+
+
+@task(name="recevoir un lot de fichiers", **_REESSAYER)
+def recevoir_lot(
+    lot: Sequence[tuple[Depose, Dossier]], reglages: Reglages, cle: bytes, maintenant: datetime, compteur: Compteur
+) -> list[Recu | NonTraite]:
+    """Receive each file of the lot; a file that fails unexpectedly does not stop the others."""
+    aujourd_hui = maintenant.astimezone(ZoneInfo(reglages.fuseau)).date()
+    resultat: list[Recu | NonTraite] = []
+    with Registre(reglages.registre) as registre:
+        for depose, dossier in lot:
+            try:
+                recu = reception.recevoir(
+                    depose,
+                    dossier,
+                    reglages=reglages,
+                    registre=registre,
+                    cle=cle,
+                    maintenant=maintenant,
+                    aujourd_hui=aujourd_hui,
+                )
+            except _PASSAGERES:
+                raise
+            except Exception as erreur:  # the others must go on; the cause goes to the log without any value
+                journal().error("Fichier non traité (%s) : %s", depose.porteur, _cause(erreur))
+                resultat.append(NonTraite(depose.porteur, depose.chemin, type(erreur).__name__))
+            else:
+                if recu is not None:
+                    resultat.append(recu)
+            compteur.un_de_plus()
+    return resultat
+
+
+def _cause(erreur: BaseException) -> str:
+    """Type and place of an error: its message could hold a value of the file."""
+    trace = erreur.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    lieu = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
+    return f"{type(erreur).__name__} ({lieu})"
+
+
+class Compteur:
+    """Counts files done across the threads of the reception."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._fait, self._verrou = total, 0, threading.Lock()
+
+    def un_de_plus(self) -> None:
+        """One more file is done."""
+        with self._verrou:
+            self._fait += 1
+            avancement("Lecture des dépôts", self._fait, self._total)
+
+
+@task(name="mesurer un seau d'ESSMS", **_REESSAYER)
+def mesurer_seau(
+    seau: int, entrees: Entrees, dates: Sequence[date], publiee: Path | None
+) -> dict[date, dict[str, pl.DataFrame]]:
+    """Every measure date for one bucket."""
+    return mesure.mesurer_dates(entrees, dates, seau, publiee)
+
+
+@task(name="publier", **_REESSAYER)
+def publier_version(
+    reglages: Reglages,
+    registres: referentiels.Referentiels,
+    depots: pl.DataFrame,
+    mesures: Mapping[date, Mapping[str, pl.DataFrame]],
+    publiee: Path | None,
+    maintenant: datetime,
+) -> Path:
+    """Build a whole version beside the others, then swap."""
+    version = maintenant.strftime("%Y%m%dT%H%M%S%fZ")
+    nouvelle = preparer(reglages.curated, version)
+    for jour, relations in mesures.items():
+        iso = jour.isoformat()
+        ecrire_table("indicateurs", relations["indicateurs"], version, nouvelle, date_mesure=iso)
+        ecrire_table("maturin_sms", relations["maturin_sms"], version, nouvelle, date_mesure=iso)
+        alertes = pl.concat([dire_alertes(relations["alertes"]), _alertes_generales(registres)], how="diagonal_relaxed")
+        ecrire_table("alertes", alertes, version, nouvelle, date_mesure=iso)
+    ecrire_table("essms", registres.essms, version, nouvelle, date_mesure=None)
+    ecrire_table("depots", table_depots(depots), version, nouvelle, date_mesure=None)
+    with Registre(reglages.registre) as registre:
+        ecrire_table("constats", table_constats(registre.constats(), depots), version, nouvelle, date_mesure=None)
+    if publiee is not None:
+        reporter(publiee, nouvelle, sauf=list(mesures))
+    construire_catalogue(nouvelle, vues())
+    sceller(nouvelle, cree_le=maintenant, precedente=publiee, contenu=_contenu(registres, depots, mesures))
+    return publier(reglages.curated, nouvelle)
+
+
+def _alertes_generales(registres: referentiels.Referentiels) -> pl.DataFrame:
+    schema = {n: t for n, t in curated.dtypes("alertes").items() if n in ("code", "porteur", "finess_et", "message")}
+    lignes = [
+        {"code": code, "porteur": a.porteur, "finess_et": a.finess_et, "message": a.message}
+        for code, a in registres.alertes
+    ]
+    return pl.DataFrame(lignes, schema=schema)
+
+
+def vues() -> list[Vue]:
+    """The published tables as the catalogue shows them."""
+    sql = {
+        pl.String: "VARCHAR",
+        pl.Int64: "BIGINT",
+        pl.Float64: "DOUBLE",
+        pl.Boolean: "BOOLEAN",
+        pl.Date: "DATE",
+    }
+    return [
+        Vue(
+            table,
+            curated.description(table),
+            [
+                *(
+                    [ColonneVue("date_mesure", "DATE", curated.DESCRIPTION_DATE_MESURE)]
+                    if table in curated.PAR_DATE
+                    else []
+                ),
+                *(
+                    ColonneVue(nom, sql.get(curated.dtypes(table)[nom], "TIMESTAMP WITH TIME ZONE"), champ.description)
+                    for nom, champ in curated.champs_de(table).items()
+                ),
+            ],
+            table in curated.PAR_DATE,
+        )
+        for table in curated.TABLES
+    ]
+
+
+def _contenu(registres: referentiels.Referentiels, depots: pl.DataFrame, mesures: Mapping[date, Any]) -> dict[str, Any]:
+    """What the manifest says of the inputs, the rules and the code."""
+    entrees = depots.filter("canonique").with_columns(pl.col("date_extraction").cast(pl.String))
+    colonnes = [
+        "depot",
+        "porteur",
+        "nom",
+        "membre",
+        "nom_table",
+        "date_extraction",
+        "sha256",
+        "statut",
+        "lignes_lues",
+        "lignes_utilisees",
+        "lignes_rejetees",
+    ]
+    return {
+        "dates_mesure": [d.isoformat() for d in sorted(mesures)],
+        "entrees": entrees.select(colonnes).to_dicts(),
+        "referentiels": dict(registres.fichiers),
+        "regles": {
+            r.nom: {"source": r.source, "sha256": _empreinte(files("transforms.regles").joinpath(f"{r.nom}.toml"))}
+            for r in regles.toutes()
+        },
+        "code": {"version": version_du_paquet("duimetre"), "sha256": _empreinte_du_code()},
+    }
+
+
+def _empreinte(fichier: Any) -> str:
+    return hashlib.sha256(fichier.read_bytes()).hexdigest()
+
+
+def _empreinte_du_code() -> str:
+    """One hash over the sources of the three rooms: which code made a figure."""
+    somme = hashlib.sha256()
+    for paquet in ("schemas", "transforms", "flows"):
+        racine = Path(str(files(paquet)))
+        for fichier in sorted(racine.rglob("*")):
+            if fichier.suffix in (".py", ".sql", ".toml", ".csv"):
+                somme.update(f"{fichier.relative_to(racine.parent)}\0".encode() + fichier.read_bytes())
+    return somme.hexdigest()
+
+
+def _repartir(a_lire: Sequence[tuple[Depose, Dossier]]) -> list[list[tuple[Depose, Dossier]]]:
+    """Lots of files of about the same size: a porteur's name never decides who waits."""
+    lots: list[list[tuple[Depose, Dossier]]] = [[] for _ in range(min(LOTS_MAX, len(a_lire)))]
+    for rang, element in enumerate(sorted(a_lire, key=lambda e: (-e[0].apercu.taille, e[0].porteur, e[0].chemin))):
+        lots[rang % len(lots)].append(element)
+    return lots
+
+
+@flow(name="nuit", task_runner=ThreadPoolTaskRunner(max_workers=2), validate_parameters=True)  # type: ignore[arg-type]
+def nuit(data: str | None = None, dates_mesure: list[date] | None = None, maintenant: datetime | None = None) -> Bilan:
+    """The whole nightly job on one data root, for one or several measure dates (default: today in the region).
+
+    Raises `VerrouPris` when another night runs, `ReferentielIllisible` without a usable projets.csv, `ReglageInvalide`.
+    Whatever it raises, the version that was published stays.
+    """
+    reglages = lire(Path(data) if data else None)
+    instant = maintenant or datetime.now(UTC)
+    dates = sorted(set(dates_mesure or [instant.astimezone(ZoneInfo(reglages.fuseau)).date()]))
+    with verrou(reglages.staging):
+        cle = cle_des_pseudonymes(reglages)
+        publiee = actuelle(reglages.curated)
+        registres = lire_referentiels(reglages)
+        a_lire = inventorier(reglages, _tel_quel(registres))
+        compteur = Compteur(len(a_lire))
+        lots = recevoir_lot.map(
+            [_tel_quel(lot) for lot in _repartir(a_lire)],
+            unmapped(reglages),
+            unmapped(cle),
+            unmapped(instant),
+            unmapped(_tel_quel(compteur)),
+        )
+        traites = [resultat for lot in lots.result() for resultat in lot]
+        with Registre(reglages.registre) as registre:
+            depots = registre.depots()
+            entrees = mesure.entrees(reglages, registres.essms, depots, registre.bilans())
+        parts = mesurer_seau.map(
+            list(range(NB_SEAUX)), unmapped(_tel_quel(entrees)), unmapped(dates), unmapped(publiee)
+        ).result()
+        mesures = {jour: {nom: reunir([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in dates}
+        dossier = publier_version(reglages, _tel_quel(registres), _tel_quel(depots), _tel_quel(mesures), publiee, instant)
+    bilan = Bilan(
+        version=dossier.name,
+        dossier=dossier,
+        recus=tuple(r for r in traites if isinstance(r, Recu)),
+        non_traites=tuple(r for r in traites if isinstance(r, NonTraite)),
+        mesures={jour: relations["indicateurs"] for jour, relations in mesures.items()},
+    )
+    for ligne in resumer(bilan, reglages):
+        journal().info(ligne)
+    return bilan
+
+
+def resumer(bilan: Bilan, reglages: Reglages) -> list[str]:
+    """The end of the night in a few French lines."""
+    statuts = [s for recu in bilan.recus for s in recu.statuts]
+    refuses = sum(s == "refuse" for s in statuts)
+    lignes = [
+        "",
+        f"Fichiers reçus : {len(bilan.recus)} ; tables acceptées : "
+        f"{sum(s.startswith('accepte') for s in statuts)} ; refusées : {refuses} ; "
+        f"en attente : {sum(s == 'en_attente' for s in statuts)} ; déjà reçues : {sum(s == 'deja_recu' for s in statuts)}",
+        f"Lignes rejetées : {sum(r.lignes_rejetees for r in bilan.recus)}",
+    ]
+    if bilan.non_traites:
+        lignes.append(f"Fichiers non traités, repris la prochaine nuit : {len(bilan.non_traites)}")
+    for jour, indicateurs in bilan.mesures.items():
+        essms = indicateurs["finess_et"].n_unique()
+        mesures = indicateurs.filter(pl.col("taux").is_not_null())["finess_et"].n_unique()
+        opposables = indicateurs.filter("opposable").group_by("finess_et").agg(pl.col("atteint").fill_null(False).all())
+        lignes.append(
+            f"Mesure du {jour:%d/%m/%Y} : {essms} ESSMS, {mesures} mesurés, "
+            f"{int(opposables['atteint'].sum())} à la cible partout"
+        )
+    lignes.append(f"Publié : {reglages.curated / 'actuel'} (version {bilan.version})")
+    return lignes

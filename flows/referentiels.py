@@ -1,0 +1,124 @@
+"""The agency's registers, read from `raw/referentiels/` (specification §4.6)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from flows.reception import Dossier
+from flows.reglages import Reglages
+from transforms.finess import choisir_fichier, entites_juridiques, lire_finess
+from transforms.lecture.csv import lire_csv
+from transforms.lecture.modele import LectureImpossible
+from transforms.referentiels import Alerte, ReferentielIllisible, Registre, identifier, lire_bal, lire_projets
+
+SANS_FINESS = "Aucun fichier FINESS dans raw/referentiels : raisons sociales et catégories restent vides."
+
+
+@dataclass(frozen=True)
+class Referentiels:
+    """The registers of tonight.
+
+    `essms`: dimension with `seau`. `alertes`: (code, alert). `fichiers`: name → SHA-256 of each file read.
+    """
+
+    registre: Registre
+    essms: pl.DataFrame
+    bal: Mapping[str, str]
+    finess: pl.DataFrame | None
+    alertes: tuple[tuple[str, Alerte], ...]
+    fichiers: Mapping[str, str]
+
+    def dossier(self, porteur: str) -> Dossier:
+        """What the files of a drop folder are judged against."""
+        projet = self.registre.projet(porteur)
+        if not projet:
+            etat = "attente" if porteur in self.registre.en_attente else "inconnu"
+            return Dossier(porteur, etat).avec_contexte()
+        ej = entites_juridiques(self.finess, projet) if self.finess is not None else None
+        ambigues = (
+            self.finess.filter(pl.col("finess_et").is_in(sorted(projet)))["finess_ej"].drop_nulls().to_list()
+            if self.finess is not None
+            else []
+        )
+        seuls = ej.seul_essms if ej else {}
+        return Dossier(
+            porteur,
+            "ouvert",
+            projet=projet,
+            ecartes=self.registre.ecartes_de(porteur) - projet,
+            bal={boite: f for boite, f in self.bal.items() if f in projet},
+            seul_essms_de_ej=seuls,
+            entites_juridiques=frozenset(ambigues) - seuls.keys(),
+        ).avec_contexte()
+
+
+def _sha256(chemin: Path) -> str:
+    with chemin.open("rb") as flux:
+        return hashlib.file_digest(flux, "sha256").hexdigest()
+
+
+def _finess(chemin: Path, sha256: str, staging: Path) -> pl.DataFrame:
+    """The FINESS file, read once: the extract is kept under the hash of the file."""
+    extrait = staging / "referentiels" / f"finess-{sha256[:32]}.parquet"
+    if extrait.is_file():
+        with extrait.open("rb") as flux:
+            return pl.read_parquet(flux)
+    table = lire_finess(chemin)
+    extrait.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for ancien in extrait.parent.glob("finess-*"):
+        ancien.unlink()
+    provisoire = extrait.with_suffix(".tmp")
+    table.write_parquet(provisoire)
+    provisoire.replace(extrait)
+    return table
+
+
+def lire(reglages: Reglages) -> Referentiels:
+    """Read projets.csv, bal.csv and the FINESS file.
+
+    Raises `ReferentielIllisible` when projets.csv cannot be used; what else is missing or unreadable is an alert.
+    """
+    dossier = reglages.referentiels
+    fichiers: dict[str, str] = {}
+    projets = dossier / "projets.csv"
+    if not projets.is_file():
+        raise ReferentielIllisible(
+            f"projets.csv manque dans {dossier}. Déposez-y le registre des projets tenu par l'ARS."
+        )
+    try:
+        with projets.open("rb") as flux:
+            registre = lire_projets(lire_csv(flux))
+    except LectureImpossible as erreur:
+        raise ReferentielIllisible(f"projets.csv ne peut pas être lu. {erreur.detail}") from erreur
+    except OSError as erreur:
+        raise ReferentielIllisible(f"projets.csv ne peut pas être lu : {erreur.strerror}.") from erreur
+    fichiers["projets.csv"] = _sha256(projets)
+    alertes = [("REFERENTIEL", a) for a in registre.alertes]
+    bal: Mapping[str, str] = {}
+    if (chemin_bal := dossier / "bal.csv").is_file():
+        try:
+            with chemin_bal.open("rb") as flux:
+                bal, sur_bal = lire_bal(lire_csv(flux))
+            alertes += [("REFERENTIEL", a) for a in sur_bal]
+            fichiers["bal.csv"] = _sha256(chemin_bal)
+        except (LectureImpossible, ReferentielIllisible, OSError) as erreur:
+            raison = erreur.detail if isinstance(erreur, LectureImpossible) else str(erreur)
+            alertes.append(("REFERENTIEL", Alerte(None, None, f"bal.csv n'est pas utilisé. {raison}")))
+    finess = None
+    chemin_finess = choisir_fichier(dossier)
+    if chemin_finess is None:
+        alertes.append(("FINESS_ABSENT", Alerte(None, None, SANS_FINESS)))
+    else:
+        try:
+            fichiers[chemin_finess.name] = _sha256(chemin_finess)
+            finess = _finess(chemin_finess, fichiers[chemin_finess.name], reglages.staging)
+        except (LectureImpossible, OSError) as erreur:
+            raison = erreur.detail if isinstance(erreur, LectureImpossible) else str(erreur.strerror)
+            message = f"Le fichier FINESS {chemin_finess.name} ne peut pas être lu. {raison}"
+            alertes.append(("FINESS_ABSENT", Alerte(None, None, message)))
+    return Referentiels(registre, identifier(registre, finess), bal, finess, tuple(alertes), fichiers)

@@ -1,0 +1,340 @@
+"""The register of deposits (private, `staging/registre.sqlite`): every file ever received, what was found in it, its fate.
+
+SQLite with a write-ahead log: one transaction per file, durable when it returns, whole or not at all after a kill.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from transforms.nommage import cle_de_tri
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS receptions (
+    id INTEGER PRIMARY KEY,
+    porteur TEXT NOT NULL,
+    chemin TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    taille INTEGER NOT NULL,
+    recu_le TEXT NOT NULL,
+    contexte TEXT NOT NULL,
+    UNIQUE (porteur, chemin, sha256)
+) STRICT;
+-- What a file looked like when it was last read, so that an unchanged one is not opened again.
+CREATE TABLE IF NOT EXISTS apercus (
+    porteur TEXT NOT NULL,
+    chemin TEXT NOT NULL,
+    taille INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    reception INTEGER NOT NULL REFERENCES receptions (id),
+    PRIMARY KEY (porteur, chemin)
+) STRICT, WITHOUT ROWID;
+-- A file, or each sheet, member or table of one.
+CREATE TABLE IF NOT EXISTS unites (
+    reception INTEGER NOT NULL REFERENCES receptions (id),
+    membre TEXT NOT NULL,
+    nom_table TEXT NOT NULL,
+    date_extraction TEXT,
+    partiel INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    depot TEXT NOT NULL,
+    PRIMARY KEY (reception, membre, nom_table)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS unites_depot ON unites (depot);
+-- What was found in a content; one row per deposit, replaced when the context it was judged in changes.
+CREATE TABLE IF NOT EXISTS examens (
+    depot TEXT PRIMARY KEY,
+    contexte TEXT NOT NULL,
+    statut TEXT NOT NULL,
+    motif TEXT,
+    lignes_lues INTEGER NOT NULL,
+    lignes_utilisees INTEGER NOT NULL,
+    lignes_rejetees INTEGER NOT NULL,
+    lignes_hors_projet INTEGER NOT NULL,
+    fichier TEXT
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bilans (
+    depot TEXT NOT NULL,
+    finess_et TEXT,
+    lignes_utilisees INTEGER NOT NULL,
+    lignes_rejetees INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS bilans_depot ON bilans (depot);
+CREATE TABLE IF NOT EXISTS constats (
+    depot TEXT NOT NULL,
+    code TEXT NOT NULL,
+    ligne INTEGER,
+    colonne TEXT,
+    valeur TEXT,
+    detail TEXT NOT NULL,
+    nombre INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS constats_depot ON constats (depot);
+PRAGMA user_version = 1;
+"""
+
+
+@dataclass(frozen=True)
+class Apercu:
+    """Size, modification time and inode of a file: the same three, the same content."""
+
+    taille: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True)
+class Reception:
+    """A file received: its content under its name, and the context in which it was last judged."""
+
+    porteur: str
+    chemin: str
+    sha256: str
+    taille: int
+    recu_le: datetime
+    contexte: str
+
+
+@dataclass(frozen=True)
+class Unite:
+    """A file, or one sheet, member or table of it. `depot` names the content: porteur, table, date, format, SHA-256."""
+
+    membre: str
+    table: str
+    date_extraction: date | None
+    partiel: bool
+    sha256: str
+    depot: str
+
+
+@dataclass(frozen=True)
+class FicheExamen:
+    """The fate of a content: `statut` (`accepte`, `accepte_avec_rejets`, `refuse`, `en_attente`) and its counts.
+
+    `fichier`: staged parquet relative to `staging/`, None when no row is used. `bilan`: columns `finess_et`,
+    `lignes_utilisees`, `lignes_rejetees`. `constats`: columns of `transforms.validation.CONSTATS`, without values that
+    may identify a person.
+    """
+
+    depot: str
+    contexte: str
+    statut: str
+    motif: str | None
+    lignes_lues: int
+    lignes_utilisees: int
+    lignes_rejetees: int
+    lignes_hors_projet: int
+    fichier: str | None
+    bilan: pl.DataFrame
+    constats: pl.DataFrame
+
+
+class Registre:
+    """The register of one data root. One instance per thread."""
+
+    def __init__(self, chemin: Path) -> None:
+        chemin.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._base = sqlite3.connect(chemin, timeout=60, isolation_level=None)
+        self._base.execute("PRAGMA journal_mode = WAL")
+        self._base.execute("PRAGMA synchronous = FULL")
+        self._base.execute("PRAGMA foreign_keys = ON")
+        if self._base.execute("PRAGMA user_version").fetchone()[0] == 0:
+            self._base.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+
+    def fermer(self) -> None:
+        """Close the connection."""
+        self._base.close()
+
+    def __enter__(self) -> Registre:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.fermer()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._base
+        except BaseException:
+            self._base.execute("ROLLBACK")
+            raise
+        self._base.execute("COMMIT")
+
+    def apercus(self) -> dict[tuple[str, str], tuple[Apercu, str]]:
+        """What each file looked like when it was last read, and the context of that reading."""
+        lignes = self._base.execute(
+            "SELECT a.porteur, a.chemin, a.taille, a.mtime_ns, a.inode, r.contexte"
+            " FROM apercus AS a JOIN receptions AS r ON r.id = a.reception"
+        )
+        return {(p, c): (Apercu(t, m, i), contexte) for p, c, t, m, i, contexte in lignes}
+
+    def examen(self, depot: str, contexte: str) -> bool:
+        """True when this content was already examined in this context."""
+        trouve = self._base.execute("SELECT 1 FROM examens WHERE depot = ? AND contexte = ?", (depot, contexte))
+        return trouve.fetchone() is not None
+
+    def inscrire(
+        self, reception: Reception, apercu: Apercu, unites: Sequence[Unite], examens: Iterable[FicheExamen]
+    ) -> None:
+        """Write down a file, what it holds and what was found, in one transaction."""
+        with self._transaction() as base:
+            (numero,) = base.execute(
+                "INSERT INTO receptions (porteur, chemin, sha256, taille, recu_le, contexte) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (porteur, chemin, sha256) DO UPDATE SET contexte = excluded.contexte RETURNING id",
+                (
+                    reception.porteur,
+                    reception.chemin,
+                    reception.sha256,
+                    reception.taille,
+                    reception.recu_le.isoformat(),
+                    reception.contexte,
+                ),
+            ).fetchone()
+            base.execute(
+                "INSERT OR REPLACE INTO apercus (porteur, chemin, taille, mtime_ns, inode, reception)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (reception.porteur, reception.chemin, apercu.taille, apercu.mtime_ns, apercu.inode, numero),
+            )
+            base.execute("DELETE FROM unites WHERE reception = ?", (numero,))
+            base.executemany(
+                "INSERT INTO unites (reception, membre, nom_table, date_extraction, partiel, sha256, depot)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        numero,
+                        u.membre,
+                        u.table,
+                        u.date_extraction.isoformat() if u.date_extraction else None,
+                        int(u.partiel),
+                        u.sha256,
+                        u.depot,
+                    )
+                    for u in unites
+                ],
+            )
+            for examen in examens:
+                self._inscrire_examen(base, examen)
+
+    @staticmethod
+    def _inscrire_examen(base: sqlite3.Connection, examen: FicheExamen) -> None:
+        base.execute(
+            "INSERT OR REPLACE INTO examens (depot, contexte, statut, motif, lignes_lues, lignes_utilisees,"
+            " lignes_rejetees, lignes_hors_projet, fichier) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                examen.depot,
+                examen.contexte,
+                examen.statut,
+                examen.motif,
+                examen.lignes_lues,
+                examen.lignes_utilisees,
+                examen.lignes_rejetees,
+                examen.lignes_hors_projet,
+                examen.fichier,
+            ),
+        )
+        base.execute("DELETE FROM bilans WHERE depot = ?", (examen.depot,))
+        base.executemany(
+            "INSERT INTO bilans (depot, finess_et, lignes_utilisees, lignes_rejetees) VALUES (?, ?, ?, ?)",
+            [
+                (examen.depot, *ligne)
+                for ligne in examen.bilan.select("finess_et", "lignes_utilisees", "lignes_rejetees").iter_rows()
+            ],
+        )
+        base.execute("DELETE FROM constats WHERE depot = ?", (examen.depot,))
+        base.executemany(
+            "INSERT INTO constats (depot, code, ligne, colonne, valeur, detail, nombre) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (examen.depot, *ligne)
+                for ligne in examen.constats.select(
+                    "code", "ligne", "colonne", "valeur", "detail", "nombre"
+                ).iter_rows()
+            ],
+        )
+
+    def _lire(self, requete: str, schema: dict[str, Any]) -> pl.DataFrame:
+        return pl.DataFrame(self._base.execute(requete).fetchall(), schema=schema, orient="row")
+
+    def depots(self) -> pl.DataFrame:
+        """Every unit ever received, with its fate, in an order that does not depend on arrival.
+
+        Columns: `depot`, `porteur`, `nom`, `membre`, `nom_table`, `sha256`, `date_extraction`, `partiel`, `recu_le`
+        (UTC), `statut`, `motif`, the four counts, `fichier`, `taille`, `rang` (order of names, §6.2) and `canonique`:
+        of several units with the same content, table and date the one whose name comes first stands for all; the others
+        are `deja_recu`. So neither the order of arrival nor a second copy changes a figure.
+        """
+        brut = self._lire(
+            "SELECT u.depot, r.porteur, r.chemin, u.membre, u.nom_table, u.sha256, u.date_extraction, u.partiel,"
+            " r.recu_le, e.statut, e.motif, e.lignes_lues, e.lignes_utilisees, e.lignes_rejetees,"
+            " e.lignes_hors_projet, e.fichier, r.taille"
+            " FROM unites AS u JOIN receptions AS r ON r.id = u.reception JOIN examens AS e ON e.depot = u.depot",
+            {
+                "depot": pl.String,
+                "porteur": pl.String,
+                "nom": pl.String,
+                "membre": pl.String,
+                "nom_table": pl.String,
+                "sha256": pl.String,
+                "date_extraction": pl.String,
+                "partiel": pl.Int64,
+                "recu_le": pl.String,
+                "statut": pl.String,
+                "motif": pl.String,
+                "lignes_lues": pl.Int64,
+                "lignes_utilisees": pl.Int64,
+                "lignes_rejetees": pl.Int64,
+                "lignes_hors_projet": pl.Int64,
+                "fichier": pl.String,
+                "taille": pl.Int64,
+            },
+        )
+        cles = [cle_de_tri(nom, membre) for nom, membre in brut.select("nom", "membre").iter_rows()]
+        rangs = {cle: rang for rang, cle in enumerate(sorted(set(cles)))}
+        return (
+            brut.with_columns(
+                pl.col("date_extraction").str.to_date("%Y-%m-%d"),
+                pl.col("partiel").cast(pl.Boolean),
+                pl.col("recu_le").str.to_datetime(time_zone="UTC", time_unit="us"),
+                pl.Series("rang", [rangs[cle] for cle in cles], dtype=pl.Int64),
+            )
+            .sort("porteur", "rang", "nom_table", "sha256", "recu_le")
+            .with_columns(canonique=pl.col("depot").is_first_distinct())
+            .with_columns(
+                statut=pl.when(~pl.col("canonique")).then(pl.lit("deja_recu")).otherwise("statut"),
+            )
+        )
+
+    def bilans(self) -> pl.DataFrame:
+        """Rows used and rejected per deposit and FINESS (null: missing or malformed)."""
+        return self._lire(
+            "SELECT depot, finess_et, lignes_utilisees, lignes_rejetees FROM bilans",
+            {"depot": pl.String, "finess_et": pl.String, "lignes_utilisees": pl.Int64, "lignes_rejetees": pl.Int64},
+        )
+
+    def constats(self) -> pl.DataFrame:
+        """Findings of every content, without identifying values."""
+        return self._lire(
+            "SELECT depot, code, ligne, colonne, valeur, detail, nombre FROM constats",
+            {
+                "depot": pl.String,
+                "code": pl.String,
+                "ligne": pl.Int64,
+                "colonne": pl.String,
+                "valeur": pl.String,
+                "detail": pl.String,
+                "nombre": pl.Int64,
+            },
+        )
+
+    def fichiers(self) -> set[str]:
+        """Staged files in use, relative to `staging/`."""
+        return {f for (f,) in self._base.execute("SELECT fichier FROM examens WHERE fichier IS NOT NULL")}

@@ -1,0 +1,51 @@
+"""The catalogue of findings (`constats.toml`): what can be said about a file, and to whom."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+Niveau = Literal["fichier", "ligne", "avertissement"]
+
+
+class _Vide(dict[str, str]):
+    def __missing__(self, cle: str) -> str:
+        return ""
+
+
+@dataclass(frozen=True)
+class Constat:
+    """One kind of finding: a stable code, its level, the French texts, and whether the received value may be published."""
+
+    code: str
+    niveau: Niveau
+    message: str
+    que_faire: str
+    exemple: str
+    publiable: bool
+
+    def dire(self, **precisions: str) -> tuple[str, str]:
+        """Message and what to do, with `colonne`, `table`, `ligne` and `detail` filled in."""
+        connues = _Vide(precisions)
+        return self.message.format_map(connues).strip(), self.que_faire.format_map(connues).strip()
+
+
+@cache
+def catalogue() -> Mapping[str, Constat]:
+    """All findings by code."""
+    brut = tomllib.loads(files("schemas").joinpath("constats.toml").read_text(encoding="utf-8"))
+    return {
+        code: Constat(
+            code=code,
+            niveau=valeurs["niveau"],
+            message=valeurs["message"],
+            que_faire=valeurs["que_faire"],
+            exemple=valeurs["exemple"],
+            publiable=valeurs.get("publiable", False),
+        )
+        for code, valeurs in brut.items()
+    }

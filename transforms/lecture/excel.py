@@ -1,0 +1,581 @@
+"""Excel workbooks (.xlsx) as text, cell by cell, with the row numbers that Excel shows.
+
+The XML of a sheet is streamed: memory holds the shared texts and one lot of rows, never the grid, so that a crafted
+workbook can neither exhaust it nor abort the process, as it does with readers that allocate what the file announces.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import posixpath
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import IO, BinaryIO
+from xml.parsers import expat
+
+from transforms.lecture.csv import (
+    OCTETS_MAX,
+    RATIO_JUGE_DES_OCTETS,
+    RATIO_MAX,
+    LigneLue,
+    en_lots,
+    est_du_texte,
+    reconnaitre,
+)
+from transforms.lecture.modele import Feuille, LectureImpossible
+
+TEXTE_MAX_CARACTERES = 131_072  # Excel itself stops at 32 767
+TEXTES_MAX = 10_000_000
+TEXTES_MAX_CARACTERES = 256 << 20
+PARTIE_MAX_OCTETS = 64 << 20  # of a part other than sheets and texts
+
+_BLOC_OCTETS = TEXTE_MAX_CARACTERES  # so that the parser never gives more at once
+_JETON_MAX_OCTETS = 8 << 20
+_CHIFFRES = "0123456789"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_CHIFFREMENT_OLE = "EncryptedPackage".encode("utf-16-le")
+_JOURS_MAX = 2_958_466  # 10000-01-01
+_JOUR_S = 86_400
+_ARTEFACT_S = 0.001
+_FORMATS_MOMENT = {*map(str, range(14, 23)), "45", "47"}
+_FORMAT_DUREE = "46"
+_LITTERAUX = re.compile(r'"[^"]*"|\\.|_.|\*.', re.S)
+_ECHAPPEMENT = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+_BOOLEENS = {"1": "VRAI", "true": "VRAI", "0": "FAUX", "false": "FAUX"}
+
+_DOMMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    expat.ExpatError,
+    ValueError,
+    LookupError,
+)
+
+Convertisseur = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class FeuilleExcel:
+    """A worksheet of a workbook; hidden ones are there too."""
+
+    nom: str
+    visible: bool
+
+
+@dataclass(frozen=True)
+class Limites:
+    """What a workbook may be: rows, columns and cells of the grid its values span, unpacked bytes and their ratio."""
+
+    lignes: int = 1_048_576
+    colonnes: int = 2_000
+    cellules: int = 50_000_000
+    octets: int = OCTETS_MAX
+    ratio: float = RATIO_MAX
+
+
+LIMITES = Limites()
+
+
+def feuilles(chemin: Path, *, limites: Limites = LIMITES) -> list[FeuilleExcel]:
+    """List the worksheets of a workbook in its order (chart sheets left out).
+
+    Raises `LectureImpossible`: FICHIER_VIDE, FICHIER_ILLISIBLE, CONTENU_INATTENDU, CLASSEUR_CHIFFRE, CLASSEUR_DEMESURE.
+    """
+    with _ouvrir(chemin, limites) as classeur:
+        return [FeuilleExcel(partie.nom, partie.visible) for partie in classeur.parties]
+
+
+def lire_feuille(chemin: Path, nom: str, *, taille_lot: int = 100_000, limites: Limites = LIMITES) -> Feuille:
+    """Read the worksheet `nom`; its header is the first row with a visible character.
+
+    Cells become text: dates `AAAA-MM-JJ`, with ` HH:MM:SS` when there is a time, times and durations `HH:MM:SS`,
+    whole numbers without decimals (padded as shown when their format is nothing but zeros), other numbers in their
+    shortest form, booleans `VRAI`/`FAUX`, errors and texts as they are, formulas by their last value.
+
+    Raises `LectureImpossible` with the codes of `feuilles`, at the call or while the lots are iterated.
+    """
+    lignes = _lignes(chemin, nom, limites)
+    for _, cellules, _ in lignes:
+        largeur = max((rang for rang, texte in enumerate(cellules, 1) if texte and not texte.isspace()), default=0)
+        if largeur:
+            entetes = tuple(texte or "" for texte in cellules[:largeur])
+            return Feuille(nom, entetes, en_lots(lignes, largeur, taille_lot))
+    raise LectureImpossible("FICHIER_VIDE", "la feuille ne contient aucune donnée")
+
+
+def _lignes(chemin: Path, nom: str, limites: Limites) -> Iterator[LigneLue]:
+    """Yield the rows that hold a value, with the size of their text."""
+    with _ouvrir(chemin, limites) as classeur:
+        partie = next((partie for partie in classeur.parties if partie.nom == nom), None)
+        if partie is None:
+            raise LectureImpossible("FICHIER_ILLISIBLE", "la feuille demandée n'est pas dans le classeur")
+        textes = classeur.textes()
+        formats = classeur.formats()
+        with classeur.partie(partie.chemin) as flux:
+            yield from _lignes_de_feuille(flux, textes, formats, limites)
+
+
+# ---- the package
+
+
+@dataclass(frozen=True)
+class _Partie:
+    nom: str
+    visible: bool
+    chemin: str
+
+
+class _Classeur:
+    """The parts of an open workbook."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        # Part names have no case, and some writers put backslashes.
+        self._membres = {nom.replace("\\", "/").lower(): nom for nom in archive.namelist()}
+        liens = self._liens("")
+        self._classeur = next(
+            (cible for type_, cible in liens.values() if type_ == "officeDocument"), "xl/workbook.xml"
+        )
+        if self._classeur.lower() not in self._membres:
+            raise LectureImpossible("CONTENU_INATTENDU", _nature_du_zip(self._membres))
+        self._lies = self._liens(self._classeur)
+        self.origine_1904 = False
+        self.parties: list[_Partie] = []
+        for balise, attributs in self._balises(self._classeur):
+            if balise == "workbookPr":
+                self.origine_1904 = attributs.get("date1904") in ("1", "true")
+            elif balise == "sheet":
+                type_, cible = self._lies.get(attributs.get("id", ""), ("", ""))
+                if type_ == "worksheet":
+                    visible = attributs.get("state", "visible") == "visible"
+                    self.parties.append(_Partie(attributs.get("name", ""), visible, cible))
+
+    def partie(self, chemin: str) -> IO[bytes]:
+        membre = self._membres.get(chemin.lower())
+        if membre is None:
+            raise LectureImpossible("FICHIER_ILLISIBLE", "le classeur est incomplet : une de ses parties manque")
+        return self._archive.open(membre)
+
+    def textes(self) -> list[str]:
+        """Shared texts, in their order."""
+        chemin = self._cible("sharedStrings")
+        if chemin is None:
+            return []
+        with self.partie(chemin) as flux:
+            return _textes_partages(flux)
+
+    def formats(self) -> dict[str, Convertisseur]:
+        """How the number of a cell becomes text, by style identifier."""
+        chemin = self._cible("styles")
+        moment = lru_cache(1 << 16)(partial(_moment, origine_1904=self.origine_1904))
+        nombre = lru_cache(1 << 16)(_nombre)
+        codes: dict[str, str] = {}
+        formats: dict[str, Convertisseur] = {}
+        dans_les_cellules = False
+        for balise, attributs in self._balises(chemin) if chemin else ():
+            if balise == "numFmt":
+                codes[attributs.get("numFmtId", "")] = attributs.get("formatCode", "")
+            elif balise in ("cellXfs", "cellStyleXfs"):
+                dans_les_cellules = balise == "cellXfs"
+            elif balise == "xf" and dans_les_cellules:
+                identifiant = attributs.get("numFmtId", "0")
+                formats[str(len(formats))] = _convertisseur(identifiant, codes.get(identifiant), nombre, moment)
+        return formats or {"0": nombre}
+
+    def _cible(self, type_cherche: str) -> str | None:
+        cible = next((cible for type_, cible in self._lies.values() if type_ == type_cherche), "")
+        return cible if cible.lower() in self._membres else None
+
+    def _liens(self, chemin: str) -> dict[str, tuple[str, str]]:
+        """Relationships of a part: identifier → (kind, path of the target)."""
+        dossier, nom = posixpath.split(chemin)
+        relations = posixpath.join(dossier, "_rels", f"{nom}.rels")
+        if relations.lower() not in self._membres:
+            return {}
+        return {
+            attributs.get("Id", ""): (
+                attributs.get("Type", "").rpartition("/")[2],
+                posixpath.normpath(posixpath.join("/", dossier, attributs.get("Target", ""))).lstrip("/"),
+            )
+            for balise, attributs in self._balises(relations)
+            if balise == "Relationship"
+        }
+
+    def _balises(self, chemin: str) -> Iterator[tuple[str, dict[str, str]]]:
+        """Elements of a small part, in order, their names and those of their attributes without prefix."""
+        elements: list[tuple[str, dict[str, str]]] = []
+
+        def poignees(_prefixe: str) -> _Poignees:
+            def debut(balise: str, attributs: dict[str, str]) -> None:
+                locaux = {nom.rpartition(":")[2]: valeur for nom, valeur in attributs.items()}
+                elements.append((balise.rpartition(":")[2], locaux))
+
+            return debut, None, None
+
+        with self.partie(chemin) as flux:
+            for octets_lus in _parcourir(flux, poignees):
+                if octets_lus > PARTIE_MAX_OCTETS:
+                    raise _demesure(f"une partie du classeur dépasse {PARTIE_MAX_OCTETS >> 20} Mio")
+                yield from elements
+                elements.clear()
+
+
+@contextmanager
+def _ouvrir(chemin: Path, limites: Limites) -> Iterator[_Classeur]:
+    with chemin.open("rb") as flux, _lisible():
+        _verifier_nature(flux)
+        with zipfile.ZipFile(flux) as archive:
+            _verifier_taille(archive, flux, limites)
+            yield _Classeur(archive)
+
+
+@contextmanager
+def _lisible() -> Iterator[None]:
+    """Turn what a damaged workbook makes its parsers raise into a finding.
+
+    ValueError and LookupError are among it: numbers that are none, texts that are not there, unknown XML encodings.
+    """
+    try:
+        yield
+    except (*_DOMMAGES, OSError) as erreur:
+        if isinstance(erreur, OSError) and erreur.errno != errno.EINVAL:  # a seek before the start of the file
+            raise
+        detail = "le classeur est tronqué ou abîmé : ouvrez-le dans Excel, enregistrez-le et déposez-le de nouveau"
+        raise LectureImpossible("FICHIER_ILLISIBLE", detail) from erreur
+
+
+def _verifier_nature(flux: BinaryIO) -> None:
+    debut = flux.read(_BLOC_OCTETS)
+    if debut.startswith(b"PK"):
+        return
+    if not debut:
+        raise LectureImpossible("FICHIER_VIDE", "le fichier est vide")
+    if debut.startswith(_OLE):
+        if _contient(flux, _CHIFFREMENT_OLE):
+            detail = "le classeur est protégé par un mot de passe : enregistrez-le sans mot de passe"
+            raise LectureImpossible("CLASSEUR_CHIFFRE", detail)
+        detail = "classeur à l'ancien format .xls renommé en .xlsx : enregistrez-le au format .xlsx"
+        raise LectureImpossible("CONTENU_INATTENDU", detail)
+    nature = reconnaitre(debut)
+    if nature is None and est_du_texte(debut):
+        nature = "fichier texte (CSV)"
+    if nature is not None:
+        detail = f"{nature} renommé en .xlsx : enregistrez-le au format .xlsx ou rendez-lui son extension"
+        raise LectureImpossible("CONTENU_INATTENDU", detail)
+    raise LectureImpossible("FICHIER_ILLISIBLE", "ce n'est pas un classeur Excel")
+
+
+def _contient(flux: BinaryIO, motif: bytes) -> bool:
+    flux.seek(0)
+    fin = b""
+    while bloc := flux.read(_BLOC_OCTETS):
+        if motif in fin + bloc:
+            return True
+        fin = bloc[-len(motif) :]
+    return False
+
+
+def _verifier_taille(archive: zipfile.ZipFile, flux: BinaryIO, limites: Limites) -> None:
+    membres = archive.infolist()
+    if any(membre.flag_bits & 1 for membre in membres):
+        raise LectureImpossible("CLASSEUR_CHIFFRE", "le classeur est chiffré : enregistrez-le sans mot de passe")
+    if any(membre.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for membre in membres):
+        raise zipfile.BadZipFile("compression that workbooks do not use")
+    # The sizes announced bound what is unpacked: the zip reader never gives more.
+    deplies = sum(membre.file_size for membre in membres)
+    if deplies > limites.octets:
+        raise _demesure(f"{deplies} octets une fois décompressé, {limites.octets} au plus")
+    compresses = flux.seek(0, 2)
+    if deplies > RATIO_JUGE_DES_OCTETS and deplies > limites.ratio * compresses:
+        raise _demesure(f"{deplies} octets une fois décompressé pour {compresses} octets reçus")
+
+
+def _nature_du_zip(membres: dict[str, str]) -> str:
+    if "xl/workbook.bin" in membres:
+        return "classeur Excel binaire (.xlsb) renommé en .xlsx : enregistrez-le au format .xlsx"
+    if "content.xml" in membres:
+        return "document OpenDocument (.ods) renommé en .xlsx : enregistrez-le au format .xlsx"
+    if "word/document.xml" in membres:
+        return "document Word renommé en .xlsx"
+    return "archive ZIP sans classeur Excel : si c'est une archive de fichiers, nommez-la .zip"
+
+
+def _demesure(detail: str) -> LectureImpossible:
+    return LectureImpossible("CLASSEUR_DEMESURE", f"{detail} : supprimez ce qui est hors du tableau et redéposez")
+
+
+# ---- the XML
+
+_Debut = Callable[[str, dict[str, str]], None]
+_Poignees = tuple[_Debut, Callable[[str], None] | None, Callable[[str], None] | None]
+
+
+def _parcourir(flux: IO[bytes], poignees: Callable[[str], _Poignees]) -> Iterator[int]:
+    """Parse a part with the handlers (start, end, text) that `poignees` gives for the prefix of its root element.
+
+    Yields the number of bytes read so far after each block, so that the caller takes what its handlers gathered.
+    """
+    analyseur = expat.ParserCreate()
+    analyseur.buffer_text = True
+
+    def racine(balise: str, _attributs: dict[str, str]) -> None:
+        prefixe = balise[: balise.rfind(":") + 1]
+        debut, fin, texte = poignees(prefixe)
+        analyseur.StartElementHandler = debut
+        analyseur.EndElementHandler = fin
+        analyseur.CharacterDataHandler = texte
+
+    def doctype(*_: object) -> None:
+        raise LectureImpossible(
+            "FICHIER_ILLISIBLE", "le classeur contient une déclaration DOCTYPE, qu'Excel n'écrit pas"
+        )
+
+    analyseur.StartElementHandler = racine
+    analyseur.StartDoctypeDeclHandler = doctype
+    octets_lus = 0
+    while bloc := flux.read(_BLOC_OCTETS):
+        octets_lus += len(bloc)
+        analyseur.Parse(bloc, False)
+        if octets_lus - analyseur.CurrentByteIndex > _JETON_MAX_OCTETS:
+            raise _demesure(f"une balise dépasse {_JETON_MAX_OCTETS >> 20} Mio")
+        yield octets_lus
+    analyseur.Parse(b"", True)
+    yield octets_lus
+
+
+def _textes_partages(flux: IO[bytes]) -> list[str]:
+    textes: list[str] = []
+    caracteres = 0
+
+    def poignees(prefixe: str) -> _Poignees:
+        si, t, rph = prefixe + "si", prefixe + "t", prefixe + "rPh"
+        texte, garde, phonetique = "", False, False
+
+        def debut(balise: str, _attributs: dict[str, str]) -> None:
+            nonlocal texte, garde, phonetique
+            if balise == t:
+                garde = not phonetique
+            elif balise == si:
+                texte = ""
+            elif balise == rph:
+                phonetique = True
+
+        def fin(balise: str) -> None:
+            nonlocal garde, phonetique, caracteres
+            if balise == t:
+                garde = False
+            elif balise == si:
+                textes.append(_sans_echappement(texte))
+                caracteres += len(texte)
+            elif balise == rph:
+                phonetique = False
+
+        def lettres(suite: str) -> None:
+            nonlocal texte
+            if garde:
+                texte = _suite(texte, suite)
+
+        return debut, fin, lettres
+
+    for _ in _parcourir(flux, poignees):
+        if len(textes) > TEXTES_MAX or caracteres > TEXTES_MAX_CARACTERES:
+            raise _demesure(f"plus de {TEXTES_MAX} textes différents ou de {TEXTES_MAX_CARACTERES} caractères")
+    return textes
+
+
+def _lignes_de_feuille(
+    flux: IO[bytes], textes: list[str], formats: dict[str, Convertisseur], limites: Limites
+) -> Iterator[LigneLue]:
+    lignes: list[LigneLue] = []
+    rangs: dict[str, int] = {}  # letters of a column → its rank from 0
+    par_defaut = formats["0"]
+
+    def poignees(prefixe: str) -> _Poignees:
+        c, row, rph = prefixe + "c", prefixe + "row", prefixe + "rPh"
+        porteurs_de_texte = frozenset((prefixe + "v", prefixe + "t"))
+        cellules: list[str | None] = []
+        numero = precedent = caracteres = largeur = 0
+        rang = -1
+        sans_numero = garde = phonetique = False
+        type_ = style = texte = None
+
+        def debut(balise: str, attributs: dict[str, str]) -> None:
+            nonlocal cellules, numero, rang, sans_numero, garde, phonetique, type_, style, texte, caracteres
+            if balise == c:
+                if (reference := attributs.get("r")) is None:
+                    rang += 1
+                else:
+                    colonne = reference.rstrip(_CHIFFRES)
+                    try:
+                        rang = rangs[colonne]
+                    except KeyError:
+                        rang = rangs[colonne] = _rang(colonne)
+                    if sans_numero:
+                        numero, sans_numero = int(reference[len(colonne) :]), False
+                type_, style, texte = attributs.get("t"), attributs.get("s", "0"), None
+            elif balise in porteurs_de_texte:
+                garde = not phonetique
+            elif balise == row:
+                sans_numero = "r" not in attributs
+                numero = precedent + 1 if sans_numero else int(attributs["r"])
+                cellules, rang, caracteres = [], -1, 0
+            elif balise == rph:
+                phonetique = True
+
+        def fin(balise: str) -> None:
+            nonlocal garde, phonetique, precedent, caracteres, largeur
+            if balise == c:
+                if texte is None:
+                    return
+                if type_ == "s":
+                    valeur = textes[int(texte)]
+                elif type_ is None or type_ == "n":
+                    valeur = formats.get(style, par_defaut)(texte)
+                elif type_ == "b":
+                    valeur = _BOOLEENS.get(texte, texte)
+                else:
+                    valeur = _sans_echappement(texte)
+                caracteres += len(valeur)
+                if rang == len(cellules) < limites.colonnes:
+                    cellules.append(valeur)
+                else:
+                    _poser(cellules, rang, valeur, limites)
+            elif balise == row:
+                if numero <= precedent:
+                    raise ValueError("rows out of order")
+                if numero > limites.lignes:
+                    raise _demesure(f"une ligne {numero}, {limites.lignes} au plus")
+                precedent = numero
+                if cellules:
+                    largeur = max(largeur, len(cellules))
+                    if numero * largeur > limites.cellules:
+                        raise _demesure(f"{numero} lignes sur {largeur} colonnes, {limites.cellules} cellules au plus")
+                    lignes.append((numero, cellules, caracteres))
+            elif balise == rph:
+                phonetique = False
+            else:
+                garde = False
+
+        def lettres(suite: str) -> None:
+            nonlocal texte
+            if garde:
+                texte = suite if texte is None else _suite(texte, suite)
+
+        return debut, fin, lettres
+
+    for _ in _parcourir(flux, poignees):
+        yield from lignes
+        lignes.clear()
+
+
+def _poser(cellules: list[str | None], rang: int, valeur: str, limites: Limites) -> None:
+    if rang >= limites.colonnes:
+        raise _demesure(f"une cellule en colonne {rang + 1}, {limites.colonnes} colonnes au plus")
+    cellules.extend((None,) * (rang + 1 - len(cellules)))
+    cellules[rang] = valeur
+
+
+def _suite(texte: str, suite: str) -> str:
+    if len(texte) + len(suite) > TEXTE_MAX_CARACTERES:
+        raise _demesure(f"une cellule de plus de {TEXTE_MAX_CARACTERES} caractères")
+    return texte + suite
+
+
+def _rang(colonne: str) -> int:
+    """Rank from 0 of a column: A → 0, Z → 25, AA → 26."""
+    if not re.fullmatch("[A-Z]{1,3}", colonne):
+        raise ValueError("not a column")
+    rang = 0
+    for lettre in colonne:
+        rang = rang * 26 + ord(lettre) - 64
+    return rang - 1
+
+
+def _sans_echappement(texte: str) -> str:
+    """Text without the `_xHHHH_` that stand for characters that XML cannot hold."""
+    if "_x" not in texte:
+        return texte
+
+    def lettre(trouve: re.Match[str]) -> str:
+        code = int(trouve[1], 16)
+        return trouve[0] if code == 0 or 0xD800 <= code < 0xE000 else chr(code)
+
+    return _ECHAPPEMENT.sub(lettre, texte)
+
+
+# ---- numbers as text
+
+
+def _convertisseur(identifiant: str, code: str | None, nombre: Convertisseur, moment: Convertisseur) -> Convertisseur:
+    """Give how a number shows in a format: a moment, a duration, digits padded with zeros, or just a number."""
+    if code is None:
+        if identifiant in _FORMATS_MOMENT:
+            return moment
+        return _duree if identifiant == _FORMAT_DUREE else nombre
+    code = _LITTERAUX.sub("", code)
+    if re.search(r"\[(h+|m+|s+)\]", code, re.I):
+        return _duree
+    code = re.sub(r"\[[^\]]*\]", "", code)
+    premier = code.split(";")[0].strip()
+    if re.fullmatch("0{2,}", premier):
+        return lambda texte: nombre(texte).zfill(len(premier))
+    return moment if re.search("[dmyhs]", code, re.I) else nombre
+
+
+def _nombre(texte: str) -> str:
+    """Shortest text of a number: no decimals and no exponent when it is whole, up to 15 digits."""
+    if texte.isdecimal() and texte.isascii() and (texte[0] != "0" or texte == "0"):
+        return texte
+    try:
+        valeur = float(texte)
+    except ValueError:
+        return texte
+    if not math.isfinite(valeur):
+        return texte
+    return str(int(valeur)) if valeur.is_integer() and abs(valeur) < 1e15 else repr(valeur)
+
+
+def _moment(texte: str, *, origine_1904: bool) -> str:
+    """Text of a serial date: day, day and time, or time alone under one day."""
+    secondes = _secondes(texte)
+    jours = secondes // _JOUR_S if secondes is not None else -1
+    if secondes is None or not 0 <= jours < _JOURS_MAX - (1_462 if origine_1904 else 0):
+        return _nombre(texte)
+    heure = _heure(secondes % _JOUR_S)
+    if float(texte) < 1:
+        return heure
+    origine = date(1904, 1, 1) if origine_1904 else date(1899, 12, 30)
+    if jours < 60 and not origine_1904:  # Excel believes that 1900 was a leap year
+        origine = date(1899, 12, 31)
+    jour = origine + timedelta(days=jours)
+    return f"{jour}" if secondes % _JOUR_S == 0 else f"{jour} {heure}"
+
+
+def _duree(texte: str) -> str:
+    secondes = _secondes(texte)
+    return _nombre(texte) if secondes is None or secondes < 0 else _heure(secondes)
+
+
+def _heure(secondes: int) -> str:
+    return f"{secondes // 3600:02}:{secondes // 60 % 60:02}:{secondes % 60:02}"
+
+
+def _secondes(jours: str) -> int | None:
+    """Whole seconds in a number of days; binary fractions that miss the second by less than a millisecond reach it."""
+    try:
+        return math.floor(float(jours) * _JOUR_S + _ARTEFACT_S)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,39 @@
+"""What every reader yields: a table of text with the line numbers of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+LIGNE = "ligne"
+SURPLUS = "surplus"
+
+
+class LectureImpossible(Exception):
+    """A file that cannot be used at all.
+
+    `code` is one of the catalogue of findings (`schemas/constats.toml`), `detail` a French precision without any
+    personal value, `ligne` the line where the trouble starts, when there is one.
+    """
+
+    def __init__(self, code: str, detail: str = "", ligne: int | None = None) -> None:
+        super().__init__(code, detail, ligne)
+        self.code = code
+        self.detail = detail
+        self.ligne = ligne
+
+
+@dataclass(frozen=True)
+class Feuille:
+    """One table of text.
+
+    `entetes` are the headers as received. Each frame of `lots` has the String columns `c0` … `c{n-1}` in the order of the
+    headers (missing cells null), `ligne` (UInt32, as an editor or Excel shows it, header = 1) and `surplus` (Boolean: the
+    row has a non-empty cell beyond the last header).
+    """
+
+    nom: str | None
+    entetes: tuple[str, ...]
+    lots: Iterator[pl.DataFrame]

@@ -1,0 +1,259 @@
+"""Parquet files as text: types are given by the schema of the table, never by the file."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from transforms.lecture.csv import (
+    CHAMP_MAX_CARACTERES,
+    COLONNES_MAX,
+    LOT_MAX_CARACTERES,
+    LOT_MAX_CELLULES,
+    RATIO_JUGE_DES_OCTETS,
+    RATIO_MAX,
+    est_du_texte,
+    reconnaitre,
+)
+from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
+
+LIGNES_MAX = 1_000_000_000
+VALEUR_COMPOSEE = "(valeur composée)"
+
+_TAMPON_OCTETS = 1 << 20
+_PREMIER_JOUR, _DERNIER_JOUR = date(1, 1, 1), date(9999, 12, 31)
+_DEBUT_S, _FIN_S = ((jour - date(1970, 1, 1)).days * 86_400 for jour in (_PREMIER_JOUR, _DERNIER_JOUR))
+
+
+def lire_parquet(chemin: Path, *, taille_lot: int = 100_000) -> Feuille:
+    """Read a Parquet file; `ligne` is the rank of the row + 1, as if a header were line 1.
+
+    Dates become `AAAA-MM-JJ`, timestamps `AAAA-MM-JJTHH:MM:SS[.fff]` with the offset of their time zone when they have
+    one, booleans `VRAI`/`FAUX`, whole numbers have no decimals, other numbers their shortest form, NaN is null. Columns
+    of lists or records are not decoded: all their cells are `VALEUR_COMPOSEE`.
+
+    Raises `LectureImpossible`, at the call or while the lots are iterated: FICHIER_VIDE, CONTENU_INATTENDU,
+    FICHIER_ILLISIBLE, ARCHIVE_DEMESUREE (more than `LIGNES_MAX` rows, or pages that unpack to more than `RATIO_MAX` times
+    the size of the file).
+    """
+    with _ouvrir(chemin) as fichier:
+        entetes = tuple(fichier.schema_arrow.names)
+    return Feuille(None, entetes, _lots(chemin, len(entetes), taille_lot))
+
+
+def _lots(chemin: Path, n_colonnes: int, taille_lot: int) -> Iterator[pl.DataFrame]:
+    ligne = 2
+    lignes_max = max(1, min(taille_lot, LOT_MAX_CELLULES // n_colonnes))
+    with _ouvrir(chemin) as fichier:
+        schema = fichier.schema_arrow
+        plates = [nom for nom, type_ in zip(schema.names, schema.types, strict=True) if not pa.types.is_nested(type_)]
+        colonnes = None if len(plates) == n_colonnes else plates
+        for paquet in fichier.iter_batches(batch_size=lignes_max, columns=colonnes, use_threads=False):
+            if paquet.schema.names != plates:
+                raise _illisible("des colonnes composées portent le nom d'autres colonnes")
+            paquet.validate(full=True)
+            for tranche in _tranches(paquet):
+                yield _lot(tranche, schema, ligne)
+                ligne += tranche.num_rows
+
+
+def _lot(tranche: pa.RecordBatch, schema: pa.Schema, ligne: int) -> pl.DataFrame:
+    n_lignes = tranche.num_rows
+    plates = iter(tranche.columns)
+    return pl.DataFrame(
+        [
+            *(
+                pl.Series([VALEUR_COMPOSEE], dtype=pl.String).new_from_index(0, n_lignes).alias(f"c{rang}")
+                if pa.types.is_nested(type_)
+                else _texte(next(plates)).alias(f"c{rang}")
+                for rang, type_ in enumerate(schema.types)
+            ),
+            pl.int_range(ligne, ligne + n_lignes, dtype=pl.UInt32, eager=True).alias(LIGNE),
+            pl.repeat(False, n_lignes, dtype=pl.Boolean, eager=True).alias(SURPLUS),
+        ]
+    )
+
+
+def _tranches(paquet: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cut a batch so that its dictionaries, once written out, do not fill the memory."""
+    octets = 0
+    for colonne in paquet.columns:
+        if pa.types.is_dictionary(colonne.type) and _est_textuel(colonne.type.value_type):
+            longueurs = pc.binary_length(colonne.dictionary)
+            if (pc.max(longueurs).as_py() or 0) > CHAMP_MAX_CARACTERES:
+                raise _illisible(f"une cellule dépasse {CHAMP_MAX_CARACTERES} caractères")
+            octets += pc.sum(longueurs.take(colonne.indices)).as_py() or 0
+    pas = max(1, paquet.num_rows // (1 + octets // LOT_MAX_CARACTERES))
+    for debut in range(0, paquet.num_rows, pas):
+        yield paquet.slice(debut, pas)
+
+
+# ---- the file
+
+
+@contextmanager
+def _ouvrir(chemin: Path) -> Iterator[pq.ParquetFile]:
+    """Open by a handle: pyarrow would take a name with `*` for a pattern."""
+    with chemin.open("rb") as flux:
+        taille = _verifier_nature(flux)
+        with _lisible():
+            schema = pq.read_schema(flux)
+            fichier = pq.ParquetFile(
+                flux,
+                # A text repeated a million times stays one text until its lot is made.
+                read_dictionary=[nom for nom, t in zip(schema.names, schema.types, strict=True) if _est_textuel(t)],
+                buffer_size=_TAMPON_OCTETS,
+                coerce_int96_timestamp_unit="us",
+                page_checksum_verification=True,
+            )
+            _verifier_taille(fichier.metadata, taille)
+            yield fichier
+
+
+def _verifier_nature(flux: BinaryIO) -> int:
+    """Give the size of the file, in bytes."""
+    debut = flux.read(_TAMPON_OCTETS)
+    taille = flux.seek(0, 2)
+    flux.seek(max(0, taille - 4))
+    fin = flux.read()
+    flux.seek(0)
+    if not taille:
+        raise LectureImpossible("FICHIER_VIDE", "le fichier est vide")
+    if debut.startswith(b"PARE") or fin == b"PARE":
+        raise _illisible("le fichier Parquet est chiffré : déposez-le en clair")
+    if debut.startswith(b"PAR1"):
+        if fin != b"PAR1":
+            raise _illisible("le fichier Parquet est tronqué : déposez-le de nouveau")
+        return taille
+    nature = reconnaitre(debut) or ("fichier texte (CSV)" if est_du_texte(debut) else None)
+    if nature is None:
+        raise _illisible("ce n'est pas un fichier Parquet")
+    raise LectureImpossible("CONTENU_INATTENDU", f"{nature} renommé en .parquet : rendez-lui son extension")
+
+
+def _verifier_taille(metadonnees: pq.FileMetaData, taille: int) -> None:
+    if metadonnees.num_columns == 0:
+        raise LectureImpossible("FICHIER_VIDE", "le fichier n'a aucune colonne")
+    if metadonnees.num_columns > COLONNES_MAX:
+        raise _illisible(f"{metadonnees.num_columns} colonnes : {COLONNES_MAX} au plus sont lues")
+    if metadonnees.num_rows > LIGNES_MAX:
+        raise LectureImpossible("ARCHIVE_DEMESUREE", f"{metadonnees.num_rows} lignes, {LIGNES_MAX} au plus")
+    deplies = sum(metadonnees.row_group(rang).total_byte_size for rang in range(metadonnees.num_row_groups))
+    if deplies > RATIO_JUGE_DES_OCTETS and deplies > RATIO_MAX * taille:
+        raise LectureImpossible("ARCHIVE_DEMESUREE", f"{deplies} octets une fois décompressé pour {taille} reçus")
+
+
+@contextmanager
+def _lisible() -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, OverflowError, pl.exceptions.PolarsError) as erreur:
+        raise _illisible("le fichier Parquet est tronqué ou abîmé : déposez-le de nouveau") from erreur
+
+
+def _illisible(detail: str) -> LectureImpossible:
+    return LectureImpossible("FICHIER_ILLISIBLE", detail)
+
+
+# ---- columns as text
+
+
+def _est_textuel(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))
+
+
+def _texte(colonne: Any) -> pl.Series:
+    """Text of an Arrow array, value by value."""
+    type_ = colonne.type
+    if isinstance(type_, pa.BaseExtensionType):
+        if type_.extension_name == "arrow.uuid":
+            return _par_valeur(colonne.storage, lambda octets: str(uuid.UUID(bytes=octets)))
+        return _texte(colonne.storage)
+    if pa.types.is_dictionary(type_):
+        return _texte(colonne.dictionary).gather(_serie(colonne.indices.cast(pa.int64())))
+    if _est_textuel(type_):
+        return _serie(colonne)
+    if pa.types.is_null(type_):
+        return pl.repeat(None, len(colonne), dtype=pl.String, eager=True)
+    if pa.types.is_boolean(type_):
+        return _serie(colonne).replace_strict([True, False], ["VRAI", "FAUX"], return_dtype=pl.String)
+    if pa.types.is_integer(type_):
+        return _serie(colonne).cast(pl.String)
+    if pa.types.is_floating(type_):
+        return _reels(_serie(colonne.cast(pa.float32()) if pa.types.is_float16(type_) else colonne))
+    if pa.types.is_decimal(type_):
+        return _par_valeur(colonne, _decimal)
+    if pa.types.is_date(type_):
+        return _jours(_serie(colonne.cast(pa.date32())))
+    if pa.types.is_timestamp(type_):
+        moments = _serie(colonne)
+        return _moments(moments, moments.dtype.time_zone)
+    if pa.types.is_time(type_):
+        return _par_valeur(colonne.cast(pa.time64("us"), safe=False), "{:%H:%M:%S}".format)
+    if pa.types.is_duration(type_):
+        return _par_valeur(colonne.cast(pa.duration("s"), safe=False).cast(pa.int64()), _duree)
+    return _par_valeur(colonne, lambda octets: octets.decode("utf-8", "replace"))
+
+
+def _serie(colonne: Any) -> pl.Series:
+    serie = pl.from_arrow(colonne)
+    assert isinstance(serie, pl.Series)
+    return serie
+
+
+def _par_valeur(colonne: Any, texte: Callable[[Any], str]) -> pl.Series:
+    return pl.Series([None if v is None else texte(v) for v in colonne.to_pylist()], dtype=pl.String)
+
+
+def _reels(valeurs: pl.Series) -> pl.Series:
+    """Shortest text of each number, without decimals when it is whole, up to 15 digits; null for NaN."""
+    valeurs = valeurs.fill_nan(None)
+    entiers = (valeurs == valeurs.floor()) & (valeurs.abs() < 1e15)
+    return _choisir(entiers, valeurs.cast(pl.Int64, strict=False).cast(pl.String), valeurs.cast(pl.String))
+
+
+def _decimal(valeur: Decimal) -> str:
+    texte = format(valeur, "f")
+    return texte.rstrip("0").rstrip(".") if "." in texte else texte
+
+
+def _jours(jours: pl.Series) -> pl.Series:
+    """ISO days; the bare number of those outside the years 1 to 9999, which no calendar shows."""
+    connus = jours.is_between(_PREMIER_JOUR, _DERNIER_JOUR)
+    return _choisir(connus, jours.set(~connus, None).cast(pl.String), jours.to_physical().cast(pl.String))
+
+
+def _moments(moments: pl.Series, zone: str | None) -> pl.Series:
+    """ISO moments to the millisecond, with the offset of their time zone; out of the calendar as in `_jours`."""
+    if moments.dtype == pl.Datetime("ns", zone):
+        moments = moments.dt.cast_time_unit("us")
+    par_seconde = 1_000 if moments.dtype == pl.Datetime("ms", zone) else 1_000_000
+    bruts = moments.to_physical()
+    connus = bruts.is_between(_DEBUT_S * par_seconde, (_FIN_S + 86_400) * par_seconde, closed="left")
+    moments = moments.set(~connus, None)
+    decalage = "%:z" if zone else ""
+    textes = _choisir(
+        moments.dt.millisecond() != 0,
+        moments.dt.to_string(f"%Y-%m-%dT%H:%M:%S%.3f{decalage}"),
+        moments.dt.to_string(f"%Y-%m-%dT%H:%M:%S{decalage}"),
+    )
+    return _choisir(connus, textes, bruts.cast(pl.String))
+
+
+def _duree(secondes: int) -> str:
+    signe, secondes = ("-", -secondes) if secondes < 0 else ("", secondes)
+    return f"{signe}{secondes // 3600:02}:{secondes // 60 % 60:02}:{secondes % 60:02}"
+
+
+def _choisir(condition: pl.Series, oui: pl.Series, non: pl.Series) -> pl.Series:
+    return oui.zip_with(condition.fill_null(False), non)

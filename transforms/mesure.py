@@ -1,0 +1,153 @@
+"""Run the SQL of `transforms/sql/` on staged parquet, for one bucket of ESSMS and one measure date.
+
+Each file of the folder is one relation of the specification and bears its name. This module only says in which order
+they are made and what they read; no rule of §6 is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from schemas.depots import TABLES, champs_de
+
+# In order: each relation reads only inputs and relations above it.
+RELATIONS = (
+    "besoins",
+    "fenetres",
+    "extractions",
+    "extractions_reference",
+    "bornes_etat",
+    "depots_etat",
+    "dossiers_courants",
+    "sejours_courants",
+    "projets_courants",
+    "personnes",
+    "file_active",
+    "file_active_annuelle",
+    "personnes_eligibles",
+    "mises_a_jour_fenetre",
+    "dossiers_actifs",
+    "projets_en_vigueur",
+    "agenda_fenetre",
+    "messages_identifies",
+    "comptages_quotidiens",
+    "messages",
+    "personnes_dmp",
+    "eprescription_fenetre",
+    "eparcours_fenetre",
+    "rejets_nommes",
+    "rejets",
+    "sources",
+    "effectifs",
+    "comptages",
+    "etats_sources",
+    "indicateurs",
+    "maturin_sms",
+    "dossiers_inconnus",
+    "alertes",
+)
+RESULTATS = ("indicateurs", "maturin_sms", "alertes")
+
+DEPOTS = {
+    "depot": pl.String,
+    "porteur": pl.String,
+    "nom_table": pl.String,
+    "date_extraction": pl.Date,
+    "partiel": pl.Boolean,
+    "accepte": pl.Boolean,
+    "ordre": pl.Int64,
+}
+BILANS = {"depot": pl.String, "finess_et": pl.String, "lignes_utilisees": pl.Int64, "lignes_rejetees": pl.Int64}
+PRECEDENTS = {"finess_et": pl.String, "indicateur": pl.String, "taux": pl.Float64}
+
+
+@dataclass(frozen=True)
+class Entrees:
+    """What a measure reads.
+
+    `essms`: the ESSMS of the register (columns of the table `essms`, and `seau`). `depots` (columns `DEPOTS`): accepted
+    deposits, and those refused for their rows; `ordre` follows the extraction date, then the name (§6.2). `bilans`
+    (columns `BILANS`): rows used and rejected per deposit and FINESS. `fichiers`: staged parquet files of each table.
+    `regles`: the relations of `transforms.regles.relations`. `precedents` (columns `PRECEDENTS`): rates at the previous
+    measure date of each ESSMS.
+    """
+
+    essms: pl.DataFrame
+    depots: pl.DataFrame
+    bilans: pl.DataFrame
+    fichiers: Mapping[str, Sequence[Path]]
+    regles: Mapping[str, pl.DataFrame]
+    precedents: pl.DataFrame
+
+
+@cache
+def texte_sql(nom: str) -> str:
+    """The text of one relation, or of a macro file (`macros/duckdb`)."""
+    return files("transforms.sql").joinpath(f"{nom}.sql").read_text(encoding="utf-8")
+
+
+def chemin_litteral(chemin: Path) -> str:
+    """A path as an SQL string that no engine expands as a pattern."""
+    sans_motif = "".join(f"[{c}]" if c in "*?[" else c for c in str(chemin))
+    return "'" + sans_motif.replace("'", "''") + "'"
+
+
+def _vue_deposee(table: str, fichiers: Sequence[Path], seau: int) -> str:
+    """The staged rows of a table for one bucket, with what is known of their deposit; typed even when there is none."""
+    if not fichiers:
+        types = {"depot": "VARCHAR", "ligne": "UINTEGER"} | {
+            c.nom: {
+                "date": "DATE",
+                "horodatage": "TIMESTAMP",
+                "bool": "BOOLEAN",
+                "entier": "BIGINT",
+            }.get(c.nature, "VARCHAR")
+            for c in champs_de(table).values()
+        }
+        colonnes = ", ".join(f"CAST(NULL AS {t}) AS {c}" for c, t in types.items())
+        return f"SELECT {colonnes}, CAST(NULL AS DATE) AS date_extraction, CAST(NULL AS BIGINT) AS ordre WHERE FALSE"
+    colonnes = ", ".join(f"s.{c}" for c in ("depot", "ligne", *champs_de(table)))
+    liste = ", ".join(chemin_litteral(f) for f in fichiers)
+    return f"""SELECT {colonnes}, d.date_extraction, d.ordre
+               FROM read_parquet([{liste}], hive_partitioning = false) AS s
+               INNER JOIN depots AS d ON d.depot = s.depot AND d.accepte
+               INNER JOIN essms AS e ON e.finess_et = s.finess_et AND e.porteur = d.porteur
+               WHERE s.seau = {seau}"""
+
+
+def mesurer(
+    entrees: Entrees, date_mesure: date, seau: int, *, memoire: str = "1GB", relations: Sequence[str] = RESULTATS
+) -> dict[str, pl.DataFrame]:
+    """Measure the ESSMS of one bucket at one date: the asked `relations`, each sorted by its first columns.
+
+    Raises `duckdb.Error` when a staged file cannot be read.
+    """
+    essms = entrees.essms.filter(pl.col("seau") == seau)
+    with duckdb.connect(config={"memory_limit": memoire, "threads": 2}) as base:
+        base.execute("SET TimeZone = 'UTC'")
+        base.execute(texte_sql("macros/duckdb"))
+        tables = {
+            "mesure": pl.DataFrame({"date_mesure": [date_mesure]}),
+            "essms": essms,
+            "depots": entrees.depots,
+            "bilans": entrees.bilans,
+            "precedents": entrees.precedents,
+            **entrees.regles,
+        }
+        for nom, table in tables.items():
+            base.register(f"_{nom}", table.to_arrow())
+            base.execute(f"CREATE TEMP TABLE {nom} AS SELECT * FROM _{nom}")
+        for table_deposee in TABLES:
+            vue = _vue_deposee(table_deposee, entrees.fichiers.get(table_deposee, ()), seau)
+            base.execute(f"CREATE TEMP VIEW depose_{table_deposee} AS {vue}")
+        for relation in RELATIONS:
+            base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")
+        return {nom: base.sql(f"SELECT * FROM {nom} ORDER BY ALL").pl() for nom in relations}

@@ -1,0 +1,121 @@
+"""Results of a night laid out as the published tables (specification §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from schemas.constats import catalogue
+from schemas.curated import PAR_DATE, TABLES, dtypes, schema_arrow
+
+_GROUPE_LIGNES = 20_000
+_TRI = {
+    "indicateurs": ["finess_et", "indicateur"],
+    "maturin_sms": ["finess_et"],
+    "essms": ["finess_et"],
+    "depots": ["porteur", "nom", "membre", "table", "sha256"],
+    "constats": ["porteur", "nom", "membre", "table", "depot", "ligne", "code", "colonne", "valeur"],
+    "alertes": ["finess_et", "code", "indicateur", "table", "message"],
+}
+
+_LIBELLES_INDICATEURS = {
+    "dossiers_actifs": "dossiers actifs",
+    "projet_personnalise": "projet personnalisé",
+    "agenda": "agenda",
+    "mss": "MSSanté",
+    "dmp": "DMP",
+    "eprescription": "e-prescription",
+    "eparcours": "e-parcours",
+}
+_MESSAGES = {
+    "TAUX_SUP_100": "Le taux « {indicateur} » dépasse 100 %.",
+    "DOUBLON_PERSONNE": "{nombre} personne(s) ont plusieurs dossiers.",
+    "ELIGIBILITE_ABSENTE": "{nombre} personne(s) de la file active sans « eligible_projet » : comptées comme éligibles.",
+    "SOURCE_ABSENTE": "Le taux « {indicateur} » ne peut pas être calculé : il manque une source.",
+    "SOURCE_PARTIELLE": "Le taux « {indicateur} » est calculé sur des sources incomplètes : il peut être flatté.",
+    "FINESS_INCONNU": "Ce numéro n'est pas dans FINESS.",
+    "FINESS_FERME": "Cet établissement est fermé d'après FINESS.",
+    "DOSSIER_INCONNU": "{nombre} ligne(s) de « {table} » portent sur un dossier absent de « dossiers » : sans effet.",
+    "IDENTITE_INCOHERENTE": "{nombre} personne(s) ont plusieurs INS.",
+    "REJETS": "{nombre} ligne(s) rejetée(s) de « {table} » concernent ou peuvent concerner cet ESSMS.",
+    "SOURCE_TARDIVE": "« {table} » a été extraite plus de 45 jours après la date de mesure.",
+    "CHUTE": "Le taux « {indicateur} » a baissé de {nombre} points depuis la mesure précédente.",
+    "VALEUR_NULLE": "Le taux « {indicateur} » est à 0, ce qui bloque la vérification d'aptitude.",
+}
+
+
+def dire_alertes(alertes: pl.DataFrame) -> pl.DataFrame:
+    """Alerts of the measure with their French sentence; `nom_table` becomes `table`."""
+    nommees = alertes.rename({"nom_table": "table"})
+    phrases = [
+        _MESSAGES[ligne["code"]].format(
+            indicateur=_LIBELLES_INDICATEURS.get(ligne["indicateur"], ""),
+            nombre=ligne["nombre"],
+            table=ligne["table"],
+        )
+        for ligne in nommees.iter_rows(named=True)
+    ]
+    return nommees.with_columns(pl.Series("message", phrases, dtype=pl.String))
+
+
+def table_constats(constats: pl.DataFrame, depots: pl.DataFrame) -> pl.DataFrame:
+    """Findings of the canonical deposits with their place and their sentences (columns of `constats` but `version`)."""
+    situes = constats.join(
+        depots.filter("canonique").select("depot", "porteur", "nom", "membre", table="nom_table"), on="depot"
+    )
+    dits = [
+        catalogue()[ligne["code"]].dire(
+            colonne=ligne["colonne"] or "",
+            table=ligne["table"] or "",
+            ligne=str(ligne["ligne"] or ""),
+            detail=ligne["detail"],
+        )
+        for ligne in situes.iter_rows(named=True)
+    ]
+    return situes.with_columns(
+        pl.Series("message", [m for m, _ in dits], dtype=pl.String),
+        pl.Series("que_faire", [q for _, q in dits], dtype=pl.String),
+        pl.col("code").replace_strict({c.code: c.niveau for c in catalogue().values()}).alias("niveau"),
+        _vide_nul("membre"),
+        _vide_nul("table"),
+    )
+
+
+def table_depots(depots: pl.DataFrame) -> pl.DataFrame:
+    """The register of deposits as it is published (columns of `depots` but `version`)."""
+    return depots.rename({"nom_table": "table"}).with_columns(
+        _vide_nul("membre"), _vide_nul("table"), _vide_nul("sha256")
+    )
+
+
+def _vide_nul(colonne: str) -> pl.Expr:
+    return pl.when(pl.col(colonne) != "").then(colonne).alias(colonne)
+
+
+def ecrire_table(table: str, lignes: pl.DataFrame, version: str, dossier: Path, *, date_mesure: str | None) -> Path:
+    """Write one published table (or its partition of `date_mesure`, ISO) under `dossier`; give the file.
+
+    The rows are checked against the model of the table, sorted, and carry their descriptions in the Arrow metadata.
+    Raises `pandera.errors.SchemaErrors` when they break their contract.
+    """
+    assert (table in PAR_DATE) == (date_mesure is not None), table
+    types = dtypes(table)
+    pretes = lignes.with_columns(pl.lit(version).alias("version")).select(
+        pl.col(nom).cast(dtype) for nom, dtype in types.items()
+    )
+    TABLES[table].validate(pretes, lazy=True)
+    partition = dossier / table / f"date_mesure={date_mesure}" if date_mesure else dossier / table
+    partition.mkdir(parents=True)
+    fichier = partition / f"{table}.parquet"
+    arrow = pretes.sort(_TRI[table], nulls_last=False).to_arrow(compat_level=pl.CompatLevel.oldest())
+    schema = schema_arrow(table)
+    pq.write_table(arrow.cast(schema), fichier, compression="zstd", row_group_size=_GROUPE_LIGNES)
+    return fichier
+
+
+def reunir(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """One relation from its buckets."""
+    return pl.concat(parts, how="vertical")

@@ -1,0 +1,69 @@
+"""Rules as data: one TOML file per rule set (windows, targets, exemptions), with the text they come from."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Regles:
+    """A rule set: months of the window, and per indicator its target (percent) and where it does not bind."""
+
+    nom: str
+    source: str
+    mois_fenetre: int
+    mois_premiere_mesure: int
+    cibles_pct: dict[str, int | None]
+    socles: frozenset[str]
+    non_opposables: frozenset[tuple[str, str]]
+
+
+def lire(texte: str) -> Regles:
+    """Read a rule file."""
+    brut = tomllib.loads(texte)
+    indicateurs = brut["indicateurs"]
+    return Regles(
+        nom=brut["nom"],
+        source=brut["source"],
+        mois_fenetre=brut["fenetre"]["mois"],
+        mois_premiere_mesure=brut["fenetre"]["mois_premiere_mesure"],
+        cibles_pct={nom: valeurs.get("cible_pct") for nom, valeurs in indicateurs.items()},
+        socles=frozenset(nom for nom, valeurs in indicateurs.items() if valeurs.get("socle")),
+        non_opposables=frozenset(
+            (nom, secteur) for nom, valeurs in indicateurs.items() for secteur in valeurs.get("non_opposable", [])
+        ),
+    )
+
+
+@cache
+def toutes() -> tuple[Regles, ...]:
+    """The rule sets of this folder, by name."""
+    dossier = files("transforms.regles")
+    textes = [f.read_text(encoding="utf-8") for f in dossier.iterdir() if f.name.endswith(".toml")]
+    return tuple(sorted(map(lire, textes), key=lambda r: r.nom))
+
+
+def relations(regles: tuple[Regles, ...]) -> dict[str, pl.DataFrame]:
+    """The rule sets as the relations that the SQL reads: `regles`, `cibles`, `non_opposables`."""
+    return {
+        "regles": pl.DataFrame(
+            [(r.nom, r.mois_fenetre, r.mois_premiere_mesure) for r in regles],
+            schema={"regles": pl.String, "mois_fenetre": pl.Int32, "mois_premiere_mesure": pl.Int32},
+            orient="row",
+        ),
+        "cibles": pl.DataFrame(
+            [(r.nom, nom, cible, nom in r.socles) for r in regles for nom, cible in r.cibles_pct.items()],
+            schema={"regles": pl.String, "indicateur": pl.String, "cible": pl.Int64, "socle": pl.Boolean},
+            orient="row",
+        ),
+        "non_opposables": pl.DataFrame(
+            [(r.nom, nom, secteur) for r in regles for nom, secteur in sorted(r.non_opposables)],
+            schema={"regles": pl.String, "indicateur": pl.String, "sous_secteur": pl.String},
+            orient="row",
+        ),
+    }

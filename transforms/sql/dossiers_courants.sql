@@ -1,0 +1,26 @@
+-- §6.2 Current dossiers of each ESSMS: "for every dossier of which a partial deposit has an accepted row, its rows replace
+-- those of that dossier; one row per key throughout, the later wins." A row stays unless a later deposit names its
+-- dossier (later step) or its key.
+WITH lignes AS (
+    SELECT
+        s.finess_et,
+        s.id_dossier,
+        s.id_personne,
+        s.ins,
+        s.eligible_projet,
+        d.etape,
+        d.rang_cle,
+        MAX(d.etape) OVER (PARTITION BY s.finess_et, s.id_dossier) AS derniere_etape,
+        MAX(d.rang_cle) OVER (PARTITION BY s.finess_et, s.id_dossier) AS dernier_rang
+    FROM depose_dossiers AS s
+    INNER JOIN depots_etat AS d ON d.depot = s.depot AND d.finess_et = s.finess_et AND d.nom_table = 'dossiers'
+)
+
+SELECT
+    finess_et,
+    id_dossier,
+    id_personne,
+    ins,
+    eligible_projet
+FROM lignes
+WHERE etape = derniere_etape AND rang_cle = dernier_rang

@@ -1,0 +1,497 @@
+"""Table of text → accepted typed rows and findings (specification §5): everything is reported in one pass.
+
+A file is read lot by lot, so that its size does not matter. What a row says by itself is decided in its lot, by the
+pandera model of the table; what needs the whole file (keys that appear twice) is decided at the end, on the staged rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandera.errors
+import polars as pl
+import pyarrow.parquet as pq
+
+from schemas.champs import Champ
+from schemas.constats import catalogue
+from schemas.depots import TABLES, champs_de, cle, grain
+from transforms import types
+from transforms.finess import cle_luhn_valide
+from transforms.lecture.entetes import apparier
+from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
+from transforms.pseudonymes import pseudonymiser
+from transforms.territoire import fuseau, seau
+
+# Types of the columns of a findings table; `valeur` is what the porteur wrote, for his eyes only.
+CONSTATS = {
+    "code": pl.String,
+    "ligne": pl.UInt32,
+    "colonne": pl.String,
+    "valeur": pl.String,
+    "detail": pl.String,
+    "nombre": pl.UInt32,
+}
+# Order of the row in its table: several rows may come from one line (an entry of a bundle).
+RANG = "rang"
+BILAN = {"finess_et": pl.String, "lignes_lues": pl.Int64, "lignes_rejetees": pl.Int64}
+
+# To be raised when the same file could be judged otherwise: files still there are then examined again.
+EXAMEN_VERSION = 1
+
+REJET_MAX_PCT = 20
+REJET_MIN_LIGNES = 3
+_MEMOIRE_TRI = "512MB"
+
+_CODE_DU_TYPE = {
+    "date": "DATE_INVALIDE",
+    "horodatage": "HORODATAGE_INVALIDE",
+    "bool": "BOOLEEN_INVALIDE",
+    "entier": "ENTIER_INVALIDE",
+    "decimal": "DECIMAL_INVALIDE",
+    "liste": "VALEUR_HORS_LISTE",
+}
+
+
+@dataclass(frozen=True)
+class Contexte:
+    """What a file is judged against: never its own content.
+
+    `depot`: identifier written beside each staged row; `projet`: FINESS of the porteur's project; `ecartes`: those set aside in the register; `entites_juridiques`: numbers
+    of EJ that do not stand for one ESSMS of the project; `bal`: mailbox (lower case) → FINESS; `cle_pseudonymes`: key of
+    the pseudonyms.
+    """
+
+    depot: str
+    table: str
+    date_extraction: date
+    projet: frozenset[str]
+    cle_pseudonymes: bytes
+    ecartes: frozenset[str] = frozenset()
+    entites_juridiques: frozenset[str] = frozenset()
+    bal: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Examen:
+    """What a file gives.
+
+    `refus`: code of the refusal or None. `constats`: findings (columns `CONSTATS`; `nombre` rows concerned, `ligne` the
+    first). `bilan`: one row per FINESS of the project that the file names, null for a missing or malformed one (columns
+    `BILAN`). `lignes_lues` = `lignes_utilisees` + `lignes_rejetees`; `lignes_hors_projet` are among the rejected ones.
+    """
+
+    refus: str | None
+    constats: pl.DataFrame
+    bilan: pl.DataFrame
+    lignes_lues: int
+    lignes_utilisees: int
+    lignes_rejetees: int
+    lignes_hors_projet: int
+
+
+def _constats(code: str, lignes: pl.DataFrame, colonne: str | None, valeur: str | None = None, detail: str = "") -> Any:
+    """One finding per row of `lignes`; `valeur` names the column of text that holds the received value."""
+    return lignes.select(
+        code=pl.lit(code),
+        ligne=pl.col(LIGNE).cast(pl.UInt32),
+        colonne=pl.lit(colonne, pl.String),
+        valeur=pl.col(valeur) if valeur else pl.lit(None, pl.String),
+        detail=pl.lit(detail),
+        nombre=pl.lit(1, pl.UInt32),
+        rang=pl.col(RANG),
+    )
+
+
+def constat_de_fichier(
+    code: str, *, ligne: int | None = None, colonne: str | None = None, detail: str = "", valeur: str | None = None
+) -> pl.DataFrame:
+    """A findings table of one row about the whole file."""
+    return pl.DataFrame([(code, ligne, colonne, valeur, detail, 1)], schema=CONSTATS, orient="row")
+
+
+def sans_constat() -> pl.DataFrame:
+    """An empty findings table."""
+    return pl.DataFrame(schema=CONSTATS)
+
+
+def _colonnes_de_texte(
+    lot: pl.DataFrame, positions: Mapping[str, int], colonnes: Mapping[str, Champ], premier_rang: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The known columns of a lot as clean text, blank rows dropped; and the rows with too many cells."""
+    cellules = [c for c in lot.columns if c not in (LIGNE, SURPLUS)]
+    net = lot.with_columns(types.nettoyer(pl.col(c)) for c in cellules)
+    if cellules:
+        net = net.filter(pl.any_horizontal(pl.col(cellules).is_not_null()) | pl.col(SURPLUS))
+    net = net.with_row_index(RANG, premier_rang)
+    texte = net.select(
+        RANG,
+        LIGNE,
+        *(
+            pl.col(f"c{positions[nom]}").alias(nom) if nom in positions else pl.lit(None, pl.String).alias(nom)
+            for nom in colonnes
+        ),
+    )
+    return texte, net.filter(pl.col(SURPLUS)).select(RANG, LIGNE)
+
+
+def _situer(texte: pl.DataFrame, contexte: Contexte) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Add `situation` and the FINESS as it counts (§4 Types, §4.2 mailbox, §5 project); give the findings on it.
+
+    `situation`: `projet`, `hors_projet` (well-formed, not in the project), `manquant`, `invalide`.
+    """
+    if "bal_emettrice" in texte.columns and contexte.bal:
+        boite = pl.col("bal_emettrice").str.to_lowercase().replace_strict(contexte.bal, default=None)
+        texte = texte.with_columns(finess_et=pl.coalesce("finess_et", boite))
+    resolus: dict[str, tuple[str, str, str | None]] = {}
+    for recu in texte["finess_et"].drop_nulls().unique().to_list():
+        numero = recu.upper()
+        bien_forme = numero.isascii() and numero.isalnum()
+        if len(numero) == 8 and numero.isdigit() and bien_forme and "0" + numero in contexte.projet:
+            resolus[recu] = ("0" + numero, "projet", "ZERO_PERDU")
+        elif len(numero) == 9 and bien_forme:
+            if numero in contexte.projet:
+                resolus[recu] = (numero, "projet", None if cle_luhn_valide(numero) else "FINESS_CLE")
+            elif numero in contexte.entites_juridiques:
+                resolus[recu] = (numero, "invalide", "EJ_SANS_ESSMS_UNIQUE")
+            else:
+                code = "ESSMS_ECARTE" if numero in contexte.ecartes else "HORS_PROJET"
+                resolus[recu] = (numero, "hors_projet", code)
+        elif len(numero) == 8 and numero.isdigit() and bien_forme:
+            resolus[recu] = ("0" + numero, "hors_projet", "HORS_PROJET")
+        else:
+            resolus[recu] = (numero, "invalide", "FINESS_INVALIDE")
+    table = pl.DataFrame(
+        [(recu, *valeurs) for recu, valeurs in resolus.items()],
+        schema={"recu": pl.String, "numero": pl.String, "situation": pl.String, "constat": pl.String},
+        orient="row",
+    )
+    situe = (
+        texte.rename({"finess_et": "recu"})
+        .join(table, on="recu", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(pl.col("situation") == "projet").then("numero").alias("finess_et"),
+            pl.col("situation").fill_null("manquant"),
+        )
+    )
+    constats = [
+        _constats(str(code), lignes, "finess_et", "recu")
+        for (code,), lignes in situe.filter(pl.col("constat").is_not_null()).group_by("constat", maintain_order=True)
+    ]
+    constats.append(_constats("VALEUR_MANQUANTE", situe.filter(pl.col("situation") == "manquant"), "finess_et"))
+    return situe.drop("numero", "constat"), constats
+
+
+def _typer(
+    texte: pl.DataFrame, colonnes: Mapping[str, Champ]
+) -> tuple[pl.DataFrame, list[pl.DataFrame], list[pl.DataFrame]]:
+    """Give the types; (typed frame, findings that reject the row, warnings)."""
+    fuseaux = {f: fuseau(f) for f in texte["finess_et"].drop_nulls().unique().to_list()}
+    situe = texte.with_columns(_fuseau=pl.col("finess_et").replace_strict(fuseaux, default="Europe/Paris"))
+    type_ = situe.select(RANG, LIGNE, "finess_et")
+    rejets: list[pl.DataFrame] = []
+    avertissements: list[pl.DataFrame] = []
+    for nom, champ in colonnes.items():
+        if nom == "finess_et":
+            continue
+        source = pl.col(nom)
+        if champ.nature in ("bool", "liste"):
+            table = types.correspondance(situe[nom], champ)
+            valeurs = situe.select(
+                source.replace_strict(table["texte"], table["valeur"], default=None, return_dtype=champ.dtype)
+            ).to_series()
+        else:
+            expression = _expression(champ, {"Europe/Paris", *fuseaux.values()})
+            valeurs = situe.select(expression.alias(nom)).to_series()
+        mauvaise = situe[nom].is_not_null() & valeurs.is_null()
+        if champ.sans_fin:
+            mauvaise &= situe.select(types.date(source)).to_series().is_null()
+        if mauvaise.any():
+            lignes = situe.filter(mauvaise)
+            if champ.nature == "ins":
+                avertissements.append(_constats("INS_INVALIDE", lignes, nom, nom))
+            else:
+                detail = ", ".join((*champ.valeurs, *champ.synonymes)) if champ.nature == "liste" else ""
+                rejets.append(_constats(_CODE_DU_TYPE[champ.nature], lignes, nom, nom, detail))
+        if champ.defaut is not None:
+            vide = situe[nom].is_null()
+            valeurs = pl.select(pl.when(vide).then(pl.lit(champ.defaut)).otherwise(valeurs)).to_series()
+        type_ = type_.with_columns(valeurs.alias(nom))
+    return type_, rejets, avertissements
+
+
+def _expression(champ: Champ, fuseaux: set[str]) -> pl.Expr:
+    """The typed value of a column of text, null where the text is not of the type."""
+    texte = pl.col(champ.nom)
+    if champ.nature == "date":
+        return types.date(texte, sans_fin=champ.sans_fin)
+    if champ.nature == "horodatage":
+        return types.horodatage(texte, pl.col("_fuseau"), fuseaux)
+    if champ.nature == "entier":
+        return types.entier(texte)
+    if champ.nature == "decimal":
+        return types.decimal(texte)
+    if champ.nature == "ins":
+        return types.ins(texte)
+    return texte
+
+
+def _verifier(
+    type_: pl.DataFrame, texte: pl.DataFrame, mauvais_types: list[pl.DataFrame], modele: Any, date_extraction: date
+) -> list[pl.DataFrame]:
+    """Run the pandera model on the typed rows; a value of a bad type (already found) is not also a missing one."""
+    try:
+        modele.validate(type_.with_columns(date_extraction=pl.lit(date_extraction)), lazy=True)
+    except pandera.errors.SchemaErrors as erreurs:
+        cas = erreurs.failure_cases
+    else:
+        return []
+    resultat: list[pl.DataFrame] = []
+    for (verification, contexte, colonne), groupe in cas.group_by(
+        "check", "schema_context", "column", maintain_order=True
+    ):
+        nom = None if contexte == "DataFrameSchema" else str(colonne)
+        code = "VALEUR_MANQUANTE" if verification == "not_nullable" else str(verification).split("(", 1)[0].upper()
+        code = "VALEUR_HORS_LISTE" if code == "ISIN" else code
+        if code not in catalogue():
+            raise RuntimeError(f"pandera check without a finding: {verification} on {nom}")
+        lignes = texte[groupe["index"].to_list()]
+        if code == "VALEUR_MANQUANTE":
+            if nom == "finess_et":
+                continue
+            for deja in mauvais_types:
+                if deja["colonne"][0] == nom:
+                    lignes = lignes.join(deja, on=RANG, how="anti", maintain_order="left")
+        resultat.append(_constats(code, lignes, nom, nom))
+    return resultat
+
+
+def _doublons(brut: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of a key with different contents (all of them), and exact copies beyond the first (§5).
+
+    Both frames: `rang`, `ligne`, `finess_et`.
+    """
+    vide = pl.DataFrame(schema={RANG: pl.UInt32, LIGNE: pl.UInt32, "finess_et": pl.String})
+    modele = champs_de(table)
+    identifiant = next((c for c in cle(table) if c.startswith("id_") and not modele[c].requis), None)
+    if table == "dmp":
+        identifiant = "id_document"
+    elif not cle(table):
+        return vide, vide
+    colonnes = ", ".join(modele)
+    condition = f"WHERE {identifiant} IS NOT NULL" if identifiant else ""
+    with _duckdb() as base:
+        copies = base.sql(
+            f"""SELECT rang, ligne, finess_et FROM (
+                  SELECT rang, ligne, finess_et, min(rang) OVER (PARTITION BY {colonnes}) AS premier
+                  FROM read_parquet($1) {condition})
+                WHERE rang <> premier ORDER BY rang""",
+            params=[str(brut)],
+        ).pl()
+        if grain(table) != "etat":
+            return vide, copies
+        cles = ", ".join(cle(table))
+        contraires = base.sql(
+            f"""WITH distinctes AS (SELECT DISTINCT {colonnes} FROM read_parquet($1)),
+                     contraires AS (SELECT {cles} FROM distinctes GROUP BY {cles} HAVING count(*) > 1)
+                SELECT rang, ligne, finess_et FROM read_parquet($1) JOIN contraires USING ({cles}) ORDER BY rang""",
+            params=[str(brut)],
+        ).pl()
+    return contraires, copies.join(contraires, on=RANG, how="anti", maintain_order="left")
+
+
+def _duckdb() -> duckdb.DuckDBPyConnection:
+    base = duckdb.connect()
+    base.execute(f"SET memory_limit = '{_MEMOIRE_TRI}'; SET threads = 2; SET preserve_insertion_order = false")
+    return base
+
+
+def _ranger(brut: Path, sortie: Path, contexte: Contexte, ecartees: pl.DataFrame) -> None:
+    """Write the kept rows sorted by bucket, ESSMS and order in the file."""
+    colonnes = ", ".join(["ligne", *champs_de(contexte.table), "seau"])
+    with _duckdb() as base:
+        base.register("ecartees", ecartees.to_arrow())
+        base.execute(f"SET temp_directory = '{str(sortie.parent).replace(chr(39), chr(39) * 2)}/.tri'")
+        base.execute(
+            f"""COPY (SELECT CAST($3 AS VARCHAR) AS depot, {colonnes} FROM read_parquet($1)
+                      WHERE rang NOT IN (SELECT rang FROM ecartees) ORDER BY seau, finess_et, rang)
+                TO $2 (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)""",
+            [str(brut), str(sortie), contexte.depot],
+        )
+
+
+def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
+    """Validate one table of a file and write its accepted, pseudonymised rows to the parquet file `sortie`.
+
+    Columns of `sortie`: `depot`, `ligne`, those of the model (identifiers as pseudonyms, `horodatage` as local civil time of the
+    ESSMS), `seau`; sorted by bucket, ESSMS and order in the file. Nothing is left at `sortie` when the file is refused. Never raises
+    for a fault of the file: it is a refusal.
+    """
+    colonnes = champs_de(contexte.table)
+    correspondance = apparier(feuille.entetes, colonnes)
+    entete = [constat_de_fichier("COLONNE_EN_DOUBLE", colonne=c) for c in correspondance.doubles] + [
+        constat_de_fichier("COLONNE_MANQUANTE", colonne=c.nom)
+        for c in colonnes.values()
+        if c.colonne_requise and c.nom not in correspondance.positions
+    ]
+    if entete:
+        autre = _autre_table(feuille, contexte.table)
+        if autre:
+            entete.insert(0, constat_de_fichier("AUTRE_TABLE", detail=autre))
+        return _refus(str(entete[0]["code"][0]), pl.concat(entete))
+    constats = [constat_de_fichier("COLONNE_IGNOREE", valeur=e) for e in correspondance.inconnues]
+    brut = sortie.with_name(sortie.name + ".brut")
+    try:
+        return _examiner(feuille, contexte, correspondance.positions, constats, brut, sortie)
+    except LectureImpossible as erreur:
+        sortie.unlink(missing_ok=True)
+        constats.append(constat_de_fichier(erreur.code, ligne=erreur.ligne, detail=erreur.detail))
+        return _refus(erreur.code, _regrouper(constats))
+    finally:
+        brut.unlink(missing_ok=True)
+
+
+def _autre_table(feuille: Feuille, table: str) -> str | None:
+    """The one other table whose required columns are all there, when there is exactly one best match."""
+    candidates = []
+    for nom in TABLES:
+        modele = champs_de(nom)
+        presentes = apparier(feuille.entetes, modele).positions
+        if nom != table and all(c.nom in presentes for c in modele.values() if c.colonne_requise):
+            candidates.append((len(presentes), nom))
+    candidates.sort(reverse=True)
+    if not candidates or (len(candidates) > 1 and candidates[0][0] == candidates[1][0]):
+        return None
+    return candidates[0][1]
+
+
+def _refus(code: str, constats: pl.DataFrame) -> Examen:
+    return Examen(code, constats, pl.DataFrame(schema=BILAN), 0, 0, 0, 0)
+
+
+def _examiner(
+    feuille: Feuille,
+    contexte: Contexte,
+    positions: Mapping[str, int],
+    constats: list[pl.DataFrame],
+    brut: Path,
+    sortie: Path,
+) -> Examen:
+    colonnes = champs_de(contexte.table)
+    modele = TABLES[contexte.table]
+    pseudonymes = [c.nom for c in colonnes.values() if c.pseudonyme]
+    bilans: list[pl.DataFrame] = []
+    hors_projet = rang = 0
+    with _Brut(brut) as ecrivain:
+        for lot in feuille.lots:
+            texte, trop_longues = _colonnes_de_texte(lot, positions, colonnes, rang)
+            rang += texte.height
+            if texte.is_empty():
+                continue
+            situe, sur_finess = _situer(texte, contexte)
+            constats += sur_finess
+            hors_projet += situe.filter(pl.col("situation") == "hors_projet").height
+            situe = situe.filter(pl.col("situation") != "hors_projet")
+            if situe.is_empty():
+                continue
+            type_, mauvais_types, avertissements = _typer(situe, colonnes)
+            du_lot = mauvais_types + [
+                c for c in sur_finess if not c.is_empty() and catalogue()[c["code"][0]].niveau == "ligne"
+            ]
+            du_lot += _verifier(type_, situe.drop("recu"), mauvais_types, modele, contexte.date_extraction)
+            en_trop = trop_longues.join(situe.select(RANG), on=RANG, how="semi")
+            du_lot.append(_constats("CELLULES_EN_TROP", en_trop, None))
+            constats += [c for c in du_lot if not any(c is s for s in sur_finess)] + avertissements
+            rejetees = pl.concat([c.select(RANG) for c in du_lot]).unique()
+            acceptees = type_.join(rejetees, on=RANG, how="anti", maintain_order="left")
+            bilans.append(
+                type_.select("finess_et", rejetee=pl.col(RANG).is_in(rejetees[RANG].implode()))
+                .group_by("finess_et")
+                .agg(lignes_lues=pl.len().cast(pl.Int64), lignes_rejetees=pl.col("rejetee").sum().cast(pl.Int64))
+            )
+            ecrivain.ajouter(
+                acceptees.with_columns(
+                    *(pseudonymiser(acceptees[nom], nom, contexte.cle_pseudonymes).alias(nom) for nom in pseudonymes),
+                    seau(acceptees["finess_et"]).alias("seau"),
+                )
+            )
+    bilan = pl.concat(bilans or [pl.DataFrame(schema=BILAN)]).group_by("finess_et").sum().sort("finess_et")
+    lues = int(bilan["lignes_lues"].sum())
+    if lues + hors_projet == 0:
+        constats.append(constat_de_fichier("AUCUNE_LIGNE"))
+        return _refus("AUCUNE_LIGNE", _regrouper(constats))
+    ecartees = pl.DataFrame(schema={RANG: pl.UInt32})
+    if brut.exists():
+        contraires, copies = _doublons(brut, contexte.table)
+        constats.append(_constats("CLE_EN_DOUBLE", contraires, None, detail=", ".join(cle(contexte.table))))
+        constats.append(_constats("DOUBLON_EXACT", copies, None))
+        ecartees = pl.concat([contraires.select(RANG), copies.select(RANG)])
+        bilan = (
+            bilan.join(contraires.group_by("finess_et").agg(n=pl.len().cast(pl.Int64)), on="finess_et", how="left")
+            .with_columns(lignes_rejetees=pl.col("lignes_rejetees") + pl.col("n").fill_null(0))
+            .drop("n")
+        )
+    rejetees_ = int(bilan["lignes_rejetees"].sum())
+    if rejetees_ >= REJET_MIN_LIGNES and 100 * rejetees_ > REJET_MAX_PCT * lues:
+        detail = f"{rejetees_} sur {lues}"
+        constats.append(constat_de_fichier("TROP_DE_REJETS", detail=detail))
+        bilan = bilan.with_columns(lignes_rejetees=pl.col("lignes_lues"))
+        return Examen(
+            "TROP_DE_REJETS", _regrouper(constats), bilan, lues + hors_projet, 0, lues + hors_projet, hors_projet
+        )
+    if brut.exists():
+        _ranger(brut, sortie, contexte, ecartees)
+    return Examen(
+        refus=None,
+        constats=_regrouper(constats),
+        bilan=bilan,
+        lignes_lues=lues + hors_projet,
+        lignes_utilisees=lues - rejetees_,
+        lignes_rejetees=rejetees_ + hors_projet,
+        lignes_hors_projet=hors_projet,
+    )
+
+
+# Findings about a structure and not about a row: said once per received value, with the number of rows.
+_PAR_VALEUR = ("HORS_PROJET", "ESSMS_ECARTE", "EJ_SANS_ESSMS_UNIQUE", "FINESS_CLE", "ZERO_PERDU")
+
+
+def _regrouper(constats: list[pl.DataFrame]) -> pl.DataFrame:
+    """All findings of a file: file first, then by line; those about a structure once per value."""
+    tous = pl.concat([sans_constat(), *(c.select(list(CONSTATS)) for c in constats)])
+    structures = (
+        tous.filter(pl.col("code").is_in(_PAR_VALEUR))
+        .group_by("code", "colonne", "valeur", "detail")
+        .agg(pl.col("ligne").min(), pl.col("nombre").sum().cast(pl.UInt32))
+        .select(list(CONSTATS))
+    )
+    lignes = tous.filter(~pl.col("code").is_in(_PAR_VALEUR))
+    return pl.concat([lignes, structures]).sort("ligne", "code", "colonne", "valeur", nulls_last=False)
+
+
+class _Brut:
+    """Rows of a file as they are accepted, lot by lot, in one parquet file (made when the first rows come)."""
+
+    def __init__(self, chemin: Path) -> None:
+        self.chemin = chemin
+        self._ecrivain: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> _Brut:
+        self.chemin.unlink(missing_ok=True)
+        return self
+
+    def ajouter(self, lignes: pl.DataFrame) -> None:
+        if lignes.is_empty():
+            return
+        arrow = lignes.to_arrow(compat_level=pl.CompatLevel.oldest())
+        if self._ecrivain is None:
+            self._ecrivain = pq.ParquetWriter(self.chemin, arrow.schema, compression="zstd")
+        self._ecrivain.write_table(arrow)
+
+    def __exit__(self, *_: object) -> None:
+        if self._ecrivain is not None:
+            self._ecrivain.close()
