@@ -22,18 +22,13 @@ def entrees(reglages: Reglages, essms: pl.DataFrame, depots: pl.DataFrame, bilan
         & (pl.col("statut").is_in(["accepte", "accepte_avec_rejets"]) | (pl.col("motif") == "TROP_DE_REJETS"))
     ).with_columns(
         accepte=pl.col("statut") != "refuse",
+        fichier=pl.lit(f"{reglages.staging}/") + pl.col("fichier"),
         ordre=pl.struct("date_extraction", "rang", "nom_table").rank("dense").cast(pl.Int64),
     )
-    fichiers: dict[str, list[Path]] = {}
-    for table, fichier in (
-        lus.filter(pl.col("fichier").is_not_null()).sort("fichier").select("nom_table", "fichier").iter_rows()
-    ):
-        fichiers.setdefault(table, []).append(reglages.staging / fichier)
     return Entrees(
         essms=essms,
         depots=lus.select(list(DEPOTS)),
         bilans=bilans.join(lus.select("depot"), on="depot", how="semi").select(list(BILANS)),
-        fichiers=fichiers,
         regles=regles.relations(regles.toutes()),
         precedents=pl.DataFrame(schema=PRECEDENTS),
     )

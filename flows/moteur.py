@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONSERVATION_JOURS = 90
-DELAI_VIDAGE_S = 30.0
-DELAI_ARRET_S = 15.0
+DELAI_FIN_S = 60.0  # for the last events to be sent, then written; a few tens of milliseconds each
+DELAI_BLOCAGE_S = 10.0  # without one event written
 
 SANS_TELEMETRIE = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
@@ -70,9 +70,9 @@ def moteur(dossier: Path) -> Iterator[None]:
             Prefect in this process), `serveur.log`. A database that cannot be read, or of another version of Prefect,
             is moved to `prefect.db.ecartee` and a new one is started. Runs older than `CONSERVATION_JOURS` go.
 
-    The environment is restored at the end. Best entered before Prefect is imported (the server starts meanwhile), but
-    may be entered afterwards, and again with another folder. Where Prefect has a server already, only telemetry is
-    turned off.
+    The environment is restored at the end. To be entered before Prefect is imported: the server starts meanwhile, and
+    Prefect never calls home. It may be entered again afterwards, with another folder. Where Prefect has a server already,
+    only telemetry is turned off. Not for asynchronous callers.
 
     Raises:
         MoteurInterrompu: the body failed and the server was dead; the failure of the body is its cause.
@@ -288,7 +288,7 @@ def _drain() -> None:
     from prefect.logging.handlers import APILogWorker
 
     for service in (EventsWorker, APILogWorker):
-        service.drain_all(timeout=DELAI_VIDAGE_S)
+        service.drain_all(timeout=DELAI_FIN_S)
 
 
 def _start_server(dossier: Path, ecoute: socket.socket, secret: str, *, migrate: bool) -> subprocess.Popen[bytes]:
@@ -330,7 +330,7 @@ def _stop_server(serveur: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(BrokenPipeError):
         serveur.stdin.close()
     try:
-        serveur.wait(DELAI_ARRET_S)
+        serveur.wait(DELAI_FIN_S)
     except subprocess.TimeoutExpired:
         serveur.kill()
         serveur.wait()
@@ -358,7 +358,7 @@ def _serve(descripteur: int, pid_parent: int) -> None:
         lifespan="on",
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=int(DELAI_FIN_S / 2),
     )
     serveurs.append(uvicorn.Server(configuration))
     serveurs[0].run(sockets=[socket.socket(fileno=descripteur)])
@@ -371,7 +371,7 @@ def _follow_parent(pid_parent: int, serveurs: list[uvicorn.Server]) -> None:
     if not serveurs:
         os._exit(0)
     serveurs[0].should_exit = True
-    time.sleep(DELAI_ARRET_S)
+    time.sleep(DELAI_FIN_S)
     os._exit(1)
 
 
@@ -383,14 +383,23 @@ def _record_before_shutdown(application: ASGIApp) -> ASGIApp:
         async def receive_later() -> Message:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
-                limite = time.monotonic() + DELAI_ARRET_S / 2
-                while METRICS["events"]["consumed"] < METRICS["events"]["published"] and time.monotonic() < limite:
-                    await asyncio.sleep(0.01)
+                await _wait_written(METRICS["events"])
             return message
 
         await application(scope, receive_later if scope["type"] == "lifespan" else receive, send)
 
     return enveloppe
+
+
+async def _wait_written(compteurs: Mapping[str, int]) -> None:
+    """Wait until as many events are consumed as were published, as long as it goes on."""
+    ecrits, limite = -1, 0.0
+    while compteurs["consumed"] < compteurs["published"]:
+        if compteurs["consumed"] > ecrits:
+            ecrits, limite = compteurs["consumed"], time.monotonic() + DELAI_BLOCAGE_S
+        elif time.monotonic() > limite:
+            return
+        await asyncio.sleep(0.01)
 
 
 if __name__ == "__main__":

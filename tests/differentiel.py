@@ -39,12 +39,15 @@ def _essms(monde: Monde) -> pl.DataFrame:
 
 def entrees(monde: Monde, dossier: Path) -> Entrees:
     """Stage the deposits of a world under `dossier` as the reception would, without pseudonyms."""
-    depots, bilans, fichiers = [], [], {}
+    depots, bilans = [], []
     classes = sorted(monde[1], key=lambda d: (d.date_extraction, cle_de_tri(d.chemin, d.membre), d.table))
     for rang, depot in enumerate(classes):
         nom = f"d{rang}"
+        fichier = dossier / f"{nom}.parquet"
+        accepte = depot.statut != "refuse"
+        staged = str(fichier) if depot.lignes else None
         depots.append(
-            (nom, depot.porteur, depot.table, depot.date_extraction, depot.partiel, depot.statut != "refuse", rang)
+            (nom, depot.porteur, depot.table, depot.date_extraction, depot.partiel, accepte, rang, staged)
         )
         for finess in {ligne["finess_et"] for ligne in depot.lignes} | set(depot.rejets):
             utilisees = sum(ligne["finess_et"] == finess for ligne in depot.lignes)
@@ -61,14 +64,11 @@ def entrees(monde: Monde, dossier: Path) -> Entrees:
             if depot.table == "agenda":  # the reception keeps an exact copy once
                 cadre = cadre.unique([c for c in schema if c != "ligne"], keep="first", maintain_order=True)
             cadre = cadre.with_columns(depot=pl.lit(nom), seau=pl.lit(SEAU, pl.UInt8))
-            fichier = dossier / f"{nom}.parquet"
             cadre.write_parquet(fichier)
-            fichiers.setdefault(depot.table, []).append(fichier)
     return Entrees(
         essms=_essms(monde),
         depots=pl.DataFrame(depots, schema=DEPOTS, orient="row"),
         bilans=pl.DataFrame(bilans, schema=BILANS, orient="row"),
-        fichiers=fichiers,
         regles=regles.relations(regles.toutes()),
         precedents=pl.DataFrame(schema=PRECEDENTS),
     )

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transforms.lecture import csv as lecture_csv
 from transforms.lecture.csv import (
     CHAMP_MAX_CARACTERES,
     COLONNES_MAX,
@@ -217,6 +218,14 @@ def test_les_lignes_larges_font_des_lots_plus_courts() -> None:
     assert tailles == [2000, 501]
 
 
+def test_les_lignes_longues_font_des_lots_plus_courts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lecture_csv, "LOT_MAX_CARACTERES", 50)
+    ligne = b"12345;789\n"
+    assert [len(lot) for lot in lire_csv(io.BytesIO(ligne * 13)).lots] == [5, 5, 2]
+    erreur = refus(ligne + b'1;"2\n' + b"\n" * 50 + b'"\n')
+    assert (erreur.code, erreur.ligne) == ("GUILLEMET_OUVERT", 2)
+
+
 def test_le_flux_reste_ouvert() -> None:
     flux = io.BytesIO(b"a;b\n1;2\n")
     list(lire_csv(flux).lots)
@@ -413,7 +422,7 @@ def tables(draw: st.DrawFn) -> tuple[str, str, str, int, list[list[str]]]:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(tables(), st.integers(1, 4))
 def test_toute_table_est_relue_a_l_identique(
     table: tuple[str, str, str, int, list[list[str]]], taille_lot: int

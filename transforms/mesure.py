@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from schemas.depots import TABLES, champs_de
 
+# Made first: they say which staged files are worth opening.
+PRELIMINAIRES = ("fenetres", "fichiers_utiles")
 # In order: each relation reads only inputs and relations above it.
 RELATIONS = (
     "besoins",
-    "fenetres",
     "extractions",
     "extractions_reference",
     "bornes_etat",
@@ -64,6 +64,7 @@ DEPOTS = {
     "partiel": pl.Boolean,
     "accepte": pl.Boolean,
     "ordre": pl.Int64,
+    "fichier": pl.String,
 }
 BILANS = {"depot": pl.String, "finess_et": pl.String, "lignes_utilisees": pl.Int64, "lignes_rejetees": pl.Int64}
 PRECEDENTS = {"finess_et": pl.String, "indicateur": pl.String, "taux": pl.Float64}
@@ -74,16 +75,15 @@ class Entrees:
     """What a measure reads.
 
     `essms`: the ESSMS of the register (columns of the table `essms`, and `seau`). `depots` (columns `DEPOTS`): accepted
-    deposits, and those refused for their rows; `ordre` follows the extraction date, then the name (§6.2). `bilans`
-    (columns `BILANS`): rows used and rejected per deposit and FINESS. `fichiers`: staged parquet files of each table.
-    `regles`: the relations of `transforms.regles.relations`. `precedents` (columns `PRECEDENTS`): rates at the previous
+    deposits, and those refused for their rows; `ordre` follows the extraction date, then the name (§6.2); `fichier` is the
+    staged parquet file that holds its rows, maybe with those of others. `bilans` (columns `BILANS`): rows used and
+    rejected per deposit and FINESS. `regles`: the relations of `transforms.regles.relations`. `precedents` (columns `PRECEDENTS`): rates at the previous
     measure date of each ESSMS.
     """
 
     essms: pl.DataFrame
     depots: pl.DataFrame
     bilans: pl.DataFrame
-    fichiers: Mapping[str, Sequence[Path]]
     regles: Mapping[str, pl.DataFrame]
     precedents: pl.DataFrame
 
@@ -94,13 +94,13 @@ def texte_sql(nom: str) -> str:
     return files("transforms.sql").joinpath(f"{nom}.sql").read_text(encoding="utf-8")
 
 
-def chemin_litteral(chemin: Path) -> str:
+def chemin_litteral(chemin: str) -> str:
     """A path as an SQL string that no engine expands as a pattern."""
-    sans_motif = "".join(f"[{c}]" if c in "*?[" else c for c in str(chemin))
+    sans_motif = "".join(f"[{c}]" if c in "*?[" else c for c in chemin)
     return "'" + sans_motif.replace("'", "''") + "'"
 
 
-def _vue_deposee(table: str, fichiers: Sequence[Path], seau: int) -> str:
+def _vue_deposee(table: str, fichiers: Sequence[str], seau: int) -> str:
     """The staged rows of a table for one bucket, with what is known of their deposit; typed even when there is none."""
     if not fichiers:
         types = {"depot": "VARCHAR", "ligne": "UINTEGER"} | {
@@ -117,8 +117,8 @@ def _vue_deposee(table: str, fichiers: Sequence[Path], seau: int) -> str:
     colonnes = ", ".join(f"s.{c}" for c in ("depot", "ligne", *champs_de(table)))
     liste = ", ".join(chemin_litteral(f) for f in fichiers)
     return f"""SELECT {colonnes}, d.date_extraction, d.ordre
-               FROM read_parquet([{liste}], hive_partitioning = false) AS s
-               INNER JOIN depots AS d ON d.depot = s.depot AND d.accepte
+               FROM read_parquet([{liste}], hive_partitioning = false, filename = 'fichier') AS s
+               INNER JOIN depots AS d ON d.depot = s.depot AND d.fichier = s.fichier AND d.accepte
                INNER JOIN essms AS e ON e.finess_et = s.finess_et AND e.porteur = d.porteur
                WHERE s.seau = {seau}"""
 
@@ -145,8 +145,13 @@ def mesurer(
         for nom, table in tables.items():
             base.register(f"_{nom}", table.to_arrow())
             base.execute(f"CREATE TEMP TABLE {nom} AS SELECT * FROM _{nom}")
+        for relation in PRELIMINAIRES:
+            base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")
+        utiles: dict[str, list[str]] = {}
+        for table_deposee, fichier in base.execute("FROM fichiers_utiles ORDER BY ALL").fetchall():
+            utiles.setdefault(table_deposee, []).append(fichier)
         for table_deposee in TABLES:
-            vue = _vue_deposee(table_deposee, entrees.fichiers.get(table_deposee, ()), seau)
+            vue = _vue_deposee(table_deposee, utiles.get(table_deposee, ()), seau)
             base.execute(f"CREATE TEMP VIEW depose_{table_deposee} AS {vue}")
         for relation in RELATIONS:
             base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -31,6 +32,8 @@ LIGNES_MAX = 1_000_000_000
 VALEUR_COMPOSEE = "(valeur composée)"
 
 _TAMPON_OCTETS = 1 << 20
+_DICTIONNAIRE_OCTETS = 4 << 20
+_OCTETS_D_UN_TEXTE = 4  # the length alone of a text written out
 _PREMIER_JOUR, _DERNIER_JOUR = date(1, 1, 1), date(9999, 12, 31)
 _DEBUT_S, _FIN_S = ((jour - date(1970, 1, 1)).days * 86_400 for jour in (_PREMIER_JOUR, _DERNIER_JOUR))
 
@@ -53,10 +56,10 @@ def lire_parquet(chemin: Path, *, taille_lot: int = 100_000) -> Feuille:
 
 def _lots(chemin: Path, n_colonnes: int, taille_lot: int) -> Iterator[pl.DataFrame]:
     ligne = 2
-    lignes_max = max(1, min(taille_lot, LOT_MAX_CELLULES // n_colonnes))
     with _ouvrir(chemin) as fichier:
+        lignes_max = max(1, min(taille_lot, LOT_MAX_CELLULES // n_colonnes, _lignes_par_lot(fichier.metadata)))
         schema = fichier.schema_arrow
-        plates = [nom for nom, type_ in zip(schema.names, schema.types, strict=True) if not pa.types.is_nested(type_)]
+        plates = [nom for nom, type_ in zip(schema.names, schema.types, strict=True) if not _est_compose(type_)]
         colonnes = None if len(plates) == n_colonnes else plates
         for paquet in fichier.iter_batches(batch_size=lignes_max, columns=colonnes, use_threads=False):
             if paquet.schema.names != plates:
@@ -74,7 +77,7 @@ def _lot(tranche: pa.RecordBatch, schema: pa.Schema, ligne: int) -> pl.DataFrame
         [
             *(
                 pl.Series([VALEUR_COMPOSEE], dtype=pl.String).new_from_index(0, n_lignes).alias(f"c{rang}")
-                if pa.types.is_nested(type_)
+                if _est_compose(type_)
                 else _texte(next(plates)).alias(f"c{rang}")
                 for rang, type_ in enumerate(schema.types)
             ),
@@ -86,7 +89,7 @@ def _lot(tranche: pa.RecordBatch, schema: pa.Schema, ligne: int) -> pl.DataFrame
 
 def _tranches(paquet: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Cut a batch so that its dictionaries, once written out, do not fill the memory."""
-    octets = 0
+    octets = paquet.nbytes
     for colonne in paquet.columns:
         if pa.types.is_dictionary(colonne.type) and _est_textuel(colonne.type.value_type):
             longueurs = pc.binary_length(colonne.dictionary)
@@ -107,17 +110,16 @@ def _ouvrir(chemin: Path) -> Iterator[pq.ParquetFile]:
     with chemin.open("rb") as flux:
         taille = _verifier_nature(flux)
         with _lisible():
-            schema = pq.read_schema(flux)
-            fichier = pq.ParquetFile(
+            metadonnees = pq.read_metadata(flux)
+            _verifier_taille(metadonnees, taille)
+            yield pq.ParquetFile(
                 flux,
-                # A text repeated a million times stays one text until its lot is made.
-                read_dictionary=[nom for nom, t in zip(schema.names, schema.types, strict=True) if _est_textuel(t)],
+                metadata=metadonnees,
+                read_dictionary=_colonnes_repetitives(metadonnees),
                 buffer_size=_TAMPON_OCTETS,
                 coerce_int96_timestamp_unit="us",
                 page_checksum_verification=True,
             )
-            _verifier_taille(fichier.metadata, taille)
-            yield fichier
 
 
 def _verifier_nature(flux: BinaryIO) -> int:
@@ -148,9 +150,38 @@ def _verifier_taille(metadonnees: pq.FileMetaData, taille: int) -> None:
         raise _illisible(f"{metadonnees.num_columns} colonnes : {COLONNES_MAX} au plus sont lues")
     if metadonnees.num_rows > LIGNES_MAX:
         raise LectureImpossible("ARCHIVE_DEMESUREE", f"{metadonnees.num_rows} lignes, {LIGNES_MAX} au plus")
-    deplies = sum(metadonnees.row_group(rang).total_byte_size for rang in range(metadonnees.num_row_groups))
+    deplies = sum(groupe.total_byte_size for groupe in _groupes(metadonnees))
     if deplies > RATIO_JUGE_DES_OCTETS and deplies > RATIO_MAX * taille:
         raise LectureImpossible("ARCHIVE_DEMESUREE", f"{deplies} octets une fois décompressé pour {taille} reçus")
+
+
+def _groupes(metadonnees: pq.FileMetaData) -> Iterator[pq.RowGroupMetaData]:
+    return (metadonnees.row_group(rang) for rang in range(metadonnees.num_row_groups))
+
+
+def _lignes_par_lot(metadonnees: pq.FileMetaData) -> int:
+    """Rows of the widest row group that make a lot of bounded size."""
+    octets_par_ligne = max(
+        (groupe.total_byte_size / max(1, groupe.num_rows) for groupe in _groupes(metadonnees)), default=1
+    )
+    return int(LOT_MAX_CARACTERES / max(1, octets_par_ligne))
+
+
+def _colonnes_repetitives(metadonnees: pq.FileMetaData) -> list[str]:
+    """Text columns that hold few distinct values: read as dictionaries, a long text stays one until its lot is made.
+
+    Not the others: the dictionary of a column without repetition grows with the file.
+    """
+    schema = metadonnees.schema.to_arrow_schema()
+    textuelles = {nom for nom, type_ in zip(schema.names, schema.types, strict=True) if _est_textuel(type_)}
+    octets: Counter[str] = Counter()
+    variees: set[str] = set()
+    for groupe in _groupes(metadonnees):
+        for colonne in (groupe.column(rang) for rang in range(groupe.num_columns)):
+            octets[colonne.path_in_schema] += colonne.total_uncompressed_size
+            if colonne.total_uncompressed_size >= _OCTETS_D_UN_TEXTE * colonne.num_values:
+                variees.add(colonne.path_in_schema)
+    return sorted(nom for nom in textuelles if nom not in variees or octets[nom] <= _DICTIONNAIRE_OCTETS)
 
 
 @contextmanager
@@ -170,6 +201,10 @@ def _illisible(detail: str) -> LectureImpossible:
 
 def _est_textuel(type_: pa.DataType) -> bool:
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))
+
+
+def _est_compose(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_nested(type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_))
 
 
 def _texte(colonne: Any) -> pl.Series:
@@ -196,19 +231,16 @@ def _texte(colonne: Any) -> pl.Series:
     if pa.types.is_date(type_):
         return _jours(_serie(colonne.cast(pa.date32())))
     if pa.types.is_timestamp(type_):
-        moments = _serie(colonne)
-        return _moments(moments, moments.dtype.time_zone)
+        return _moments(_serie(colonne), type_.unit, avec_zone=bool(type_.tz))
     if pa.types.is_time(type_):
         return _par_valeur(colonne.cast(pa.time64("us"), safe=False), "{:%H:%M:%S}".format)
     if pa.types.is_duration(type_):
         return _par_valeur(colonne.cast(pa.duration("s"), safe=False).cast(pa.int64()), _duree)
-    return _par_valeur(colonne, lambda octets: octets.decode("utf-8", "replace"))
+    return _par_valeur(colonne, lambda v: v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v))
 
 
 def _serie(colonne: Any) -> pl.Series:
-    serie = pl.from_arrow(colonne)
-    assert isinstance(serie, pl.Series)
-    return serie
+    return pl.Series(values=colonne)
 
 
 def _par_valeur(colonne: Any, texte: Callable[[Any], str]) -> pl.Series:
@@ -233,15 +265,15 @@ def _jours(jours: pl.Series) -> pl.Series:
     return _choisir(connus, jours.set(~connus, None).cast(pl.String), jours.to_physical().cast(pl.String))
 
 
-def _moments(moments: pl.Series, zone: str | None) -> pl.Series:
+def _moments(moments: pl.Series, unite: str, *, avec_zone: bool) -> pl.Series:
     """ISO moments to the millisecond, with the offset of their time zone; out of the calendar as in `_jours`."""
-    if moments.dtype == pl.Datetime("ns", zone):
+    if unite == "ns":
         moments = moments.dt.cast_time_unit("us")
-    par_seconde = 1_000 if moments.dtype == pl.Datetime("ms", zone) else 1_000_000
+    par_seconde = 1_000 if unite in ("s", "ms") else 1_000_000
     bruts = moments.to_physical()
     connus = bruts.is_between(_DEBUT_S * par_seconde, (_FIN_S + 86_400) * par_seconde, closed="left")
     moments = moments.set(~connus, None)
-    decalage = "%:z" if zone else ""
+    decalage = "%:z" if avec_zone else ""
     textes = _choisir(
         moments.dt.millisecond() != 0,
         moments.dt.to_string(f"%Y-%m-%dT%H:%M:%S%.3f{decalage}"),
