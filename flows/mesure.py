@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,6 +13,10 @@ from flows.publication import PARTITION
 from flows.reglages import Reglages
 from transforms import regles
 from transforms.mesure import BILANS, DEPOTS, PRECEDENTS, Entrees, mesurer
+from transforms.territoire import NB_SEAUX
+
+# Staged bytes (compressed) that one run of the SQL takes easily in its share of memory.
+TRANCHE_OCTETS = 64 << 20
 
 
 def entrees(reglages: Reglages, essms: pl.DataFrame, depots: pl.DataFrame, bilans: pl.DataFrame) -> Entrees:
@@ -34,10 +38,18 @@ def entrees(reglages: Reglages, essms: pl.DataFrame, depots: pl.DataFrame, bilan
     )
 
 
+def tranches(entrees: Entrees) -> list[list[int]]:
+    """The buckets to measure together: all in two runs when there is little to read, one by one when there is much."""
+    fichiers = entrees.depots["fichier"].drop_nulls().unique().to_list()
+    octets = sum(Path(f).stat().st_size for f in fichiers)
+    nombre = min(NB_SEAUX, max(2, octets // TRANCHE_OCTETS))
+    return [list(range(premier, NB_SEAUX, nombre)) for premier in range(nombre)]
+
+
 def mesurer_dates(
-    entrees: Entrees, dates: Sequence[date], seau: int, publiee: Path | None
+    entrees: Entrees, dates: Sequence[date], seaux: Collection[int], publiee: Path | None
 ) -> dict[date, dict[str, pl.DataFrame]]:
-    """Measure one bucket at each date, earliest first: the rates of one date are the previous ones of the next (CHUTE)."""
+    """Measure some buckets at each date, earliest first: the rates of one date are the previous ones of the next (CHUTE)."""
     resultats: dict[date, dict[str, pl.DataFrame]] = {}
     for date_mesure in sorted(set(dates)):
         precedente = _date_precedente(publiee, dates, date_mesure)
@@ -48,7 +60,7 @@ def mesurer_dates(
         else:
             assert publiee is not None  # the date comes from there
             precedents = _taux_publies(publiee, precedente)
-        resultats[date_mesure] = mesurer(replace(entrees, precedents=precedents), date_mesure, seau)
+        resultats[date_mesure] = mesurer(replace(entrees, precedents=precedents), date_mesure, seaux)
     return resultats
 
 

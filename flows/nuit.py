@@ -24,9 +24,22 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
 from prefect.utilities.annotations import opaque, unmapped
 
-from flows import mesure, reception, referentiels
-from flows.journal import avancement, journal
-from flows.publication import ColonneVue, Vue, actuelle, construire_catalogue, preparer, publier, reporter, sceller
+from flows import compaction, mesure, reception, referentiels
+from flows.avis import si_echec
+from flows.epingles import epingles
+from flows.journal import avancement, journal, lieu, noter, tenir
+from flows.publication import (
+    ColonneVue,
+    ErreurPublication,
+    Vue,
+    actuelle,
+    conserver,
+    construire_catalogue,
+    preparer,
+    publier,
+    reporter,
+    sceller,
+)
 from flows.reception import Depose, Dossier, NonTraite, Recu
 from flows.registre import Registre
 from flows.reglages import Reglages, cle_des_pseudonymes, lire
@@ -35,7 +48,6 @@ from schemas import curated
 from transforms import regles
 from transforms.mesure import Entrees
 from transforms.publication import dire_alertes, ecrire_table, reunir, table_constats, table_depots
-from transforms.territoire import NB_SEAUX
 
 LOTS_MAX = 16
 # What may pass by itself: a network drive that hiccups, a register that another process reads.
@@ -117,22 +129,13 @@ def recevoir_lot(
             except _PASSAGERES:
                 raise
             except Exception as erreur:  # the others must go on; the cause goes to the log without any value
-                journal().error("Fichier non traité (%s) : %s", depose.porteur, _cause(erreur))
+                journal().error("Fichier non traité (%s) : %s", depose.porteur, lieu(erreur))
                 resultat.append(NonTraite(depose.porteur, depose.chemin, type(erreur).__name__))
             else:
                 if recu is not None:
                     resultat.append(recu)
             compteur.un_de_plus()
     return resultat
-
-
-def _cause(erreur: BaseException) -> str:
-    """Type and place of an error: its message could hold a value of the file."""
-    trace = erreur.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    lieu = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
-    return f"{type(erreur).__name__} ({lieu})"
 
 
 class Compteur:
@@ -148,12 +151,19 @@ class Compteur:
             avancement("Lecture des dépôts", self._fait, self._total)
 
 
-@task(name="mesurer un seau d'ESSMS", **_REESSAYER)
-def mesurer_seau(
-    seau: int, entrees: Entrees, dates: Sequence[date], publiee: Path | None
+@task(name="réunir les petits fichiers", **_REESSAYER)
+def reunir_fichiers(reglages: Reglages) -> None:
+    """Few files to open, however long the history."""
+    with Registre(reglages.registre) as registre:
+        compaction.compacter(reglages, registre)
+
+
+@task(name="mesurer des seaux d'ESSMS", **_REESSAYER)
+def mesurer_seaux(
+    seaux: Sequence[int], entrees: Entrees, dates: Sequence[date], publiee: Path | None
 ) -> dict[date, dict[str, pl.DataFrame]]:
-    """Every measure date for one bucket."""
-    return mesure.mesurer_dates(entrees, dates, seau, publiee)
+    """Every measure date for some buckets."""
+    return mesure.mesurer_dates(entrees, dates, seaux, publiee)
 
 
 @task(name="publier", **_REESSAYER)
@@ -181,8 +191,26 @@ def publier_version(
     if publiee is not None:
         reporter(publiee, nouvelle, sauf=list(mesures))
     construire_catalogue(nouvelle, vues())
-    sceller(nouvelle, cree_le=maintenant, precedente=publiee, contenu=_contenu(registres, depots, mesures))
+    # In the region's time: the days of the retention are those people know.
+    cree_le = maintenant.astimezone(ZoneInfo(reglages.fuseau))
+    sceller(nouvelle, cree_le=cree_le, precedente=publiee, contenu=_contenu(registres, depots, mesures))
     return publier(reglages.curated, nouvelle)
+
+
+@task(name="retirer les versions anciennes", cache_policy=NO_CACHE)
+def conserver_versions(reglages: Reglages, maintenant: datetime) -> None:
+    """Retention, after the publication: whatever goes wrong here is said, and tried again the next night."""
+    try:
+        retirees = conserver(
+            reglages.curated,
+            maintenant=maintenant,
+            nuits=reglages.nuits_conservees,
+            epingles=epingles(reglages.curated),
+        )
+    except (OSError, ErreurPublication) as erreur:
+        journal().warning("Les versions anciennes n'ont pas été retirées : %s", lieu(erreur))
+    else:
+        noter("Versions anciennes retirées", etape="retention", versions=len(retirees))
 
 
 def _alertes_generales(registres: referentiels.Referentiels) -> pl.DataFrame:
@@ -285,11 +313,12 @@ def nuit(data: str | None = None, dates_mesure: list[date] | None = None, mainte
     reglages = lire(Path(data) if data else None)
     instant = maintenant or datetime.now(UTC)
     dates = sorted(set(dates_mesure or [instant.astimezone(ZoneInfo(reglages.fuseau)).date()]))
-    with verrou(reglages.staging):
+    with verrou(reglages.staging), tenir(reglages.journaux, reglages.journaux_conserves), si_echec(reglages):
         cle = cle_des_pseudonymes(reglages)
         publiee = actuelle(reglages.curated)
         registres = lire_referentiels(reglages)
         a_lire = inventorier(reglages, _tel_quel(registres))
+        noter("Fichiers à lire", etape="inventaire", fichiers=len(a_lire))
         compteur = Compteur(len(a_lire))
         lots = recevoir_lot.map(
             [_tel_quel(lot) for lot in _repartir(a_lire)],
@@ -299,24 +328,52 @@ def nuit(data: str | None = None, dates_mesure: list[date] | None = None, mainte
             unmapped(_tel_quel(compteur)),
         )
         traites = [resultat for lot in lots.result() for resultat in lot]
+        _noter_receptions(traites)
+        reunir_fichiers(reglages)
         with Registre(reglages.registre) as registre:
             depots = registre.depots()
             entrees = mesure.entrees(reglages, registres.essms, depots, registre.bilans())
-        parts = mesurer_seau.map(
-            list(range(NB_SEAUX)), unmapped(_tel_quel(entrees)), unmapped(dates), unmapped(publiee)
+        parts = mesurer_seaux.map(
+            [_tel_quel(seaux) for seaux in mesure.tranches(entrees)],
+            unmapped(_tel_quel(entrees)),
+            unmapped(dates),
+            unmapped(publiee),
         ).result()
         mesures = {jour: {nom: reunir([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in dates}
         dossier = publier_version(reglages, _tel_quel(registres), _tel_quel(depots), _tel_quel(mesures), publiee, instant)
-    bilan = Bilan(
+        noter("Version publiée", etape="publication", version=dossier.name, dates=len(dates))
+        conserver_versions(reglages, instant)
+        bilan = _bilan(dossier, traites, mesures)
+        for ligne in resumer(bilan, reglages):
+            journal().info(ligne, extra={"champs": {"etape": "bilan"}})
+    return bilan
+
+
+def _bilan(
+    dossier: Path, traites: Sequence[Recu | NonTraite], mesures: Mapping[date, Mapping[str, pl.DataFrame]]
+) -> Bilan:
+    return Bilan(
         version=dossier.name,
         dossier=dossier,
         recus=tuple(r for r in traites if isinstance(r, Recu)),
         non_traites=tuple(r for r in traites if isinstance(r, NonTraite)),
         mesures={jour: relations["indicateurs"] for jour, relations in mesures.items()},
     )
-    for ligne in resumer(bilan, reglages):
-        journal().info(ligne)
-    return bilan
+
+
+def _noter_receptions(traites: Sequence[Recu | NonTraite]) -> None:
+    """What came from each porteur, counted, in the file of the night."""
+    for porteur in sorted({t.porteur for t in traites}):
+        recus = [t for t in traites if isinstance(t, Recu) and t.porteur == porteur]
+        noter(
+            "Dépôts reçus",
+            etape="reception",
+            porteur=porteur,
+            fichiers=len(recus),
+            refuses=sum(s == "refuse" for r in recus for s in r.statuts),
+            lignes_rejetees=sum(r.lignes_rejetees for r in recus),
+            non_traites=sum(t.porteur == porteur for t in traites) - len(recus),
+        )
 
 
 def resumer(bilan: Bilan, reglages: Reglages) -> list[str]:

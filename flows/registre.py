@@ -62,6 +62,7 @@ CREATE TABLE IF NOT EXISTS examens (
     lignes_hors_projet INTEGER NOT NULL,
     fichier TEXT
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS examens_fichier ON examens (fichier);
 CREATE TABLE IF NOT EXISTS bilans (
     depot TEXT NOT NULL,
     finess_et TEXT,
@@ -136,6 +137,15 @@ class FicheExamen:
     fichier: str | None
     bilan: pl.DataFrame
     constats: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class FichierRange:
+    """A staged file, its table and the month (AAAA-MM) of the extractions it holds."""
+
+    table: str
+    mois: str
+    fichier: str
 
 
 class Registre:
@@ -334,6 +344,20 @@ class Registre:
                 "nombre": pl.Int64,
             },
         )
+
+    def fichiers_ranges(self) -> list[FichierRange]:
+        """The staged files with their table and extraction month, in that order."""
+        lignes = self._base.execute(
+            "SELECT u.nom_table, max(substr(u.date_extraction, 1, 7)) AS mois, e.fichier"
+            " FROM examens AS e JOIN unites AS u ON u.depot = e.depot WHERE e.fichier IS NOT NULL"
+            " GROUP BY u.nom_table, e.fichier ORDER BY u.nom_table, mois, e.fichier"
+        )
+        return [FichierRange(*ligne) for ligne in lignes]
+
+    def deplacer(self, fichiers: Sequence[str], vers: str) -> None:
+        """Say that the rows of `fichiers` now lie in the file `vers`."""
+        with self._transaction() as base:
+            base.executemany("UPDATE examens SET fichier = ? WHERE fichier = ?", [(vers, f) for f in fichiers])
 
     def fichiers(self) -> set[str]:
         """Staged files in use, relative to `staging/`."""

@@ -1,4 +1,4 @@
-"""Run the SQL of `transforms/sql/` on staged parquet, for one bucket of ESSMS and one measure date.
+"""Run the SQL of `transforms/sql/` on staged parquet, for some buckets of ESSMS and one measure date.
 
 Each file of the folder is one relation of the specification and bears its name. This module only says in which order
 they are made and what they read; no rule of §6 is here.
@@ -6,7 +6,7 @@ they are made and what they read; no rule of §6 is here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -75,10 +75,10 @@ class Entrees:
     """What a measure reads.
 
     `essms`: the ESSMS of the register (columns of the table `essms`, and `seau`). `depots` (columns `DEPOTS`): accepted
-    deposits, and those refused for their rows; `ordre` follows the extraction date, then the name (§6.2); `fichier` is the
-    staged parquet file that holds its rows, maybe with those of others. `bilans` (columns `BILANS`): rows used and
-    rejected per deposit and FINESS. `regles`: the relations of `transforms.regles.relations`. `precedents` (columns `PRECEDENTS`): rates at the previous
-    measure date of each ESSMS.
+    deposits, and those refused for their rows; `ordre` follows the extraction date, then the name (§6.2); `fichier` is
+    the staged parquet file that holds its rows, maybe with those of others. `bilans` (columns `BILANS`): rows used and
+    rejected per deposit and FINESS. `regles`: the relations of `transforms.regles.relations`. `precedents` (columns
+    `PRECEDENTS`): rates at the previous measure date of each ESSMS.
     """
 
     essms: pl.DataFrame
@@ -100,8 +100,8 @@ def chemin_litteral(chemin: str) -> str:
     return "'" + sans_motif.replace("'", "''") + "'"
 
 
-def _vue_deposee(table: str, fichiers: Sequence[str], seau: int) -> str:
-    """The staged rows of a table for one bucket, with what is known of their deposit; typed even when there is none."""
+def _vue_deposee(table: str, fichiers: Sequence[str], seaux: Collection[int]) -> str:
+    """The staged rows of a table for some buckets, with what is known of their deposit; typed even when there is none."""
     if not fichiers:
         types = {"depot": "VARCHAR", "ligne": "UINTEGER"} | {
             c.nom: {
@@ -120,17 +120,17 @@ def _vue_deposee(table: str, fichiers: Sequence[str], seau: int) -> str:
                FROM read_parquet([{liste}], hive_partitioning = false, filename = 'fichier') AS s
                INNER JOIN depots AS d ON d.depot = s.depot AND d.fichier = s.fichier AND d.accepte
                INNER JOIN essms AS e ON e.finess_et = s.finess_et AND e.porteur = d.porteur
-               WHERE s.seau = {seau}"""
+               WHERE s.seau IN ({', '.join(map(str, sorted(seaux)))})"""
 
 
 def mesurer(
-    entrees: Entrees, date_mesure: date, seau: int, *, memoire: str = "1GB", relations: Sequence[str] = RESULTATS
+    entrees: Entrees, date_mesure: date, seaux: Collection[int], *, memoire: str = "1GB", relations: Sequence[str] = RESULTATS
 ) -> dict[str, pl.DataFrame]:
-    """Measure the ESSMS of one bucket at one date: the asked `relations`, each sorted by its first columns.
+    """Measure the ESSMS of some buckets at one date: the asked `relations`, each sorted by its first columns.
 
     Raises `duckdb.Error` when a staged file cannot be read.
     """
-    essms = entrees.essms.filter(pl.col("seau") == seau)
+    essms = entrees.essms.filter(pl.col("seau").is_in(sorted(seaux)))
     with duckdb.connect(config={"memory_limit": memoire, "threads": 2}) as base:
         base.execute("SET TimeZone = 'UTC'")
         base.execute(texte_sql("macros/duckdb"))
@@ -151,7 +151,7 @@ def mesurer(
         for table_deposee, fichier in base.execute("FROM fichiers_utiles ORDER BY ALL").fetchall():
             utiles.setdefault(table_deposee, []).append(fichier)
         for table_deposee in TABLES:
-            vue = _vue_deposee(table_deposee, utiles.get(table_deposee, ()), seau)
+            vue = _vue_deposee(table_deposee, utiles.get(table_deposee, ()), seaux)
             base.execute(f"CREATE TEMP VIEW depose_{table_deposee} AS {vue}")
         for relation in RELATIONS:
             base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")

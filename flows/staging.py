@@ -1,0 +1,25 @@
+"""Files of the private staging area: whole and durable, or not there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def deposer(provisoire: Path, staging: Path, relatif: str) -> str:
+    """Give a finished file its place `relatif` under `staging`, durably; returns `relatif`."""
+    definitif = staging / relatif
+    definitif.parent.mkdir(exist_ok=True, mode=0o700)
+    rendre_durable(provisoire)
+    provisoire.replace(definitif)
+    rendre_durable(definitif.parent)
+    return relatif
+
+
+def rendre_durable(chemin: Path) -> None:
+    """Flush a file or a directory to the disk."""
+    descripteur = os.open(chemin, os.O_RDONLY)
+    try:
+        os.fsync(descripteur)
+    finally:
+        os.close(descripteur)
