@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: run test lint lock clean
+.PHONY: run test lint dictionnaire lock clean
 
 run: .venv/.run
 	$(BIN)/duimetre demo --data $(DATA)
@@ -16,6 +16,9 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+dictionnaire: .venv/.run
+	$(BIN)/python -m transforms.dictionnaire docs
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

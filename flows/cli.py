@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from flows.commandes import demo, etat, generer, nuit
+from flows.commandes import demo, etat, expliquer, exporter, generer, modeles, nuit, preuve, revenir, verifier, versions
 from flows.commandes.commun import Fonction, Sortie, dire_erreur
 from flows.journal import NOM
 
-COMMANDES = (nuit, etat, generer, demo)
+COMMANDES = (nuit, verifier, modeles, etat, expliquer, exporter, preuve, versions, revenir, generer, demo)
 
 _FRANCAIS = {
     "usage: ": "usage : ",

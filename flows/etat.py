@@ -1,8 +1,13 @@
-"""One-screen verdict for the operator (specification §3, `duimetre etat`)."""
+"""One-screen verdict for the operator (specification §3, `duimetre etat`).
+
+Read from what is published, the files of the nights and the drop folders: it opens neither the register nor staged rows,
+so it may run at any moment, during a night too.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,49 +15,121 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from flows.journal import Execution, derniere_execution
 from flows.publication import MANIFESTE, actuelle
-from flows.registre import Registre
 from flows.reglages import Reglages
 
 PEREMPTION = timedelta(hours=26)
+_STATUTS = {
+    "accepte": "acceptés",
+    "accepte_avec_rejets": "acceptés avec rejets",
+    "refuse": "refusés",
+    "en_attente": "en attente",
+    "deja_recu": "déjà reçus",
+}
 
 
 @dataclass(frozen=True)
 class Etat:
-    """What the operator must know. `perime`: nothing was published in the last 26 hours."""
+    """What the operator must know, in figures.
+
+    `perime`: nothing was published in the last 26 hours. `execution`: the latest night, published or not.
+    `porteurs_silencieux`: days since their last deposit, for those beyond the setting `silence_jours`.
+    `refus_en_attente`: refused or waiting files still in the drop folder, by porteur, that nothing accepted since replaces.
+    `sources_absentes`: ESSMS without a rate for want of a source, by indicator, at the latest measure date.
+    """
 
     version: str | None
     publie_le: datetime | None
     perime: bool
+    execution: Execution | None
     dates_mesure: list[str]
     depots_par_statut: dict[str, int]
     porteurs_sans_depot: list[str]
+    porteurs_silencieux: dict[str, int]
+    refus_en_attente: dict[str, int]
+    sources_absentes: dict[str, int]
     alertes_par_code: dict[str, int]
+    espace_libre_octets: int
+    espace_insuffisant: bool
+
+    @property
+    def alarmes(self) -> list[str]:
+        """What cannot wait, in French sentences that say what to do."""
+        phrases = []
+        if self.perime:
+            phrases.append(
+                "Aucune publication depuis plus de 26 heures : vérifiez la planification et relancez « duimetre nuit »."
+            )
+        if self.execution and self.execution.resultat in ("echec", "interrompue"):
+            sort = "a échoué" if self.execution.resultat == "echec" else "a été interrompue"
+            phrases.append(
+                f"La dernière nuit {sort} : lisez staging/journaux/{self.execution.fichier}, "
+                "corrigez la cause et relancez « duimetre nuit »."
+            )
+        if self.espace_insuffisant:
+            phrases.append(
+                f"Il reste {_taille(self.espace_libre_octets)} sur le disque : libérez de la place avant la prochaine nuit."
+            )
+        return phrases
 
 
 def constater(reglages: Reglages, maintenant: datetime) -> Etat:
     """The state of a data root. Raises `LienInvalide` when `curated/actuel` is damaged."""
     publiee = actuelle(reglages.curated)
+    libre = shutil.disk_usage(_existant(reglages.data)).free
+    insuffisant = libre < reglages.espace_min_octets
+    execution = derniere_execution(reglages.journaux)
     if publiee is None:
-        return Etat(None, None, True, [], {}, [], {})
+        return Etat(None, None, True, execution, [], {}, [], {}, {}, {}, {}, libre, insuffisant)
     manifeste = json.loads((publiee / MANIFESTE).read_text(encoding="utf-8"))
     publie_le = datetime.fromisoformat(manifeste["cree_le"])
-    with Registre(reglages.registre) as registre:
-        depots = registre.depots()
+    depots = _lire(publiee / "depots" / "depots.parquet")
     essms = _lire(publiee / "essms" / "essms.parquet")
-    alertes = pl.concat(
-        [_lire(publiee / "alertes" / f"date_mesure={d}" / "alertes.parquet") for d in manifeste["dates_mesure"]]
-    )
+    alertes = [_lire(publiee / "alertes" / f"date_mesure={d}" / "alertes.parquet") for d in manifeste["dates_mesure"]]
     porteurs = set(essms["porteur"].to_list())
+    jours = _jours_de_silence(depots, maintenant)
     return Etat(
         version=manifeste["version"],
         publie_le=publie_le,
         perime=maintenant - publie_le > PEREMPTION,
+        execution=execution,
         dates_mesure=manifeste["dates_mesure"],
         depots_par_statut=_decompte(depots["statut"]),
-        porteurs_sans_depot=sorted(porteurs - set(depots["porteur"].to_list())),
-        alertes_par_code=_decompte(alertes["code"]),
+        porteurs_sans_depot=sorted(porteurs - jours.keys()),
+        porteurs_silencieux={p: j for p, j in jours.items() if p in porteurs and j > reglages.silence_jours},
+        refus_en_attente=_refus_en_attente(depots, reglages.depots),
+        sources_absentes=_decompte(alertes[-1].filter(pl.col("code") == "SOURCE_ABSENTE")["indicateur"]),
+        alertes_par_code=_decompte(pl.concat(alertes)["code"]),
+        espace_libre_octets=libre,
+        espace_insuffisant=insuffisant,
     )
+
+
+def _existant(dossier: Path) -> Path:
+    return next(d for d in (dossier, *dossier.parents) if d.exists())
+
+
+def _jours_de_silence(depots: pl.DataFrame, maintenant: datetime) -> dict[str, int]:
+    """Whole days since the last file of each porteur."""
+    derniers = depots.group_by("porteur").agg(pl.col("recu_le").max()).sort("porteur")
+    return {porteur: (maintenant - recu_le).days for porteur, recu_le in derniers.iter_rows()}
+
+
+def _refus_en_attente(depots: pl.DataFrame, dossiers: Path) -> dict[str, int]:
+    """By porteur, the files of which something is refused or waits, still there, and not replaced since."""
+    acceptes = depots.filter(pl.col("statut").is_in(["accepte", "accepte_avec_rejets"]))
+    dernieres = acceptes.group_by("porteur", "table").agg(pl.col("date_extraction").max().alias("acceptee"))
+    restants = (
+        depots.filter(pl.col("statut").is_in(["refuse", "en_attente"]))
+        .join(dernieres, on=["porteur", "table"], how="left")
+        .filter(pl.col("acceptee").is_null() | (pl.col("date_extraction") > pl.col("acceptee")))
+        .select("porteur", "nom")
+        .unique()
+        .sort("porteur", "nom")
+    )
+    presents = [p for p, nom in restants.iter_rows() if (dossiers / p / nom).exists()]
+    return {porteur: presents.count(porteur) for porteur in dict.fromkeys(presents)}
 
 
 def _lire(fichier: Path) -> pl.DataFrame:
@@ -66,21 +143,51 @@ def _decompte(valeurs: pl.Series) -> dict[str, int]:
 
 def dire(etat: Etat, fuseau: ZoneInfo) -> str:
     """The state in a few French lines."""
+    espace = f"Espace libre : {_taille(etat.espace_libre_octets)}"
+    nuit = f"Dernière nuit : {_dire_execution(etat.execution, fuseau)}"
     if etat.publie_le is None:
-        return "Aucune publication. Lancez « duimetre nuit »."
+        return "\n".join(["Aucune publication. Lancez « duimetre nuit ».", nuit, espace])
     lignes = [
         f"{'PÉRIMÉ' if etat.perime else 'OK'} — dernière publication le "
         f"{etat.publie_le.astimezone(fuseau):%d/%m/%Y à %H:%M} (version {etat.version})",
+        nuit,
         f"Dates de mesure : {', '.join(etat.dates_mesure)}",
-        "Dépôts : " + (", ".join(f"{n} {s.replace('_', ' ')}" for s, n in etat.depots_par_statut.items()) or "aucun"),
-        "Porteurs sans dépôt : " + (", ".join(etat.porteurs_sans_depot) or "aucun"),
-        "Alertes : " + (", ".join(f"{code} {n}" for code, n in etat.alertes_par_code.items()) or "aucune"),
+        f"Dépôts : {_liste({_STATUTS[s]: n for s, n in etat.depots_par_statut.items()})}",
+        f"Fichiers refusés ou en attente, à reprendre : {_liste(etat.refus_en_attente)}",
+        f"Porteurs sans dépôt : {', '.join(etat.porteurs_sans_depot) or 'aucun'}",
+        "Porteurs silencieux : "
+        + (", ".join(f"{p} (depuis {j} jours)" for p, j in etat.porteurs_silencieux.items()) or "aucun"),
+        f"Sources absentes (ESSMS) : {_liste(etat.sources_absentes)}",
+        f"Alertes : {_liste(etat.alertes_par_code)}",
+        espace,
     ]
-    if etat.perime:
-        lignes.append("La dernière publication a plus de 26 heures : vérifiez la planification et relancez la nuit.")
-    return "\n".join(lignes)
+    return "\n".join([*lignes, *(f"→ {phrase}" for phrase in etat.alarmes)])
+
+
+def _dire_execution(execution: Execution | None, fuseau: ZoneInfo) -> str:
+    if execution is None:
+        return "aucune trace"
+    sort = {
+        "publiee": "publiée",
+        "echec": "ÉCHEC",
+        "interrompue": "INTERROMPUE",
+        "en_cours": "en cours",
+    }[execution.resultat]
+    duree = f", {execution.duree_s:.0f} s" if execution.duree_s is not None else ""
+    cause = f" — {execution.message}" if execution.resultat in ("echec", "interrompue") and execution.message else ""
+    return f"{sort}, commencée le {execution.debut.astimezone(fuseau):%d/%m/%Y à %H:%M}{duree}{cause}"
+
+
+def _liste(decompte: dict[str, int]) -> str:
+    return ", ".join(f"{nom.replace('_', ' ')} {nombre}" for nom, nombre in decompte.items()) or "aucun"
+
+
+def _taille(octets: int) -> str:
+    return f"{octets / 2**30:.1f} Gio".replace(".", ",")
 
 
 def en_json(etat: Etat) -> str:
     """The same for machines."""
-    return json.dumps(asdict(etat), ensure_ascii=False, default=lambda d: d.isoformat(), indent=2)
+    return json.dumps(
+        asdict(etat) | {"alarmes": etat.alarmes}, ensure_ascii=False, default=lambda d: d.isoformat(), indent=2
+    )

@@ -12,7 +12,7 @@ import polars as pl
 from flows.publication import PARTITION
 from flows.reglages import Reglages
 from transforms import regles
-from transforms.mesure import BILANS, DEPOTS, PRECEDENTS, Entrees, mesurer
+from transforms.mesure import BILANS, DEPOTS, PRECEDENTS, RESULTATS, Entrees, mesurer
 from transforms.territoire import NB_SEAUX
 
 # Staged bytes (compressed) that one run of the SQL takes easily in its share of memory.
@@ -47,9 +47,12 @@ def tranches(entrees: Entrees) -> list[list[int]]:
 
 
 def mesurer_dates(
-    entrees: Entrees, dates: Sequence[date], seaux: Collection[int], publiee: Path | None
+    entrees: Entrees, dates: Sequence[date], seaux: Collection[int], publiee: Path | None, a_completer: date | None = None
 ) -> dict[date, dict[str, pl.DataFrame]]:
-    """Measure some buckets at each date, earliest first: the rates of one date are the previous ones of the next (CHUTE)."""
+    """Measure some buckets at each date, earliest first: the rates of one date are the previous ones of the next (CHUTE).
+
+    The relation `a_completer` is made for that date only.
+    """
     resultats: dict[date, dict[str, pl.DataFrame]] = {}
     for date_mesure in sorted(set(dates)):
         precedente = _date_precedente(publiee, dates, date_mesure)
@@ -60,7 +63,10 @@ def mesurer_dates(
         else:
             assert publiee is not None  # the date comes from there
             precedents = _taux_publies(publiee, precedente)
-        resultats[date_mesure] = mesurer(replace(entrees, precedents=precedents), date_mesure, seaux)
+        relations = (*RESULTATS, "a_completer") if date_mesure == a_completer else RESULTATS
+        resultats[date_mesure] = mesurer(
+            replace(entrees, precedents=precedents), date_mesure, seaux, relations=relations
+        )
     return resultats
 
 

@@ -9,7 +9,7 @@ database, block types, an interface, then a poll. `moteur` starts the same serve
 
         nuit(...)
 
-The runs stay in `<dossier>/prefect.db`. To look at them:
+The runs stay in `<dossier>/prefect.db` (one whose process was killed stays "Running" there). To look at them:
 
     PREFECT_HOME=<dossier> DO_NOT_TRACK=1 PREFECT_SERVER_ANALYTICS_ENABLED=false prefect server start
 

@@ -24,14 +24,13 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
 from prefect.utilities.annotations import opaque, unmapped
 
-from flows import compaction, mesure, reception, referentiels
+from flows import compaction, mesure, reception, referentiels, restitution
 from flows.avis import si_echec
+from flows.catalogue import macros, vues
 from flows.epingles import epingles
 from flows.journal import avancement, journal, lieu, noter, tenir
 from flows.publication import (
-    ColonneVue,
     ErreurPublication,
-    Vue,
     actuelle,
     conserver,
     construire_catalogue,
@@ -42,14 +41,16 @@ from flows.publication import (
 )
 from flows.reception import Depose, Dossier, NonTraite, Recu
 from flows.registre import Registre
-from flows.reglages import Reglages, cle_des_pseudonymes, lire
+from flows.reglages import ReglageInvalide, Reglages, cle_des_pseudonymes, lire
 from flows.verrou import verrou
 from schemas import curated
-from transforms import regles
+from transforms import agregats, regles
 from transforms.mesure import Entrees
-from transforms.publication import dire_alertes, ecrire_table, reunir, table_constats, table_depots
+from transforms.publication import dire_alertes, ecrire_table, reunir, table_constats, table_depots, table_sources
+from transforms.suppression import masquer
 
 LOTS_MAX = 16
+_FORMAT_VERSION = "%Y%m%dT%H%M%S%fZ"
 # What may pass by itself: a network drive that hiccups, a register that another process reads.
 _PASSAGERES = (OSError, sqlite3.OperationalError, duckdb.IOException)
 
@@ -93,10 +94,10 @@ def lire_referentiels(reglages: Reglages) -> referentiels.Referentiels:
 
 
 @task(name="inventorier les dépôts", **_REESSAYER)
-def inventorier(reglages: Reglages, registres: referentiels.Referentiels) -> list[tuple[Depose, Dossier]]:
+def inventorier(reglages: Reglages, registres: referentiels.Referentiels, cle: bytes) -> list[tuple[Depose, Dossier]]:
     """The files to read tonight, each with what it is judged against; those still being written are left."""
     deposes = list(reception.parcourir(reglages.depots))
-    dossiers = {p: registres.dossier(p) for p in {d.porteur for d in deposes}}
+    dossiers = {p: registres.dossier(p).sous_cle(cle) for p in {d.porteur for d in deposes}}
     with Registre(reglages.registre) as registre:
         reception.balayer(reglages.staging, registre)
         retenus = reception.nouveaux(deposes, dossiers, registre.apercus())
@@ -160,10 +161,10 @@ def reunir_fichiers(reglages: Reglages) -> None:
 
 @task(name="mesurer des seaux d'ESSMS", **_REESSAYER)
 def mesurer_seaux(
-    seaux: Sequence[int], entrees: Entrees, dates: Sequence[date], publiee: Path | None
+    seaux: Sequence[int], entrees: Entrees, dates: Sequence[date], publiee: Path | None, a_completer: date | None
 ) -> dict[date, dict[str, pl.DataFrame]]:
     """Every measure date for some buckets."""
-    return mesure.mesurer_dates(entrees, dates, seaux, publiee)
+    return mesure.mesurer_dates(entrees, dates, seaux, publiee, a_completer)
 
 
 @task(name="publier", **_REESSAYER)
@@ -176,7 +177,7 @@ def publier_version(
     maintenant: datetime,
 ) -> Path:
     """Build a whole version beside the others, then swap."""
-    version = maintenant.strftime("%Y%m%dT%H%M%S%fZ")
+    version = maintenant.strftime(_FORMAT_VERSION)
     nouvelle = preparer(reglages.curated, version)
     for jour, relations in mesures.items():
         iso = jour.isoformat()
@@ -184,17 +185,39 @@ def publier_version(
         ecrire_table("maturin_sms", relations["maturin_sms"], version, nouvelle, date_mesure=iso)
         alertes = pl.concat([dire_alertes(relations["alertes"]), _alertes_generales(registres)], how="diagonal_relaxed")
         ecrire_table("alertes", alertes, version, nouvelle, date_mesure=iso)
+        ecrire_table("populations", relations["populations"], version, nouvelle, date_mesure=iso)
+        sources = table_sources(relations["sources"], registres.essms)
+        ecrire_table("sources", sources, version, nouvelle, date_mesure=iso)
     ecrire_table("essms", registres.essms, version, nouvelle, date_mesure=None)
     ecrire_table("depots", table_depots(depots), version, nouvelle, date_mesure=None)
     with Registre(reglages.registre) as registre:
         ecrire_table("constats", table_constats(registre.constats(), depots), version, nouvelle, date_mesure=None)
     if publiee is not None:
         reporter(publiee, nouvelle, sauf=list(mesures))
-    construire_catalogue(nouvelle, vues())
+    ecrire_agregats(reglages, registres, depots, mesures, nouvelle, maintenant)
+    construire_catalogue(nouvelle, vues(), macros())
     # In the region's time: the days of the retention are those people know.
     cree_le = maintenant.astimezone(ZoneInfo(reglages.fuseau))
     sceller(nouvelle, cree_le=cree_le, precedente=publiee, contenu=_contenu(registres, depots, mesures))
     return publier(reglages.curated, nouvelle)
+
+
+@task(name="rendre aux porteurs", cache_policy=NO_CACHE)
+def rendre(
+    reglages: Reglages,
+    registres: referentiels.Referentiels,
+    version: Path,
+    jour: date,
+    a_completer: pl.DataFrame,
+    depots: pl.DataFrame,
+    cle: bytes,
+    maintenant: datetime,
+) -> None:
+    """Pages and work lists, after the publication: whatever goes wrong here is said, and done again the next night."""
+    try:
+        restitution.rendre(reglages, version, jour, a_completer, depots, registres.dossier, cle, maintenant)
+    except OSError as erreur:
+        journal().warning("Les pages des porteurs n'ont pas toutes été écrites : %s", lieu(erreur))
 
 
 @task(name="retirer les versions anciennes", cache_policy=NO_CACHE)
@@ -213,6 +236,33 @@ def conserver_versions(reglages: Reglages, maintenant: datetime) -> None:
         noter("Versions anciennes retirées", etape="retention", versions=len(retirees))
 
 
+def ecrire_agregats(
+    reglages: Reglages,
+    registres: referentiels.Referentiels,
+    depots: pl.DataFrame,
+    mesures: Mapping[date, Mapping[str, pl.DataFrame]],
+    nouvelle: Path,
+    maintenant: datetime,
+) -> None:
+    """Write the tables made once per publication; the partitions of `indicateurs` are all in `nouvelle`."""
+    version = maintenant.strftime(_FORMAT_VERSION)
+    jour = maintenant.astimezone(ZoneInfo(reglages.fuseau)).date()
+    indicateurs = pl.concat(
+        relations["indicateurs"].with_columns(date_mesure=pl.lit(jour_mesure)) for jour_mesure, relations in mesures.items()
+    )
+    par_date = agregats.sommer(indicateurs, registres.essms)
+    par_date["territoires"] = masquer(par_date["territoires"], reglages.seuil_publication)
+    par_date["financement"] = agregats.financer(indicateurs, registres.essms)
+    for table, lignes in par_date.items():
+        for jour_mesure in mesures:
+            du_jour = lignes.filter(pl.col("date_mesure") == jour_mesure)
+            ecrire_table(table, du_jour, version, nouvelle, date_mesure=jour_mesure.isoformat())
+    fichiers = sorted(nouvelle.glob("indicateurs/*/*.parquet"))
+    ecrire_table("evolution", agregats.suivre(fichiers), version, nouvelle, date_mesure=None)
+    fraicheur = agregats.dater(depots.filter("canonique"), registres.essms, jour)
+    ecrire_table("fraicheur", fraicheur, version, nouvelle, date_mesure=None)
+
+
 def _alertes_generales(registres: referentiels.Referentiels) -> pl.DataFrame:
     schema = {n: t for n, t in curated.dtypes("alertes").items() if n in ("code", "porteur", "finess_et", "message")}
     lignes = [
@@ -220,36 +270,6 @@ def _alertes_generales(registres: referentiels.Referentiels) -> pl.DataFrame:
         for code, a in registres.alertes
     ]
     return pl.DataFrame(lignes, schema=schema)
-
-
-def vues() -> list[Vue]:
-    """The published tables as the catalogue shows them."""
-    sql = {
-        pl.String: "VARCHAR",
-        pl.Int64: "BIGINT",
-        pl.Float64: "DOUBLE",
-        pl.Boolean: "BOOLEAN",
-        pl.Date: "DATE",
-    }
-    return [
-        Vue(
-            table,
-            curated.description(table),
-            [
-                *(
-                    [ColonneVue("date_mesure", "DATE", curated.DESCRIPTION_DATE_MESURE)]
-                    if table in curated.PAR_DATE
-                    else []
-                ),
-                *(
-                    ColonneVue(nom, sql.get(curated.dtypes(table)[nom], "TIMESTAMP WITH TIME ZONE"), champ.description)
-                    for nom, champ in curated.champs_de(table).items()
-                ),
-            ],
-            table in curated.PAR_DATE,
-        )
-        for table in curated.TABLES
-    ]
 
 
 def _contenu(registres: referentiels.Referentiels, depots: pl.DataFrame, mesures: Mapping[date, Any]) -> dict[str, Any]:
@@ -304,20 +324,27 @@ def _repartir(a_lire: Sequence[tuple[Depose, Dossier]]) -> list[list[tuple[Depos
 
 
 @flow(name="nuit", task_runner=ThreadPoolTaskRunner(max_workers=2), validate_parameters=True)  # type: ignore[arg-type]
-def nuit(data: str | None = None, dates_mesure: list[date] | None = None, maintenant: datetime | None = None) -> Bilan:
+def nuit(
+    data: str | None = None,
+    dates_mesure: list[date] | None = None,
+    fuseau: str | None = None,
+    maintenant: datetime | None = None,
+) -> Bilan:
     """The whole nightly job on one data root, for one or several measure dates (default: today in the region).
+
+    `fuseau`: time zone of the region, when it is not that of the settings; it says what day it is.
 
     Raises `VerrouPris` when another night runs, `ReferentielIllisible` without a usable projets.csv, `ReglageInvalide`.
     Whatever it raises, the version that was published stays.
     """
-    reglages = lire(Path(data) if data else None)
+    reglages = lire(Path(data) if data else None, fuseau=fuseau)
     instant = maintenant or datetime.now(UTC)
     dates = sorted(set(dates_mesure or [instant.astimezone(ZoneInfo(reglages.fuseau)).date()]))
     with verrou(reglages.staging), tenir(reglages.journaux, reglages.journaux_conserves), si_echec(reglages):
         cle = cle_des_pseudonymes(reglages)
         publiee = actuelle(reglages.curated)
         registres = lire_referentiels(reglages)
-        a_lire = inventorier(reglages, _tel_quel(registres))
+        a_lire = inventorier(reglages, _tel_quel(registres), cle)
         noter("Fichiers à lire", etape="inventaire", fichiers=len(a_lire))
         compteur = Compteur(len(a_lire))
         lots = recevoir_lot.map(
@@ -331,22 +358,39 @@ def nuit(data: str | None = None, dates_mesure: list[date] | None = None, mainte
         _noter_receptions(traites)
         reunir_fichiers(reglages)
         with Registre(reglages.registre) as registre:
+            refuser_deux_cles(registre, cle)
             depots = registre.depots()
             entrees = mesure.entrees(reglages, registres.essms, depots, registre.bilans())
+        aujourd_hui = instant.astimezone(ZoneInfo(reglages.fuseau)).date()
+        jour_des_pages = restitution.date_des_pages(dates, publiee, aujourd_hui)
         parts = mesurer_seaux.map(
             [_tel_quel(seaux) for seaux in mesure.tranches(entrees)],
             unmapped(_tel_quel(entrees)),
             unmapped(dates),
             unmapped(publiee),
+            unmapped(jour_des_pages),
         ).result()
         mesures = {jour: {nom: reunir([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in dates}
         dossier = publier_version(reglages, _tel_quel(registres), _tel_quel(depots), _tel_quel(mesures), publiee, instant)
         noter("Version publiée", etape="publication", version=dossier.name, dates=len(dates))
+        if jour_des_pages is not None:
+            a_completer = _tel_quel(mesures[jour_des_pages]["a_completer"])
+            rendre(reglages, _tel_quel(registres), dossier, jour_des_pages, a_completer, _tel_quel(depots), cle, instant)
         conserver_versions(reglages, instant)
         bilan = _bilan(dossier, traites, mesures)
         for ligne in resumer(bilan, reglages):
             journal().info(ligne, extra={"champs": {"etape": "bilan"}})
     return bilan
+
+
+def refuser_deux_cles(registre: Registre, cle: bytes) -> None:
+    """Under two keys one person would count twice. Raises `ReglageInvalide` while some contents stay under a former key."""
+    restants = registre.sous_autre_cle(reception.empreinte_de_cle(cle))
+    if restants:
+        raise ReglageInvalide(
+            f"La clé des pseudonymes a changé et {restants} contenu(s) déjà reçu(s) n'ont plus leur fichier dans "
+            "raw/depots. Remettez ces fichiers, ou l'ancienne clé, puis relancez."
+        )
 
 
 def _bilan(

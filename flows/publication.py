@@ -60,7 +60,7 @@ _CLES_RESERVEES = frozenset({"version", "cree_le", "precedente", "fichiers"})
 _SANS_LIEN_DUR = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _SANS_FSYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 
-_journal = logging.getLogger(__name__)
+_journal = logging.getLogger("duimetre.publication")
 
 
 class ErreurPublication(Exception):
@@ -95,6 +95,21 @@ class Vue:
     description: str
     colonnes: Sequence[ColonneVue]
     partitionnee: bool
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A ready question: a table macro over views of the catalogue.
+
+    `tables`: the views that `requete` names. `relations`: other names of it, each with its query, which reads no file.
+    """
+
+    nom: str
+    parametres: Sequence[str]
+    description: str
+    requete: str
+    tables: Sequence[str]
+    relations: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -195,8 +210,8 @@ def reporter(precedente: Path, nouvelle: Path, *, sauf: Collection[date] = ()) -
     return reportes
 
 
-def construire_catalogue(nouvelle: Path, vues: Sequence[Vue]) -> Path:
-    """Write `catalogue.duckdb` into a version being built: one documented view per table; returns its path.
+def construire_catalogue(nouvelle: Path, vues: Sequence[Vue], macros: Sequence[Macro] = ()) -> Path:
+    """Write `catalogue.duckdb` into a version being built: one documented view per table, and macros; returns its path.
 
     The views name the absolute path the version will have once published, so they work from any directory and stay
     with their version when `actuel` moves. If the data root is moved, a reader says where the version now is:
@@ -211,12 +226,21 @@ def construire_catalogue(nouvelle: Path, vues: Sequence[Vue]) -> Path:
         base.execute(f"SET VARIABLE {VARIABLE_DOSSIER} = {_chaine(_motif(nouvelle))}")
         base.execute(f"ATTACH {_chaine(str(catalogue))} AS {_nom('catalogue')} (STORAGE_VERSION '{VERSION_STOCKAGE}')")
         base.execute("USE catalogue")
+        requetes = {vue.nom: _requete(base, vue, nouvelle, publiee) for vue in vues}
         for vue in vues:
-            base.execute(f"CREATE VIEW {_nom(vue.nom)} AS {_requete(base, vue, nouvelle, publiee)}")
+            base.execute(f"CREATE VIEW {_nom(vue.nom)} AS {requetes[vue.nom]}")
             base.execute(f"COMMENT ON VIEW {_nom(vue.nom)} IS {_chaine(vue.description)}")
             for colonne in vue.colonnes:
                 cible = f"{_nom(vue.nom)}.{_nom(colonne.nom)}"
                 base.execute(f"COMMENT ON COLUMN {cible} IS {_chaine(colonne.description)}")
+        for macro in macros:
+            # A name in a macro is looked up where it is called: with its own queries it works under any ATTACH.
+            noms = {table: requetes[table] for table in macro.tables} | dict(macro.relations)
+            sources = ", ".join(f"{_nom(nom)} AS ({requete})" for nom, requete in noms.items())
+            base.execute(
+                f"CREATE MACRO {_nom(macro.nom)}({', '.join(macro.parametres)}) AS TABLE WITH {sources} {macro.requete}"
+            )
+            base.execute(f"COMMENT ON MACRO TABLE {_nom(macro.nom)} IS {_chaine(macro.description)}")
         base.execute("USE memory")
         base.execute("DETACH catalogue")
     return catalogue

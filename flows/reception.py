@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import hmac
 import json
 import os
 import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
+from flows import retours
+from flows.isolement import lire_pieces
+from flows.journal import journal
 from flows.registre import Apercu, FicheExamen, Reception, Registre, Unite
 from flows.reglages import Reglages
+from flows.staging import deposer
 from schemas.constats import catalogue
-from transforms.lecture.archive import BLOC_OCTETS
+from transforms.lecture.archive import BLOC_OCTETS, Limites
 from transforms.lecture.modele import LectureImpossible
-from transforms.lecture.ouverture import Lecture, Piece, pieces
+from transforms.lecture.ouverture import Lecture, Piece
 from transforms.nommage import en_cours_d_ecriture
+from transforms.profils import Profil, en_mots_du_porteur
+from transforms.retours.accuse import Partie
 from transforms.validation import BILAN, EXAMEN_VERSION, Contexte, Examen, constat_de_fichier, examiner
 
 # A file touched this recently may still be growing: it is looked at twice.
 FRAICHEUR_SECONDES = 2.0
+# Told to the porteur, but looked at again every night: what stands in the way may be gone.
+_A_RELIRE = ("EXTRACTION_FUTURE", "FICHIER_INACCESSIBLE", "LECTURE_TROP_LONGUE")
+# Troubles of one file, not of the whole disk.
+_INACCESSIBLE = (errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG)
+# Why the files of a porteur are not even read, and which of them wait for the agency.
+_NON_LUS = {"inconnu": "PORTEUR_INCONNU", "attente": "REGISTRE_A_CORRIGER", "profil": "PROFIL_INCONNU"}
+_EN_ATTENTE = ("REGISTRE_A_CORRIGER", "PROFIL_INCONNU")
 _TYPES = {
     stat.S_ISLNK: "C'est un lien vers un autre fichier.",
     stat.S_ISFIFO: "C'est un tube nommé.",
@@ -52,7 +69,8 @@ class Depose:
 class Dossier:
     """What the files of a porteur are judged against, and the fingerprint of it (`contexte`).
 
-    `etat`: `ouvert`, `attente` (all its rows of the register are set aside) or `inconnu` (no such porteur).
+    `etat`: `ouvert`, `attente` (all its rows of the register are set aside), `profil` (its editor's profile cannot be
+    used, `motif` says why) or `inconnu` (no such porteur).
     """
 
     porteur: str
@@ -63,6 +81,8 @@ class Dossier:
     bal: Mapping[str, str] = field(default_factory=dict)
     seul_essms_de_ej: Mapping[str, str] = field(default_factory=dict)
     entites_juridiques: frozenset[str] = frozenset()
+    profil: Profil | None = None
+    motif: str = ""
 
     def avec_contexte(self) -> Dossier:
         """The same with its `contexte`: what would make its files be judged again when it changes."""
@@ -74,9 +94,19 @@ class Dossier:
             sorted(self.bal.items()),
             sorted(self.seul_essms_de_ej.items()),
             sorted(self.entites_juridiques),
+            self.profil.empreinte if self.profil else self.motif,
         ]
         contexte = hashlib.sha256(json.dumps(contenu).encode()).hexdigest()[:16]
         return replace(self, contexte=contexte)
+
+    def sous_cle(self, cle: bytes) -> Dossier:
+        """The same, to be judged again when the key of the pseudonyms changes too."""
+        return replace(self, contexte=f"{self.contexte}-{empreinte_de_cle(cle)}")
+
+
+def empreinte_de_cle(cle: bytes) -> str:
+    """What tells two keys apart without telling the key."""
+    return hmac.digest(cle, b"empreinte", "sha256").hex()[:8]
 
 
 @dataclass(frozen=True)
@@ -104,33 +134,59 @@ def texte_du_nom(nom: str) -> str:
 
 
 def parcourir(depots: Path) -> Iterator[Depose]:
-    """All that lies in the drop folders but what is still being written (§4); links are seen, never followed."""
+    """All that lies in the drop folders but what is still being written (§4); links are seen, never followed.
+
+    What cannot even be looked at (no right to, a name too long) is given with `mode` 0.
+    """
     if not depots.is_dir():
         return
     for porteur in sorted(os.scandir(depots), key=lambda e: e.name):
-        if not porteur.is_dir(follow_symlinks=False) or porteur.name.startswith("."):
+        if porteur.name.startswith("."):
             continue
-        racine = Path(porteur.path)
-        for dossier, sous_dossiers, fichiers in os.walk(racine, followlinks=False):
-            sous_dossiers.sort()
-            liens = [d for d in sous_dossiers if Path(dossier, d).is_symlink()]
-            for nom in sorted([*fichiers, *liens]):
-                reel = Path(dossier, nom)
-                if en_cours_d_ecriture(nom):
-                    continue
-                try:
-                    vu = os.lstat(reel)
-                except FileNotFoundError:
-                    continue
-                yield Depose(
-                    porteur=texte_du_nom(porteur.name),
-                    chemin=texte_du_nom(str(reel.relative_to(racine))),
-                    reel=reel,
-                    apercu=Apercu(vu.st_size, vu.st_mtime_ns, vu.st_ino),
-                    mode=vu.st_mode,
-                    liens=vu.st_nlink,
-                    mtime=vu.st_mtime,
-                )
+        if porteur.is_dir(follow_symlinks=False):
+            yield from _parcourir(porteur.path, texte_du_nom(porteur.name))
+        else:
+            journal().warning("Dans raw/depots, %r n'est pas un dossier : il n'est pas lu.", texte_du_nom(porteur.name))
+
+
+def _parcourir(racine: str, porteur: str) -> Iterator[Depose]:
+    a_voir = [racine]  # not by recursion: nobody bounds the depth of a drop folder
+    while a_voir:
+        dossier = a_voir.pop()
+        try:
+            with os.scandir(dossier) as contenu:
+                entrees = sorted(contenu, key=lambda e: e.name)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            yield _depose(porteur, racine, dossier)
+            continue
+        for entree in entrees:
+            if en_cours_d_ecriture(entree.name):
+                continue
+            if entree.is_dir(follow_symlinks=False):
+                a_voir.append(entree.path)
+            else:
+                with suppress(FileNotFoundError):
+                    yield _depose(porteur, racine, entree.path)
+
+
+def _depose(porteur: str, racine: str, reel: str) -> Depose:
+    try:
+        vu = os.lstat(reel)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        vu = None
+    return Depose(
+        porteur=porteur,
+        chemin=texte_du_nom(os.path.relpath(reel, racine)),
+        reel=Path(reel),
+        apercu=Apercu(vu.st_size, vu.st_mtime_ns, vu.st_ino) if vu else Apercu(0, 0, 0),
+        mode=vu.st_mode if vu else 0,
+        liens=vu.st_nlink if vu else 1,
+        mtime=vu.st_mtime if vu else 0.0,
+    )
 
 
 def nouveaux(
@@ -155,6 +211,8 @@ class EncoreEnEcriture(Exception):
 
 def _refus_du_genre(depose: Depose) -> LectureImpossible | None:
     """Only plain files with one name are opened (§8)."""
+    if not depose.mode or stat.S_ISDIR(depose.mode):
+        return LectureImpossible("FICHIER_INACCESSIBLE")
     for est, detail in _TYPES.items():
         if est(depose.mode):
             return LectureImpossible("FICHIER_NON_ORDINAIRE", detail)
@@ -165,21 +223,58 @@ def _refus_du_genre(depose: Depose) -> LectureImpossible | None:
     return None
 
 
+def _prendre(depose: Depose, copie: Path, limites: Limites) -> str:
+    """Copy the deposit, if it is one that may be opened; its SHA-256. Raises `EncoreEnEcriture`, `LectureImpossible`."""
+    if refus := _refus_du_genre(depose):
+        raise refus
+    if depose.apercu.taille > limites.taille_octets:
+        raise LectureImpossible("ARCHIVE_DEMESUREE", f"{depose.apercu.taille >> 20} Mio reçus")
+    return _copier(depose, copie)
+
+
 def _copier(depose: Depose, copie: Path) -> str:
-    """Copy the file under a name of our own; its SHA-256. The file that is open is the one that was seen."""
+    """Copy the file under a name of our own; its SHA-256. The file that is open is the one that was seen.
+
+    Raises `EncoreEnEcriture`, `LectureImpossible` (FICHIER_INACCESSIBLE); any other OSError is not about this file alone.
+    """
     empreinte = hashlib.sha256()
-    descripteur = os.open(depose.reel, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    taille = 0
+    with _du_fichier():
+        descripteur = os.open(depose.reel, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descripteur, "rb") as source, copie.open("xb") as cible:
         vu = os.fstat(source.fileno())
         if not stat.S_ISREG(vu.st_mode) or vu.st_nlink > 1:
             raise EncoreEnEcriture
-        while bloc := source.read(BLOC_OCTETS):
+        while bloc := _bloc(source):
+            taille += len(bloc)
+            if taille > depose.apercu.taille:  # one that grows as fast as it is read has no end
+                raise EncoreEnEcriture
             empreinte.update(bloc)
             cible.write(bloc)
         fin = os.fstat(source.fileno())
     if Apercu(fin.st_size, fin.st_mtime_ns, fin.st_ino) != depose.apercu:
         raise EncoreEnEcriture
     return empreinte.hexdigest()
+
+
+def _bloc(source: BinaryIO) -> bytes:
+    with _du_fichier():
+        return source.read(BLOC_OCTETS)
+
+
+@contextmanager
+def _du_fichier() -> Iterator[None]:
+    """Tell what is the matter with one file from what is the matter with the disk."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as erreur:
+        raise EncoreEnEcriture from erreur
+    except OSError as erreur:
+        if erreur.errno == errno.ELOOP:  # it became a link since it was seen
+            raise EncoreEnEcriture from erreur
+        if erreur.errno in _INACCESSIBLE:
+            raise LectureImpossible("FICHIER_INACCESSIBLE") from erreur
+        raise
 
 
 def _depot(porteur: str, piece: Piece, chemin: str) -> str:
@@ -191,19 +286,20 @@ def _depot(porteur: str, piece: Piece, chemin: str) -> str:
     return hashlib.sha256(json.dumps(identite).encode()).hexdigest()[:32]
 
 
-def _fiche(depot: str, contexte: str, examen: Examen, fichier: str | None, attente: bool = False) -> FicheExamen:
+def statut(examen: Examen) -> str:
+    """The fate of a content (§7, table `depots`)."""
+    if examen.refus:
+        return "en_attente" if examen.refus in _EN_ATTENTE else "refuse"
+    return "accepte_avec_rejets" if examen.lignes_rejetees else "accepte"
+
+
+def _fiche(depot: str, contexte: str, examen: Examen, fichier: str | None) -> FicheExamen:
     """The fate of a content as it is written down: values that may identify a person are left out."""
     publiables = [c.code for c in catalogue().values() if c.publiable]
-    if attente:
-        statut = "en_attente"
-    elif examen.refus:
-        statut = "refuse"
-    else:
-        statut = "accepte_avec_rejets" if examen.lignes_rejetees else "accepte"
     return FicheExamen(
         depot=depot,
         contexte=contexte,
-        statut=statut,
+        statut=statut(examen),
         motif=examen.refus,
         lignes_lues=examen.lignes_lues,
         lignes_utilisees=examen.lignes_utilisees,
@@ -219,6 +315,24 @@ def examen_de_fichier(code: str, *, detail: str = "", ligne: int | None = None) 
     """The examination of a file that is not read."""
     constats = constat_de_fichier(code, detail=detail, ligne=ligne)
     return Examen(code, constats, pl.DataFrame(schema=BILAN), 0, 0, 0, 0)
+
+
+def ouvrir(depose: Depose, dossier: Dossier, travail: Path, reglages: Reglages) -> tuple[str, Iterator[Piece]]:
+    """Copy a deposit into `travail`, under a name of our own, and give its SHA-256 and its tables; never raises for its faults.
+
+    One piece says why when the file is not to be opened (§8), or not now (§4.6). Raises `EncoreEnEcriture`.
+    """
+    copie, sha256, refus = travail / "fichier", "", None
+    try:
+        sha256 = _prendre(depose, copie, reglages.limites)
+    except LectureImpossible as erreur:
+        refus = erreur
+    if code := _NON_LUS.get(dossier.etat):
+        refus = LectureImpossible(code, dossier.motif)
+    if refus is not None:
+        return sha256, iter([Piece("", "", None, False, "", sha256, erreur=refus)])
+    lecture = Lecture(reglages.limites, travail, dossier.seul_essms_de_ej, dossier.profil)
+    return sha256, lire_pieces(depose.chemin, copie, sha256, lecture, reglages.bornes)
 
 
 def examiner_piece(piece: Piece, depot: str, dossier: Dossier, cle: bytes, aujourd_hui: date, sortie: Path) -> Examen:
@@ -243,18 +357,12 @@ def examiner_piece(piece: Piece, depot: str, dossier: Dossier, cle: bytes, aujou
     except LectureImpossible as erreur:
         return examen_de_fichier(erreur.code, detail=erreur.detail, ligne=erreur.ligne)
     examen = examiner(feuille, contexte, sortie)
+    if piece.profil is not None:
+        examen = replace(examen, constats=en_mots_du_porteur(examen.constats, piece.profil))
     if piece.feuilles_ignorees:
-        ignorees = [constat_de_fichier("FEUILLE_IGNOREE", detail=f) for f in piece.feuilles_ignorees]
+        ignorees = [constat_de_fichier("FEUILLE_IGNOREE", valeur=f) for f in piece.feuilles_ignorees]
         return replace(examen, constats=pl.concat([examen.constats, *ignorees]))
     return examen
-
-
-def _durable(chemin: Path) -> None:
-    descripteur = os.open(chemin, os.O_RDONLY)
-    try:
-        os.fsync(descripteur)
-    finally:
-        os.close(descripteur)
 
 
 def recevoir(
@@ -292,53 +400,38 @@ def _recevoir(
     maintenant: datetime,
     aujourd_hui: date,
 ) -> Recu | None:
-    copie = travail / "fichier"
-    genre = _refus_du_genre(depose)
-    sha256 = "" if genre else _copier(depose, copie)
-    attente = {"inconnu": "PORTEUR_INCONNU", "attente": "REGISTRE_A_CORRIGER"}.get(dossier.etat)
+    sha256, parties = ouvrir(depose, dossier, travail, reglages)
     unites: list[Unite] = []
     fiches: list[FicheExamen] = []
-    futur = False
-    if genre or attente:
-        piece = Piece("", "", None, False, "", sha256)
+    rendues: list[Partie] = []
+    a_relire = False
+    for piece in parties:
         depot = _depot(depose.porteur, piece, depose.chemin)
-        examen = examen_de_fichier(attente) if attente else examen_de_fichier(genre.code, detail=genre.detail)  # type: ignore[union-attr]
-        unites.append(Unite("", "", None, False, sha256, depot))
-        fiches.append(_fiche(depot, dossier.contexte, examen, None, attente=dossier.etat == "attente"))
-    else:
-        lecture = Lecture(reglages.limites, travail, dossier.seul_essms_de_ej)
-        for piece in pieces(depose.chemin, copie, sha256, lecture):
-            depot = _depot(depose.porteur, piece, depose.chemin)
-            unites.append(Unite(piece.membre, piece.table, piece.date_extraction, piece.partiel, piece.sha256, depot))
-            if registre.examen(depot, dossier.contexte) or any(f.depot == depot for f in fiches):
-                continue
-            relatif = f"{piece.table}/{depot}-{dossier.contexte}.parquet" if piece.table else ""
-            provisoire = travail / f"{depot}.parquet"
-            examen = examiner_piece(piece, depot, dossier, cle, aujourd_hui, provisoire)
-            futur = futur or examen.refus == "EXTRACTION_FUTURE"
-            fichier = None
-            if provisoire.exists():
-                fichier = relatif
-                definitif = reglages.staging / relatif
-                definitif.parent.mkdir(exist_ok=True, mode=0o700)
-                _durable(provisoire)
-                provisoire.replace(definitif)
-                _durable(definitif.parent)
-            contexte = f"futur {aujourd_hui}" if examen.refus == "EXTRACTION_FUTURE" else dossier.contexte
-            fiches.append(_fiche(depot, contexte, examen, fichier))
-    registre.inscrire(
-        Reception(
-            depose.porteur,
-            depose.chemin,
-            sha256,
-            depose.apercu.taille,
-            maintenant,
-            f"futur {aujourd_hui}" if futur else dossier.contexte,
-        ),
-        depose.apercu,
-        unites,
-        fiches,
+        unites.append(Unite(piece.membre, piece.table, piece.date_extraction, piece.partiel, piece.sha256, depot))
+        if piece.sha256 and (registre.examen(depot, dossier.contexte) or any(f.depot == depot for f in fiches)):
+            rendues.append(retours.partie_deja_recue(unites[-1], fiches, registre, reglages))
+            continue
+        relatif = f"{piece.table}/{depot}-{dossier.contexte}.parquet" if piece.table else ""
+        provisoire = travail / f"{depot}.parquet"
+        examen = examiner_piece(piece, depot, dossier, cle, aujourd_hui, provisoire)
+        a_relire = a_relire or examen.refus in _A_RELIRE
+        fichier = None
+        if provisoire.exists():
+            fichier = deposer(provisoire, reglages.staging, relatif)
+        contexte = f"à relire {aujourd_hui}" if examen.refus in _A_RELIRE else dossier.contexte
+        fiches.append(_fiche(depot, contexte, examen, fichier))
+        rendues.append(retours.partie(unites[-1], fiches[-1], examen.constats))
+    reception = Reception(
+        depose.porteur,
+        depose.chemin,
+        sha256,
+        depose.apercu.taille,
+        maintenant,
+        f"à relire {aujourd_hui}" if a_relire else dossier.contexte,
     )
+    if dossier.etat != "inconnu":
+        retours.accuser(reglages, registre, reception, rendues, maintenant)
+    registre.inscrire(reception, depose.apercu, unites, fiches)
     return Recu(
         depose.porteur,
         depose.chemin,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from flows.reglages import Reglages
 from transforms.finess import choisir_fichier, entites_juridiques, lire_finess
 from transforms.lecture.csv import lire_csv
 from transforms.lecture.modele import LectureImpossible
+from transforms.profils import Profil, ProfilInvalide, charger
 from transforms.referentiels import Alerte, ReferentielIllisible, Registre, identifier, lire_bal, lire_projets
 
 SANS_FINESS = "Aucun fichier FINESS dans raw/referentiels : raisons sociales et catégories restent vides."
@@ -23,7 +24,8 @@ SANS_FINESS = "Aucun fichier FINESS dans raw/referentiels : raisons sociales et 
 class Referentiels:
     """The registers of tonight.
 
-    `essms`: dimension with `seau`. `alertes`: (code, alert). `fichiers`: name → SHA-256 of each file read.
+    `essms`: dimension with `seau`. `alertes`: (code, alert). `fichiers`: name → SHA-256 of each file read. `profils`: porteur →
+    editor's profile, None without one, or why it cannot be used.
     """
 
     registre: Registre
@@ -32,6 +34,7 @@ class Referentiels:
     finess: pl.DataFrame | None
     alertes: tuple[tuple[str, Alerte], ...]
     fichiers: Mapping[str, str]
+    profils: Mapping[str, Profil | str | None]
 
     def dossier(self, porteur: str) -> Dossier:
         """What the files of a drop folder are judged against."""
@@ -39,6 +42,9 @@ class Referentiels:
         if not projet:
             etat = "attente" if porteur in self.registre.en_attente else "inconnu"
             return Dossier(porteur, etat).avec_contexte()
+        profil = self.profils[porteur]
+        if isinstance(profil, str):
+            return Dossier(porteur, "profil", motif=profil).avec_contexte()
         ej = entites_juridiques(self.finess, projet) if self.finess is not None else None
         ambigues = (
             self.finess.filter(pl.col("finess_et").is_in(sorted(projet)))["finess_ej"].drop_nulls().to_list()
@@ -51,9 +57,10 @@ class Referentiels:
             "ouvert",
             projet=projet,
             ecartes=self.registre.ecartes_de(porteur) - projet,
-            bal={boite: f for boite, f in self.bal.items() if f in projet},
+            bal=self.bal,
             seul_essms_de_ej=seuls,
             entites_juridiques=frozenset(ambigues) - seuls.keys(),
+            profil=profil,
         ).avec_contexte()
 
 
@@ -62,13 +69,34 @@ def _sha256(chemin: Path) -> str:
         return hashlib.file_digest(flux, "sha256").hexdigest()
 
 
-def _finess(chemin: Path, sha256: str, staging: Path) -> pl.DataFrame:
+def _profils(registre: Registre) -> dict[str, Profil | str | None]:
+    """The profile of each porteur (§4.5); a file is dropped for several ESSMS, so one porteur has one profile."""
+    noms = (
+        registre.essms.group_by("porteur")
+        .agg(pl.col("profil").str.to_lowercase().drop_nulls().unique().sort())
+        .sort("porteur")
+    )
+    return {porteur: _profil(profils) for porteur, profils in noms.iter_rows()}
+
+
+def _profil(noms: Sequence[str]) -> Profil | str | None:
+    if len(noms) > 1:
+        return f"Plusieurs profils pour un même porteur : {', '.join(noms)}."
+    try:
+        return charger(noms[0]) if noms else None
+    except ProfilInvalide as erreur:
+        return str(erreur)
+
+
+def _finess(chemin: Path, sha256: str, staging: Path, garder: bool) -> pl.DataFrame:
     """The FINESS file, read once: the extract is kept under the hash of the file."""
     extrait = staging / "referentiels" / f"finess-{sha256[:32]}.parquet"
     if extrait.is_file():
         with extrait.open("rb") as flux:
             return pl.read_parquet(flux)
     table = lire_finess(chemin)
+    if not garder:
+        return table
     extrait.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for ancien in extrait.parent.glob("finess-*"):
         ancien.unlink()
@@ -78,8 +106,8 @@ def _finess(chemin: Path, sha256: str, staging: Path) -> pl.DataFrame:
     return table
 
 
-def lire(reglages: Reglages) -> Referentiels:
-    """Read projets.csv, bal.csv and the FINESS file.
+def lire(reglages: Reglages, *, garder_extrait: bool = True) -> Referentiels:
+    """Read projets.csv, bal.csv and the FINESS file; without `garder_extrait` nothing is written.
 
     Raises `ReferentielIllisible` when projets.csv cannot be used; what else is missing or unreadable is an alert.
     """
@@ -116,9 +144,15 @@ def lire(reglages: Reglages) -> Referentiels:
     else:
         try:
             fichiers[chemin_finess.name] = _sha256(chemin_finess)
-            finess = _finess(chemin_finess, fichiers[chemin_finess.name], reglages.staging)
+            finess = _finess(chemin_finess, fichiers[chemin_finess.name], reglages.staging, garder_extrait)
         except (LectureImpossible, OSError) as erreur:
             raison = erreur.detail if isinstance(erreur, LectureImpossible) else str(erreur.strerror)
             message = f"Le fichier FINESS {chemin_finess.name} ne peut pas être lu. {raison}"
             alertes.append(("FINESS_ABSENT", Alerte(None, None, message)))
-    return Referentiels(registre, identifier(registre, finess), bal, finess, tuple(alertes), fichiers)
+    profils = _profils(registre)
+    alertes += [
+        ("REFERENTIEL", Alerte(porteur, None, f"projets.csv, profil de {porteur} : les fichiers attendent. {profil}"))
+        for porteur, profil in profils.items()
+        if isinstance(profil, str)
+    ]
+    return Referentiels(registre, identifier(registre, finess), bal, finess, tuple(alertes), fichiers, profils)

@@ -140,6 +140,21 @@ class FicheExamen:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """The fate of a content that came first as `chemin`; `constats`: columns of the register, without identifying values."""
+
+    chemin: str
+    recu_le: datetime
+    statut: str
+    motif: str | None
+    lignes_lues: int
+    lignes_utilisees: int
+    lignes_rejetees: int
+    lignes_hors_projet: int
+    constats: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class FichierRange:
     """A staged file, its table and the month (AAAA-MM) of the extractions it holds."""
 
@@ -192,6 +207,38 @@ class Registre:
         """True when this content was already examined in this context."""
         trouve = self._base.execute("SELECT 1 FROM examens WHERE depot = ? AND contexte = ?", (depot, contexte))
         return trouve.fetchone() is not None
+
+    def reception(self, porteur: str, chemin: str, sha256: str) -> tuple[datetime, str] | None:
+        """When this content was first received under this name, and the context it was last judged in."""
+        trouve = self._base.execute(
+            "SELECT recu_le, contexte FROM receptions WHERE porteur = ? AND chemin = ? AND sha256 = ?",
+            (porteur, chemin, sha256),
+        ).fetchone()
+        return None if trouve is None else (datetime.fromisoformat(trouve[0]), trouve[1])
+
+    def verdict(self, depot: str) -> Verdict:
+        """What was found in a content already examined, and when it came first."""
+        statut, motif, lues, utilisees, rejetees, hors_projet = self._base.execute(
+            "SELECT statut, motif, lignes_lues, lignes_utilisees, lignes_rejetees, lignes_hors_projet"
+            " FROM examens WHERE depot = ?",
+            (depot,),
+        ).fetchone()
+        chemin, recu_le = self._base.execute(
+            "SELECT r.chemin, r.recu_le FROM unites AS u JOIN receptions AS r ON r.id = u.reception"
+            " WHERE u.depot = ? ORDER BY r.recu_le, r.chemin LIMIT 1",
+            (depot,),
+        ).fetchone()
+        return Verdict(
+            chemin,
+            datetime.fromisoformat(recu_le),
+            statut,
+            motif,
+            lues,
+            utilisees,
+            rejetees,
+            hors_projet,
+            self.constats(depot),
+        )
 
     def inscrire(
         self, reception: Reception, apercu: Apercu, unites: Sequence[Unite], examens: Iterable[FicheExamen]
@@ -271,21 +318,22 @@ class Registre:
             ],
         )
 
-    def _lire(self, requete: str, schema: dict[str, Any]) -> pl.DataFrame:
-        return pl.DataFrame(self._base.execute(requete).fetchall(), schema=schema, orient="row")
+    def _lire(self, requete: str, schema: dict[str, Any], valeurs: Sequence[str] = ()) -> pl.DataFrame:
+        return pl.DataFrame(self._base.execute(requete, valeurs).fetchall(), schema=schema, orient="row")
 
     def depots(self) -> pl.DataFrame:
         """Every unit ever received, with its fate, in an order that does not depend on arrival.
 
         Columns: `depot`, `porteur`, `nom`, `membre`, `nom_table`, `sha256`, `date_extraction`, `partiel`, `recu_le`
-        (UTC), `statut`, `motif`, the four counts, `fichier`, `taille`, `rang` (order of names, §6.2) and `canonique`:
+        (UTC), `statut`, `motif`, the four counts, `fichier`, `taille`, `sha256_fichier` (of the whole file), `rang` (order
+        of names, §6.2) and `canonique`:
         of several units with the same content, table and date the one whose name comes first stands for all; the others
         are `deja_recu`. So neither the order of arrival nor a second copy changes a figure.
         """
         brut = self._lire(
             "SELECT u.depot, r.porteur, r.chemin, u.membre, u.nom_table, u.sha256, u.date_extraction, u.partiel,"
             " r.recu_le, e.statut, e.motif, e.lignes_lues, e.lignes_utilisees, e.lignes_rejetees,"
-            " e.lignes_hors_projet, e.fichier, r.taille"
+            " e.lignes_hors_projet, e.fichier, r.taille, r.sha256"
             " FROM unites AS u JOIN receptions AS r ON r.id = u.reception JOIN examens AS e ON e.depot = u.depot",
             {
                 "depot": pl.String,
@@ -305,6 +353,7 @@ class Registre:
                 "lignes_hors_projet": pl.Int64,
                 "fichier": pl.String,
                 "taille": pl.Int64,
+                "sha256_fichier": pl.String,
             },
         )
         cles = [cle_de_tri(nom, membre) for nom, membre in brut.select("nom", "membre").iter_rows()]
@@ -330,10 +379,11 @@ class Registre:
             {"depot": pl.String, "finess_et": pl.String, "lignes_utilisees": pl.Int64, "lignes_rejetees": pl.Int64},
         )
 
-    def constats(self) -> pl.DataFrame:
-        """Findings of every content, without identifying values."""
+    def constats(self, depot: str | None = None) -> pl.DataFrame:
+        """Findings of every content (or of one), without identifying values."""
         return self._lire(
-            "SELECT depot, code, ligne, colonne, valeur, detail, nombre FROM constats",
+            "SELECT depot, code, ligne, colonne, valeur, detail, nombre FROM constats"
+            + (" WHERE depot = ?" if depot is not None else ""),
             {
                 "depot": pl.String,
                 "code": pl.String,
@@ -343,6 +393,7 @@ class Registre:
                 "detail": pl.String,
                 "nombre": pl.Int64,
             },
+            () if depot is None else (depot,),
         )
 
     def fichiers_ranges(self) -> list[FichierRange]:
@@ -358,6 +409,11 @@ class Registre:
         """Say that the rows of `fichiers` now lie in the file `vers`."""
         with self._transaction() as base:
             base.executemany("UPDATE examens SET fichier = ? WHERE fichier = ?", [(vers, f) for f in fichiers])
+
+    def sous_autre_cle(self, empreinte: str) -> int:
+        """How many staged contents were pseudonymised under another key than that of this fingerprint."""
+        requete = "SELECT count(*) FROM examens WHERE fichier IS NOT NULL AND contexte NOT LIKE '%-' || ?"
+        return int(self._base.execute(requete, (empreinte,)).fetchone()[0])
 
     def fichiers(self) -> set[str]:
         """Staged files in use, relative to `staging/`."""

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import pandera.polars as pa
 import polars as pl
 
-Nature = Literal["finess", "ins", "id", "texte", "date", "horodatage", "liste", "bool", "entier", "decimal"]
+Nature = Literal["finess", "ins", "id", "texte", "date", "horodatage", "liste", "bool", "entier", "decimal", "montant"]
 
 DTYPES: Mapping[Nature, Any] = {
     "finess": pl.String,
@@ -25,6 +25,7 @@ DTYPES: Mapping[Nature, Any] = {
     "bool": pl.Boolean,
     "entier": pl.Int64,
     "decimal": pl.Float64,
+    "montant": pl.Decimal(14, 2),
 }
 
 

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa_arrow
 
 from schemas.champs import Champ, champ, champs
+from schemas.referentiels import SOUS_SECTEURS
 
 STATUTS_INDICATEUR = ("calcule", "source_partielle", "denominateur_nul", "source_absente")
 STATUTS_DEPOT = ("accepte", "accepte_avec_rejets", "refuse", "en_attente", "deja_recu")
@@ -33,11 +34,25 @@ ALERTES = (
     "CHUTE",
     "VALEUR_NULLE",
 )
+# What the measure needs (§6.5): the tables of §4, and `maj`, mises_a_jour or the date_derniere_maj of dossiers.
+SOURCES = ("dossiers", "sejours", "maj", "projets", "agenda", "mss", "dmp", "eprescription", "eparcours")
+NIVEAUX = ("departement", "region", "national")
+TOUS = "TOUS"
+SECTEUR_INCONNU = "INCONNU"
 
 _FINESS = "Numéro FINESS de l'ESSMS"
 _PORTEUR = "Identifiant du porteur (dossier de dépôt)"
 _VERSION = "Identifiant de la publication qui a calculé la ligne"
 _REGLES = "Règles appliquées (2023 ou 2025)"
+_COMPTES = (
+    "ESSMS comptés dans la somme : ceux dont le taux est calculable (sans dénominateur : ceux dont le numérateur l'est)"
+)
+_NUMERATEURS = "Somme des numérateurs des seuls ESSMS comptés (nb_calcules) ; vide s'il n'y en a aucun"
+_DENOMINATEURS = "Somme des dénominateurs des mêmes ESSMS ; vide sans ESSMS compté ou sans objet"
+_TAUX_DES_SOMMES = "100 × somme des numérateurs / somme des dénominateurs, non arrondi, peut dépasser 100"
+_PARTIELS = "Parmi eux, ESSMS dont une source est incomplète (statut source_partielle) : leur taux peut être flatté"
+_ATTEINTS = "Parmi eux, ESSMS à la cible"
+_CIBLE_COMMUNE = "Cible des textes ; vide si l'indicateur n'en a pas ou si elle diffère d'un ESSMS à l'autre"
 
 
 class Indicateurs(pa.DataFrameModel):
@@ -237,6 +252,226 @@ class Alertes(pa.DataFrameModel):
         ordered = True
 
 
+class Populations(pa.DataFrameModel):
+    """Les populations d'un ESSMS, étape par étape, à une date de mesure : des dossiers connus aux numérateurs."""
+
+    finess_et: pl.String = champ("finess", _FINESS, requis=True)
+    porteur: pl.String = champ("texte", _PORTEUR, requis=True)
+    dossiers_connus: pl.Int64 = champ(
+        "entier", "Dossiers de l'extraction de référence ; vide si « dossiers » manque", unite="dossiers", ge=0
+    )
+    personnes_connues: pl.Int64 = champ("entier", "Personnes de ces dossiers", unite="personnes", ge=0)
+    dossiers_accompagnes: pl.Int64 = champ(
+        "entier",
+        "Parmi eux, dossiers d'une personne accompagnée dans la fenêtre ; vide si « dossiers » ou « sejours » manque",
+        unite="dossiers",
+        ge=0,
+    )
+    file_active: pl.Int64 = champ("entier", "Personnes accompagnées dans la fenêtre", unite="personnes", ge=0)
+    personnes_eligibles: pl.Int64 = champ(
+        "entier", "Personnes de la file active qui peuvent avoir un projet", unite="personnes", ge=0
+    )
+    dossiers_actifs: pl.Int64 = champ(
+        "entier", "Parmi les dossiers accompagnés, ceux mis à jour dans la fenêtre", unite="dossiers", ge=0
+    )
+    dossiers_projet: pl.Int64 = champ(
+        "entier", "Parmi les dossiers actifs, ceux qui ont un projet en vigueur", unite="dossiers", ge=0
+    )
+    dossiers_agenda: pl.Int64 = champ(
+        "entier", "Parmi les dossiers actifs, ceux qui ont un événement d'agenda dans la fenêtre", unite="dossiers", ge=0
+    )
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class Sources(pa.DataFrameModel):
+    """Ce que la mesure d'un ESSMS a lu d'une table, à une date de mesure."""
+
+    finess_et: pl.String = champ("finess", _FINESS, requis=True)
+    porteur: pl.String = champ("texte", _PORTEUR, requis=True)
+    table: pl.String = champ(
+        "liste",
+        "Table lue ; maj : mises_a_jour, ou date_derniere_maj de dossiers",
+        requis=True,
+        valeurs=SOURCES,
+    )
+    presente: pl.Boolean = champ("bool", "La table est là pour cette mesure", requis=True)
+    derniere_extraction: pl.Date = champ(
+        "date", "Dernière extraction utilisée (dossiers, sejours : extraction de référence)"
+    )
+    sans_reference: pl.Boolean = champ(
+        "bool", "dossiers ou sejours sans extraction complète : rien que des dépôts partiels, ou rien", requis=True
+    )
+    lignes_rejetees: pl.Int64 = champ(
+        "entier", "Lignes rejetées qui concernent ou peuvent concerner l'ESSMS (dossiers, sejours)", requis=True, ge=0
+    )
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class Porteurs(pa.DataFrameModel):
+    """Un porteur, un indicateur, une date de mesure : sommes de ses ESSMS."""
+
+    porteur: pl.String = champ("texte", _PORTEUR, requis=True)
+    nom_porteur: pl.String = champ("texte", "Nom du porteur", requis=True)
+    indicateur: pl.String = champ("liste", "Indicateur d'usage", requis=True, valeurs=INDICATEURS)
+    nb_essms: pl.Int64 = champ("entier", "ESSMS du porteur", unite="ESSMS", requis=True, ge=1)
+    nb_calcules: pl.Int64 = champ("entier", _COMPTES, unite="ESSMS", requis=True, ge=0)
+    nb_partiels: pl.Int64 = champ("entier", _PARTIELS, unite="ESSMS", requis=True, ge=0)
+    numerateur: pl.Int64 = champ("entier", _NUMERATEURS, ge=0)
+    denominateur: pl.Int64 = champ("entier", _DENOMINATEURS, ge=0)
+    taux: pl.Float64 = champ("decimal", _TAUX_DES_SOMMES, unite="%", ge=0)
+    cible: pl.Float64 = champ("decimal", _CIBLE_COMMUNE, unite="%")
+    nb_atteints: pl.Int64 = champ("entier", _ATTEINTS + " ; vide sans cible", unite="ESSMS", ge=0)
+    nb_opposables: pl.Int64 = champ(
+        "entier", "ESSMS pour lesquels la cible conditionne le solde", unite="ESSMS", requis=True, ge=0
+    )
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class Territoires(pa.DataFrameModel):
+    """Un territoire, un sous-secteur, un indicateur, une date de mesure : sommes des ESSMS, petits effectifs masqués."""
+
+    niveau: pl.String = champ("liste", "Échelle du territoire", requis=True, valeurs=NIVEAUX)
+    code: pl.String = champ("texte", "Code du département ou de la région ; FR pour le pays", requis=True)
+    nom: pl.String = champ("texte", "Nom du territoire", requis=True)
+    code_region: pl.String = champ("texte", "Code de la région du département, ou de la région ; vide pour le pays")
+    sous_secteur: pl.String = champ(
+        "liste",
+        "Sous-secteur du programme ; TOUS : ensemble ; INCONNU : ESSMS sans catégorie connue",
+        requis=True,
+        valeurs=(*SOUS_SECTEURS, SECTEUR_INCONNU, TOUS),
+    )
+    indicateur: pl.String = champ("liste", "Indicateur d'usage", requis=True, valeurs=INDICATEURS)
+    nb_essms: pl.Int64 = champ("entier", "ESSMS du territoire", unite="ESSMS", requis=True, ge=1)
+    masque: pl.Boolean = champ(
+        "bool",
+        "Les chiffres sont retirés : ils montreraient un petit effectif, ou permettraient d'en retrouver un",
+        requis=True,
+    )
+    nb_calcules: pl.Int64 = champ("entier", _COMPTES + " ; vide si masqué", unite="ESSMS", ge=0)
+    nb_partiels: pl.Int64 = champ("entier", _PARTIELS + " ; vide si masqué", unite="ESSMS", ge=0)
+    numerateur: pl.Int64 = champ("entier", _NUMERATEURS + ", ou si masqué", ge=0)
+    denominateur: pl.Int64 = champ("entier", _DENOMINATEURS + ", ou si masqué", ge=0)
+    taux: pl.Float64 = champ("decimal", _TAUX_DES_SOMMES, unite="%", ge=0)
+    cible: pl.Float64 = champ("decimal", _CIBLE_COMMUNE, unite="%")
+    nb_atteints: pl.Int64 = champ("entier", _ATTEINTS + " ; vide sans cible ou si masqué", unite="ESSMS", ge=0)
+    objectif: pl.Int64 = champ(
+        "entier",
+        "Objectif du programme, pour les dossiers actifs du pays tous sous-secteurs ; vide ailleurs",
+        unite="dossiers",
+        ge=1,
+    )
+    part_objectif: pl.Float64 = champ("decimal", "100 × numérateur / objectif", unite="%", ge=0)
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class Evolution(pa.DataFrameModel):
+    """Un ESSMS et un indicateur : sa dernière mesure, la précédente, et depuis quand la cible est atteinte."""
+
+    finess_et: pl.String = champ("finess", _FINESS, requis=True)
+    porteur: pl.String = champ("texte", _PORTEUR + " à la dernière mesure", requis=True)
+    indicateur: pl.String = champ("liste", "Indicateur d'usage", requis=True, valeurs=INDICATEURS)
+    date_mesure: pl.Date = champ("date", "Dernière date de mesure publiée", requis=True)
+    taux: pl.Float64 = champ("decimal", "Taux à cette date ; vide s'il n'a pu être calculé", unite="%", ge=0)
+    atteint: pl.Boolean = champ("bool", "Cible atteinte à cette date ; vide sans taux ou sans cible")
+    date_precedente: pl.Date = champ("date", "Date de mesure précédente ; vide à la première")
+    taux_precedent: pl.Float64 = champ("decimal", "Taux à la date précédente", unite="%", ge=0)
+    variation_points: pl.Float64 = champ("decimal", "taux − taux_precedent ; vide si l'un manque", unite="points")
+    premiere_date_atteinte: pl.Date = champ("date", "Première date de mesure à la cible ; vide si jamais")
+    atteint_depuis: pl.Date = champ(
+        "date", "Première des mesures à la cible sans interruption jusqu'à la dernière ; vide si elle n'y est pas"
+    )
+    nb_mesures: pl.Int64 = champ("entier", "Dates de mesure publiées", unite="mesures", requis=True, ge=1)
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class Fraicheur(pa.DataFrameModel):
+    """Un porteur et une table : sa dernière extraction utilisée, et son âge au jour de la publication."""
+
+    porteur: pl.String = champ("texte", _PORTEUR, requis=True)
+    nom_porteur: pl.String = champ("texte", "Nom du porteur", requis=True)
+    table: pl.String = champ("texte", "Table des exports", requis=True)
+    facultative: pl.Boolean = champ("bool", "La table n'entre dans aucune cible", requis=True)
+    nb_depots: pl.Int64 = champ("entier", "Dépôts acceptés avec des lignes utilisées", unite="dépôts", requis=True, ge=0)
+    derniere_extraction: pl.Date = champ("date", "Extraction la plus récente de ces dépôts ; vide s'il n'y en a pas")
+    jour: pl.Date = champ("date", "Jour de la publication", requis=True)
+    retard_jours: pl.Int64 = champ("entier", "Jours de l'extraction à la publication", unite="jours")
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class Financement(pa.DataFrameModel):
+    """Un porteur, une date de mesure : le forfait des textes, et si le solde est dû."""
+
+    porteur: pl.String = champ("texte", _PORTEUR, requis=True)
+    nom_porteur: pl.String = champ("texte", "Nom du porteur", requis=True)
+    nb_essms: pl.Int64 = champ("entier", "ESSMS du porteur", unite="ESSMS", requis=True, ge=1)
+    nb_acquisition: pl.Int64 = champ("entier", "ESSMS en acquisition", unite="ESSMS", requis=True, ge=0)
+    nb_montee_de_version: pl.Int64 = champ("entier", "ESSMS en montée de version", unite="ESSMS", requis=True, ge=0)
+    nb_sans_type: pl.Int64 = champ(
+        "entier", "ESSMS dont projets.csv ne dit pas le type : comptés pour 0 €", unite="ESSMS", requis=True, ge=0
+    )
+    montant_usage: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant", "Forfait d'usage, part médico-sociale appliquée", unite="€", requis=True, ge=0
+    )
+    montant_equipement: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant", "Forfait d'équipement (acquisition), part médico-sociale appliquée", unite="€", requis=True, ge=0
+    )
+    montant_total: pl.Decimal(14, 2) = champ("montant", "Usage + équipement", unite="€", requis=True, ge=0)  # type: ignore[valid-type]
+    avance: pl.Decimal(14, 2) = champ("montant", "Part versée d'avance", unite="€", requis=True, ge=0)  # type: ignore[valid-type]
+    solde: pl.Decimal(14, 2) = champ("montant", "Montant total moins l'avance", unite="€", requis=True, ge=0)  # type: ignore[valid-type]
+    nb_a_la_cible: pl.Int64 = champ(
+        "entier", "ESSMS qui atteignent toutes leurs cibles opposables", unite="ESSMS", requis=True, ge=0
+    )
+    nb_manquants: pl.Int64 = champ(
+        "entier", "ESSMS qui ne les atteignent pas toutes, taux inconnus compris", unite="ESSMS", requis=True, ge=0
+    )
+    solde_du: pl.Boolean = champ(
+        "bool", "Le solde est dû : chaque ESSMS atteint toutes ses cibles opposables", requis=True
+    )
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
 # Tables by name; those of PAR_DATE are partitioned by date_mesure.
 TABLES: dict[str, type[pa.DataFrameModel]] = {
     "indicateurs": Indicateurs,
@@ -245,8 +480,37 @@ TABLES: dict[str, type[pa.DataFrameModel]] = {
     "depots": Depots,
     "constats": Constats,
     "alertes": Alertes,
+    "populations": Populations,
+    "sources": Sources,
+    "porteurs": Porteurs,
+    "territoires": Territoires,
+    "evolution": Evolution,
+    "fraicheur": Fraicheur,
+    "financement": Financement,
 }
-PAR_DATE = ("indicateurs", "maturin_sms", "alertes")
+PAR_DATE = (
+    "indicateurs",
+    "maturin_sms",
+    "alertes",
+    "populations",
+    "sources",
+    "porteurs",
+    "territoires",
+    "financement",
+)
+# What makes a row unique; the others are lists in which two rows may be the same.
+CLES = {
+    "indicateurs": ("date_mesure", "finess_et", "indicateur"),
+    "maturin_sms": ("date_mesure", "finess_et"),
+    "essms": ("finess_et",),
+    "populations": ("date_mesure", "finess_et"),
+    "sources": ("date_mesure", "finess_et", "table"),
+    "porteurs": ("date_mesure", "porteur", "indicateur"),
+    "territoires": ("date_mesure", "niveau", "code", "sous_secteur", "indicateur"),
+    "evolution": ("finess_et", "indicateur"),
+    "fraicheur": ("porteur", "table"),
+    "financement": ("date_mesure", "porteur"),
+}
 DESCRIPTION_DATE_MESURE = "Date de mesure D : la fenêtre finit la veille"
 
 
@@ -263,6 +527,22 @@ def description(table: str) -> str:
 def dtypes(table: str) -> dict[str, Any]:
     """polars dtype of each column."""
     return {nom: colonne.dtype.type for nom, colonne in TABLES[table].to_schema().columns.items()}
+
+
+_TYPES_SQL = {
+    pl.String: "VARCHAR",
+    pl.Int64: "BIGINT",
+    pl.Float64: "DOUBLE",
+    pl.Boolean: "BOOLEAN",
+    pl.Date: "DATE",
+    pl.Decimal(14, 2): "DECIMAL(14,2)",
+    pl.Datetime("us", "UTC"): "TIMESTAMP WITH TIME ZONE",
+}
+
+
+def types_sql(table: str) -> dict[str, str]:
+    """DuckDB type of each column."""
+    return {nom: _TYPES_SQL[dtype] for nom, dtype in dtypes(table).items()}
 
 
 def schema_arrow(table: str) -> pa_arrow.Schema:

@@ -22,6 +22,7 @@ Horodatage = Annotated[pl.Datetime, "us", None]
 
 PREMIER_JOUR = date(1900, 1, 1)
 DATE_SANS_FIN = date(2099, 1, 1)
+IDENTIFIANT_CARACTERES_MAX = 64
 
 _FINESS = "Numéro FINESS de l'établissement ou service (9 caractères, zéros de tête compris)"
 _DOSSIER = "Identifiant du dossier de l'usager dans le DUI"
@@ -55,7 +56,7 @@ class Depot(pa.DataFrameModel):
     @classmethod
     def identifiant_invalide(cls, donnees: PolarsData) -> pl.LazyFrame:
         """An identifier has 1 to 64 characters (§4)."""
-        return donnees.lazyframe.select(pl.col(donnees.key).str.len_chars() <= 64)
+        return donnees.lazyframe.select(pl.col(donnees.key).str.len_chars() <= IDENTIFIANT_CARACTERES_MAX)
 
     class Config:
         """Grain and key of the table (§4): `cle` is empty where every row is a fact of its own."""
@@ -76,7 +77,7 @@ class Dossiers(Depot):
         "ins",
         "Identité nationale de santé : 13 caractères et clé à 2 chiffres",
         pseudonyme=True,
-        exemple="190017400400152",
+        exemple="190017400400133",
     )
     date_creation: pl.Date = champ("date", "Jour de création du dossier", exemple="2024-09-02")
     date_derniere_maj: Horodatage = champ("horodatage", "Dernière mise à jour du dossier", exemple="2026-03-14 10:25")
@@ -261,7 +262,7 @@ class Dmp(Depot):
         "ins",
         "Identité nationale de santé : 13 caractères et clé à 2 chiffres",
         pseudonyme=True,
-        exemple="190017400400152",
+        exemple="190017400400133",
     )
     id_personne: pl.String = champ("id", "Identifiant de la personne dans le DUI", pseudonyme=True, exemple="IPP-4711")
     statut: pl.String = champ(

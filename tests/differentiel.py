@@ -78,7 +78,7 @@ def mesurer_en_sql(monde: Monde, date_mesure: date | None = None) -> Resultat:
     """The same result as the oracle's, from `transforms/sql/`."""
     with tempfile.TemporaryDirectory() as dossier:
         e = entrees(monde, Path(dossier))
-        relations = mesurer(e, date_mesure or monde[2], SEAU)
+        relations = mesurer(e, date_mesure or monde[2], [SEAU])
     resultat = Resultat()
     for ligne in relations["indicateurs"].iter_rows(named=True):
         resultat.indicateurs[(ligne["finess_et"], ligne["indicateur"])] = ligne

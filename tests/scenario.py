@@ -8,24 +8,31 @@ the publication) receive and measure them. One row of the table reads:
 
 A heading is a deposit, `[porteur/]table [date d'extraction] [suite du nom]`; without a date it is the first measure
 date (so the deposit covers the window). A cell is one row of that file, written as `_ECRIRE` says; `E2: D1 …` is about
-the ESSMS E2 (E1 when nothing is said). The columns `attendu le AAAA-MM-JJ` hold what the measure must give, see
-`_verifier_attente`; empty cells say nothing.
+the ESSMS E2 (E1 when nothing is said). A wide table is folded: other columns follow a blank line. The columns `attendu
+le AAAA-MM-JJ` hold what the measure must give, see `_verifier_attente`; empty cells say nothing.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import zip_longest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import polars as pl
+from prefect.tasks import Task
+from prefect.utilities.annotations import BaseAnnotation
 
-from flows import mesure, reception, referentiels
+from flows import mesure, nuit, reception, referentiels
 from flows.registre import Registre
-from flows.reglages import Reglages, cle_des_pseudonymes
+from flows.reglages import Reglages, cle_des_pseudonymes, lire
 from transforms.finess import cle_luhn_valide
 
 PORTEUR = "asso"
@@ -86,7 +93,7 @@ class Nuit:
 
 def jouer(racine: Path, dates_mesure: Sequence[date] = (), aujourd_hui: date = AUJOURD_HUI) -> Nuit:
     """Receive and measure the files of a data root as the night does."""
-    reglages = Reglages(racine, cle_hexa="0" * 64)
+    reglages = lire(racine, {"DUIMETRE_CLE": "0" * 64})
     registres = referentiels.lire(reglages)
     deposes = list(reception.parcourir(reglages.depots))
     dossiers = {d.porteur: registres.dossier(d.porteur) for d in deposes}
@@ -105,7 +112,7 @@ def jouer(racine: Path, dates_mesure: Sequence[date] = (), aujourd_hui: date = A
         depots, constats, bilans = registre.depots(), registre.constats(), registre.bilans()
     entrees = mesure.entrees(reglages, registres.essms, depots, bilans)
     seaux = sorted(set(registres.essms["seau"].to_list())) if dates_mesure else []
-    parts = [mesure.mesurer_dates(entrees, dates_mesure, seau, None) for seau in seaux]
+    parts = [mesure.mesurer_dates(entrees, dates_mesure, [seau], None) for seau in seaux]
     mesures = {
         jour: _rassembler({nom: pl.concat([p[jour][nom] for p in parts]) for nom in parts[0][jour]})
         for jour in dates_mesure
@@ -173,7 +180,8 @@ def _periode(mots: Sequence[str]) -> tuple[list[str], str, str]:
 
 def _dossiers(mots: Sequence[str]) -> dict[str, str]:
     noms = [m for m in mots if "=" not in m]
-    ligne = {"id_dossier": noms[0], "id_personne": noms[1] if len(noms) > 1 else f"P{noms[0]}", "eligible_projet": "oui"}
+    personne = noms[1] if len(noms) > 1 else f"P{noms[0]}"
+    ligne = {"id_dossier": noms[0], "id_personne": personne, "eligible_projet": "oui"}
     courts = {"maj": "date_derniere_maj", "creation": "date_creation", "eligible": "eligible_projet", "ins": "ins"}
     return ligne | {courts[nom]: valeur for nom, valeur in _options(m for m in mots if "=" in m).items()}
 
@@ -245,12 +253,17 @@ def fichier_csv(table: str, cellules: Iterable[str]) -> str:
     return "\n".join([";".join(colonnes), *(";".join(x.get(c, "") for c in colonnes) for x in lignes)]) + "\n"
 
 
+def _colonnes(tableau: str) -> Iterator[tuple[str, list[str]]]:
+    """Heading and cells of each column; a blank line starts other columns below, as wide tables are folded."""
+    for bloc in re.split(r"\n\s*\n", tableau.strip()):
+        textes = [[c.strip() for c in ligne.split("|")] for ligne in bloc.strip().splitlines()]
+        for titre, *cellules in zip_longest(*textes, fillvalue=""):
+            yield titre, [c for c in cellules if c]
+
+
 def scenario(racine: Path, tableau: str, essms: str = "", aujourd_hui: date = AUJOURD_HUI) -> Nuit:
     """Drop the files of a table, run the night, check what is expected. `essms`: projets.csv, see `projets`."""
-    textes = [[c.strip() for c in ligne.split("|")] for ligne in tableau.strip().splitlines()]
-    colonnes = [
-        (titre, [x for x in cellules if x]) for titre, *cellules in zip(*textes, strict=True) if titre.strip("- ")
-    ]
+    colonnes = list(_colonnes(tableau))
     attentes = [(date.fromisoformat(t.split()[-1]), c) for t, c in colonnes if t.startswith("attendu")]
     fichiers = [(t, c) for t, c in colonnes if not t.startswith("attendu")]
     nommes = {"E1", *(_nommer(c)[0] for _, cellules in fichiers for c in cellules)}
@@ -261,16 +274,16 @@ def scenario(racine: Path, tableau: str, essms: str = "", aujourd_hui: date = AU
         if not suite or not suite[0][:1].isdigit():
             suite.insert(0, attentes[0][0].isoformat())
         deposer(racine, "_".join([table, *suite]) + ".csv", fichier_csv(table, cellules), porteur if barre else PORTEUR)
-    nuit = jouer(racine, [jour for jour, _ in attentes], aujourd_hui)
+    jouee = jouer(racine, [jour for jour, _ in attentes], aujourd_hui)
     fautes = [
         f"le {jour}, « {attente.strip()} » : {faute}"
         for jour, cellules in attentes
         for cellule in cellules
         for attente in cellule.split(",")
-        if (faute := _verifier_attente(attente, nuit.mesures[jour]))
+        if (faute := _verifier_attente(attente, jouee.mesures[jour]))
     ]
     assert not fautes, "\n".join(fautes)
-    return nuit
+    return jouee
 
 
 def _verifier_attente(attente: str, mesure_: Mesure) -> str | None:
@@ -289,7 +302,9 @@ def _verifier_attente(attente: str, mesure_: Mesure) -> str | None:
     if "alerte" in mots or "d'alerte" in mots:
         voulue = "alerte" in mots
         attendue = mots[mots.index("alerte" if voulue else "d'alerte") + 1 :]
-        vues = [[str(v) for v in (code, objet, n) if v is not None] for code, f, objet, n in mesure_.alertes if f == numero]
+        vues = [
+            [str(v) for v in (code, objet, n) if v is not None] for code, f, objet, n in mesure_.alertes if f == numero
+        ]
         trouvee = any(vue[: len(attendue)] == attendue for vue in vues)
         return None if trouvee == voulue else str(sorted(vues))
     if (numero, mots[0]) in mesure_.indicateurs:
@@ -325,3 +340,27 @@ def _verifier_indicateur(mots: Sequence[str], ligne: Mapping[str, Any]) -> str |
         if not bon:
             return f"« {mot} » contre {dict(ligne)}"
     return None
+
+
+@contextmanager
+def _sans_moteur() -> Iterator[None]:
+    """Call the tasks of a flow as plain functions, one after the other, without Prefect's engine."""
+
+    def nu(valeur: Any) -> Any:
+        return nu(valeur.unwrap()) if isinstance(valeur, BaseAnnotation) else valeur
+
+    def appeler(tache: Task[..., Any], *arguments: Any, **nommes: Any) -> Any:
+        return tache.fn(*map(nu, arguments), **{nom: nu(v) for nom, v in nommes.items()})
+
+    def appliquer(tache: Task[..., Any], premier: Any, *autres: Any) -> Any:
+        resultats = [appeler(tache, element, *autres) for element in nu(premier)]
+        return SimpleNamespace(result=lambda: resultats)
+
+    with patch.object(Task, "__call__", appeler), patch.object(Task, "map", appliquer):
+        yield
+
+
+def nuit_directe(racine: Path, dates_mesure: Sequence[date], maintenant: datetime | None = None) -> nuit.Bilan:
+    """The whole night, publication included, as `flows/nuit.py` writes it, but without Prefect's engine."""
+    with _sans_moteur():
+        return nuit.nuit.fn(str(racine), list(dates_mesure), maintenant or datetime.now(UTC))

@@ -83,6 +83,8 @@ class Lancement:
         (modules / "flots.py").write_text(FLOTS, encoding="utf-8")
         propre = {cle: valeur for cle, valeur in os.environ.items() if not cle.startswith("PREFECT_")}
         propre |= {"PYTHONPATH": f"{modules}{os.pathsep}{RACINE}", "TEMOIN": str(self.temoin), "HOME": str(dossier)}
+        if propre.pop("PYTHONDONTWRITEBYTECODE", None):  # compiling Prefect again in each process is half of the time
+            propre["PYTHONPYCACHEPREFIX"] = str(dossier.parent / "pyc")
         entete = "from pathlib import Path\nfrom flows.moteur import MoteurInterrompu, moteur\n"
         self.processus = subprocess.Popen(
             [sys.executable, "-c", entete + textwrap.dedent(programme)],
@@ -336,6 +338,14 @@ def test_a_database_that_cannot_serve_is_set_aside(degat: str, base: Path) -> No
         module._prepare_database(base.parent)
     assert query(base, "SELECT count(*) FROM flow_run") == [(0,)]
     assert base.with_name("prefect.db.ecartee").read_bytes() == avant
+
+
+def test_the_write_ahead_log_of_a_database_set_aside_is_not_left_to_the_next_one(base: Path) -> None:
+    for _ in range(2):
+        for suffixe in ("", "-wal", "-shm"):
+            base.with_name(base.name + suffixe).write_bytes(b"reste")
+        module._set_aside(base)
+        assert {chemin.name for chemin in base.parent.iterdir()} == {"prefect.db.ecartee", "verrou"}
 
 
 def test_a_busy_database_is_not_set_aside(base: Path) -> None:

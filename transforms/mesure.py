@@ -47,6 +47,7 @@ RELATIONS = (
     "rejets",
     "sources",
     "effectifs",
+    "populations",
     "comptages",
     "etats_sources",
     "indicateurs",
@@ -54,7 +55,9 @@ RELATIONS = (
     "dossiers_inconnus",
     "alertes",
 )
-RESULTATS = ("indicateurs", "maturin_sms", "alertes")
+# Made after them, only when asked for.
+A_LA_DEMANDE = ("a_completer",)
+RESULTATS = ("indicateurs", "maturin_sms", "alertes", "populations", "sources")
 
 DEPOTS = {
     "depot": pl.String,
@@ -153,6 +156,6 @@ def mesurer(
         for table_deposee in TABLES:
             vue = _vue_deposee(table_deposee, utiles.get(table_deposee, ()), seaux)
             base.execute(f"CREATE TEMP VIEW depose_{table_deposee} AS {vue}")
-        for relation in RELATIONS:
+        for relation in (*RELATIONS, *(r for r in A_LA_DEMANDE if r in relations)):
             base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")
         return {nom: base.sql(f"SELECT * FROM {nom} ORDER BY ALL").pl() for nom in relations}

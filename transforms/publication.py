@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.constats import catalogue
@@ -19,6 +20,13 @@ _TRI = {
     "depots": ["porteur", "nom", "membre", "table", "sha256"],
     "constats": ["porteur", "nom", "membre", "table", "depot", "ligne", "code", "colonne", "valeur"],
     "alertes": ["finess_et", "code", "indicateur", "table", "message"],
+    "populations": ["finess_et"],
+    "sources": ["finess_et", "table"],
+    "porteurs": ["porteur", "indicateur"],
+    "territoires": ["niveau", "code", "sous_secteur", "indicateur"],
+    "evolution": ["finess_et", "indicateur"],
+    "fraicheur": ["porteur", "table"],
+    "financement": ["porteur"],
 }
 
 _LIBELLES_INDICATEURS = {
@@ -91,28 +99,38 @@ def table_depots(depots: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def table_sources(sources: pl.DataFrame, essms: pl.DataFrame) -> pl.DataFrame:
+    """What each measure read, as it is published (columns of `sources` but `version`)."""
+    return sources.rename({"nom_table": "table"}).join(essms.select("finess_et", "porteur"), on="finess_et")
+
+
 def _vide_nul(colonne: str) -> pl.Expr:
     return pl.when(pl.col(colonne) != "").then(colonne).alias(colonne)
+
+
+def disposer(table: str, lignes: pl.DataFrame, version: str) -> pa.Table:
+    """The rows of a published table as its files hold them: checked, sorted, described in the Arrow metadata.
+
+    Raises `pandera.errors.SchemaErrors` when they break their contract.
+    """
+    pretes = lignes.with_columns(pl.lit(version).alias("version")).select(
+        pl.col(nom).cast(dtype) for nom, dtype in dtypes(table).items()
+    )
+    TABLES[table].validate(pretes, lazy=True)
+    arrow = pretes.sort(_TRI[table], nulls_last=False).to_arrow(compat_level=pl.CompatLevel.oldest())
+    return arrow.cast(schema_arrow(table))
 
 
 def ecrire_table(table: str, lignes: pl.DataFrame, version: str, dossier: Path, *, date_mesure: str | None) -> Path:
     """Write one published table (or its partition of `date_mesure`, ISO) under `dossier`; give the file.
 
-    The rows are checked against the model of the table, sorted, and carry their descriptions in the Arrow metadata.
-    Raises `pandera.errors.SchemaErrors` when they break their contract.
+    Raises `pandera.errors.SchemaErrors` when the rows break their contract.
     """
     assert (table in PAR_DATE) == (date_mesure is not None), table
-    types = dtypes(table)
-    pretes = lignes.with_columns(pl.lit(version).alias("version")).select(
-        pl.col(nom).cast(dtype) for nom, dtype in types.items()
-    )
-    TABLES[table].validate(pretes, lazy=True)
     partition = dossier / table / f"date_mesure={date_mesure}" if date_mesure else dossier / table
     partition.mkdir(parents=True)
     fichier = partition / f"{table}.parquet"
-    arrow = pretes.sort(_TRI[table], nulls_last=False).to_arrow(compat_level=pl.CompatLevel.oldest())
-    schema = schema_arrow(table)
-    pq.write_table(arrow.cast(schema), fichier, compression="zstd", row_group_size=_GROUPE_LIGNES)
+    pq.write_table(disposer(table, lignes, version), fichier, compression="zstd", row_group_size=_GROUPE_LIGNES)
     return fichier
 
 

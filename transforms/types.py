@@ -19,6 +19,8 @@ _HEURE = r"[ T](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?"
 _DECALAGE = r"(?:[Zz]|[+-](?:0\d|1[0-5]):?[0-5]\d)"
 INSTANT = rf"^{_JOUR}(?:{_HEURE} ?{_DECALAGE}?)?$"
 
+INS = r"^\d{5}(\d\d|2[AB])\d{6}\d{2}$"
+
 VRAI = frozenset({"o", "oui", "true", "vrai", "1"})
 FAUX = frozenset({"n", "non", "false", "faux", "0"})
 
@@ -108,7 +110,7 @@ def ins(texte: pl.Expr) -> pl.Expr:
         .cast(pl.Int64, strict=False)
     )
     cle = majuscule.str.slice(13, 2).cast(pl.Int64, strict=False)
-    forme = majuscule.str.contains(r"^\d{5}(\d\d|2[AB])\d{6}\d{2}$")
+    forme = majuscule.str.contains(INS)
     return pl.when(forme & (97 - numero % 97 == cle)).then(majuscule)
 
 

@@ -27,11 +27,13 @@ from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.pseudonymes import pseudonymiser
 from transforms.territoire import fuseau, seau
 
-# Types of the columns of a findings table; `valeur` is what the porteur wrote, for his eyes only.
+# Types of the columns of a findings table; `valeur` is what the porteur wrote, for his eyes only; `entete` is his name of
+# the column, where an editor's profile gave it ours.
 CONSTATS = {
     "code": pl.String,
     "ligne": pl.UInt32,
     "colonne": pl.String,
+    "entete": pl.String,
     "valeur": pl.String,
     "detail": pl.String,
     "nombre": pl.UInt32,
@@ -46,6 +48,12 @@ EXAMEN_VERSION = 1
 REJET_MAX_PCT = 20
 REJET_MIN_LIGNES = 3
 _MEMOIRE_TRI = "512MB"
+
+# What a table whose required columns are those of others is known by: one of these at least.
+_PROPRES = {
+    "dmp": ("id_document", "id_dossier", "ins", "id_personne"),
+    "mss": ("id_message", "bal_emettrice", "sens", "nb_messages"),
+}
 
 _CODE_DU_TYPE = {
     "date": "DATE_INVALIDE",
@@ -100,6 +108,7 @@ def _constats(code: str, lignes: pl.DataFrame, colonne: str | None, valeur: str 
         code=pl.lit(code),
         ligne=pl.col(LIGNE).cast(pl.UInt32),
         colonne=pl.lit(colonne, pl.String),
+        entete=pl.lit(None, pl.String),
         valeur=pl.col(valeur) if valeur else pl.lit(None, pl.String),
         detail=pl.lit(detail),
         nombre=pl.lit(1, pl.UInt32),
@@ -111,7 +120,7 @@ def constat_de_fichier(
     code: str, *, ligne: int | None = None, colonne: str | None = None, detail: str = "", valeur: str | None = None
 ) -> pl.DataFrame:
     """A findings table of one row about the whole file."""
-    return pl.DataFrame([(code, ligne, colonne, valeur, detail, 1)], schema=CONSTATS, orient="row")
+    return pl.DataFrame([(code, ligne, colonne, None, valeur, detail, 1)], schema=CONSTATS, orient="row")
 
 
 def sans_constat() -> pl.DataFrame:
@@ -144,6 +153,8 @@ def _situer(texte: pl.DataFrame, contexte: Contexte) -> tuple[pl.DataFrame, list
 
     `situation`: `projet`, `hors_projet` (well-formed, not in the project), `manquant`, `invalide`.
     """
+    # What the porteur wrote stays apart: a FINESS found by the mailbox may be that of somebody else.
+    texte = texte.with_columns(ecrit="finess_et")
     if "bal_emettrice" in texte.columns and contexte.bal:
         boite = pl.col("bal_emettrice").str.to_lowercase().replace_strict(contexte.bal, default=None)
         texte = texte.with_columns(finess_et=pl.coalesce("finess_et", boite))
@@ -162,7 +173,8 @@ def _situer(texte: pl.DataFrame, contexte: Contexte) -> tuple[pl.DataFrame, list
                 code = "ESSMS_ECARTE" if numero in contexte.ecartes else "HORS_PROJET"
                 resolus[recu] = (numero, "hors_projet", code)
         elif len(numero) == 8 and numero.isdigit() and bien_forme:
-            resolus[recu] = ("0" + numero, "hors_projet", "HORS_PROJET")
+            code = "ESSMS_ECARTE" if "0" + numero in contexte.ecartes else "HORS_PROJET"
+            resolus[recu] = ("0" + numero, "hors_projet", code)
         else:
             resolus[recu] = (numero, "invalide", "FINESS_INVALIDE")
     table = pl.DataFrame(
@@ -179,11 +191,11 @@ def _situer(texte: pl.DataFrame, contexte: Contexte) -> tuple[pl.DataFrame, list
         )
     )
     constats = [
-        _constats(str(code), lignes, "finess_et", "recu")
+        _constats(str(code), lignes, "finess_et", "ecrit")
         for (code,), lignes in situe.filter(pl.col("constat").is_not_null()).group_by("constat", maintain_order=True)
     ]
     constats.append(_constats("VALEUR_MANQUANTE", situe.filter(pl.col("situation") == "manquant"), "finess_et"))
-    return situe.drop("numero", "constat"), constats
+    return situe.drop("numero", "constat", "recu"), constats
 
 
 def _typer(
@@ -344,6 +356,8 @@ def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
             entete.insert(0, constat_de_fichier("AUTRE_TABLE", detail=autre))
         return _refus(str(entete[0]["code"][0]), pl.concat(entete))
     constats = [constat_de_fichier("COLONNE_IGNOREE", valeur=e) for e in correspondance.inconnues]
+    if douteuse := _table_douteuse(feuille, contexte.table, correspondance.positions):
+        constats.append(constat_de_fichier("TABLE_DOUTEUSE", detail=douteuse))
     brut = sortie.with_name(sortie.name + ".brut")
     try:
         return _examiner(feuille, contexte, correspondance.positions, constats, brut, sortie)
@@ -356,17 +370,26 @@ def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
 
 
 def _autre_table(feuille: Feuille, table: str) -> str | None:
-    """The one other table whose required columns are all there, when there is exactly one best match."""
+    """The other table whose required columns are all there: the one that knows most of the headers, then misses fewest."""
     candidates = []
     for nom in TABLES:
         modele = champs_de(nom)
         presentes = apparier(feuille.entetes, modele).positions
-        if nom != table and all(c.nom in presentes for c in modele.values() if c.colonne_requise):
-            candidates.append((len(presentes), nom))
-    candidates.sort(reverse=True)
-    if not candidates or (len(candidates) > 1 and candidates[0][0] == candidates[1][0]):
-        return None
-    return candidates[0][1]
+        connue = nom not in _PROPRES or any(c in presentes for c in _PROPRES[nom])
+        if nom != table and connue and all(c.nom in presentes for c in modele.values() if c.colonne_requise):
+            candidates.append((len(presentes), -len(modele), nom))
+    return max(candidates)[2] if candidates else None
+
+
+def _table_douteuse(feuille: Feuille, table: str, positions: Mapping[str, int]) -> str | None:
+    """Another table that knows more of the headers than the one named, although none that it needs is missing.
+
+    Only where the headers that it alone knows hold an identifier: an export often has a column more than it should.
+    """
+    autre = _autre_table(feuille, table)
+    siennes = apparier(feuille.entetes, champs_de(autre)).positions if autre else {}
+    en_plus = siennes.keys() - positions.keys()
+    return autre if len(siennes) > len(positions) and any(c.startswith("id_") for c in en_plus) else None
 
 
 def _refus(code: str, constats: pl.DataFrame) -> Examen:
@@ -402,7 +425,7 @@ def _examiner(
             du_lot = mauvais_types + [
                 c for c in sur_finess if not c.is_empty() and catalogue()[c["code"][0]].niveau == "ligne"
             ]
-            du_lot += _verifier(type_, situe.drop("recu"), mauvais_types, modele, contexte.date_extraction)
+            du_lot += _verifier(type_, situe.drop("ecrit"), mauvais_types, modele, contexte.date_extraction)
             en_trop = trop_longues.join(situe.select(RANG), on=RANG, how="semi")
             du_lot.append(_constats("CELLULES_EN_TROP", en_trop, None))
             constats += [c for c in du_lot if not any(c is s for s in sur_finess)] + avertissements
@@ -465,7 +488,7 @@ def _regrouper(constats: list[pl.DataFrame]) -> pl.DataFrame:
     tous = pl.concat([sans_constat(), *(c.select(list(CONSTATS)) for c in constats)])
     structures = (
         tous.filter(pl.col("code").is_in(_PAR_VALEUR))
-        .group_by("code", "colonne", "valeur", "detail")
+        .group_by("code", "colonne", "entete", "valeur", "detail")
         .agg(pl.col("ligne").min(), pl.col("nombre").sum().cast(pl.UInt32))
         .select(list(CONSTATS))
     )

@@ -30,6 +30,9 @@ def lancer(data: Path | None, dates: list[date] | None) -> int:
         return Sortie.ECHEC
     try:
         with verrou(reglages.staging), moteur(reglages.staging / "prefect"):
+            from flows.isolement import preparer  # noqa: PLC0415
+
+            preparer()  # it loads while the night does
             from flows.nuit import nuit  # noqa: PLC0415
             from transforms.referentiels import ReferentielIllisible  # noqa: PLC0415
 
@@ -49,5 +52,10 @@ def lancer(data: Path | None, dates: list[date] | None) -> int:
             f"Rien n'est publié : {erreur.strerror or erreur} ({erreur.filename or reglages.data}). "
             "Vérifiez l'espace disque et les droits, puis relancez."
         )
+        return Sortie.ECHEC
+    except Exception as erreur:  # people get a sentence, the file of the night says where
+        from flows.avis import dire_echec  # noqa: PLC0415
+
+        dire_erreur(f"Rien n'est publié. {dire_echec(erreur)}")
         return Sortie.ECHEC
     return Sortie.OK

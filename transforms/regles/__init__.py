@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from decimal import Decimal
+from fnmatch import fnmatch
 from functools import cache
 from importlib.resources import files
 
@@ -44,7 +46,8 @@ def lire(texte: str) -> Regles:
 def toutes() -> tuple[Regles, ...]:
     """The rule sets of this folder, by name."""
     dossier = files("transforms.regles")
-    textes = [f.read_text(encoding="utf-8") for f in dossier.iterdir() if f.name.endswith(".toml")]
+    # A rule set is named after its year; the other files hold what is not a rule of measure.
+    textes = [f.read_text(encoding="utf-8") for f in dossier.iterdir() if fnmatch(f.name, "[0-9]*.toml")]
     return tuple(sorted(map(lire, textes), key=lambda r: r.nom))
 
 
@@ -65,5 +68,34 @@ def relations(regles: tuple[Regles, ...]) -> dict[str, pl.DataFrame]:
             [(r.nom, nom, secteur) for r in regles for nom, secteur in sorted(r.non_opposables)],
             schema={"regles": pl.String, "indicateur": pl.String, "sous_secteur": pl.String},
             orient="row",
+        ),
+    }
+
+
+def relations_publication() -> dict[str, pl.DataFrame]:
+    """Amounts and objectives as the relations of the aggregates: `forfaits`, `versements` (euros), `objectifs`."""
+    dossier = files("transforms.regles")
+    financement = tomllib.loads(dossier.joinpath("financement.toml").read_text(encoding="utf-8"))
+    programme = tomllib.loads(dossier.joinpath("programme.toml").read_text(encoding="utf-8"))
+    return {
+        "forfaits": pl.DataFrame(
+            [
+                (f["type"], f["nature"], f["rang_max"], Decimal(f["montant_plein"]), Decimal(f["montant_reduit"]))
+                for f in financement["forfaits"]
+            ],
+            schema={
+                "type": pl.String,
+                "nature": pl.String,
+                "rang_max": pl.Int64,
+                "montant_plein": pl.Decimal(12, 2),
+                "montant_reduit": pl.Decimal(12, 2),
+            },
+            orient="row",
+        ),
+        "versements": pl.DataFrame(
+            {"part_avance": [Decimal(financement["part_avance"])]}, schema={"part_avance": pl.Decimal(4, 3)}
+        ),
+        "objectifs": pl.DataFrame(
+            list(programme["objectifs"].items()), schema={"indicateur": pl.String, "objectif": pl.Int64}, orient="row"
         ),
     }

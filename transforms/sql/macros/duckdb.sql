@@ -2,3 +2,4 @@
 CREATE OR REPLACE TEMP MACRO mois_avant(jour, nombre) AS CAST(jour - to_months(CAST(nombre AS INTEGER)) AS DATE);
 CREATE OR REPLACE TEMP MACRO jours_apres(jour, nombre) AS CAST(jour + CAST(nombre AS INTEGER) AS DATE);
 CREATE OR REPLACE TEMP MACRO premier_janvier(jour) AS make_date(year(jour), 1, 1);
+CREATE OR REPLACE TEMP MACRO jours_entre(debut, fin) AS date_diff('day', debut, fin);

@@ -1,0 +1,31 @@
+"""`duimetre expliquer`."""
+
+from __future__ import annotations
+
+import argparse
+
+from flows.commandes.commun import Declarer, Sortie, date_iso, dire, dire_erreur, option_json
+
+
+def ajouter(declarer: Declarer) -> None:
+    """Declare the command."""
+    parseur = declarer("expliquer", "Explique les chiffres publiés d'un ESSMS : populations, sources, reste à faire.", _executer)
+    parseur.add_argument("finess", metavar="FINESS", help="numéro FINESS de l'ESSMS")
+    parseur.add_argument(
+        "--date-mesure", type=date_iso, metavar="AAAA-MM-JJ", help="date de mesure (défaut : la dernière publiée)"
+    )
+    option_json(parseur)
+
+
+def _executer(options: argparse.Namespace) -> int:
+    from flows import explication, reglages  # noqa: PLC0415
+    from flows.publication import lecture  # noqa: PLC0415
+
+    with lecture(reglages.lire(options.data).curated) as version:
+        try:
+            trouvee = explication.expliquer(version, options.finess, options.date_mesure)
+        except explication.Inconnu as erreur:
+            dire_erreur(str(erreur))
+            return Sortie.INCONNU
+    dire(explication.en_json(trouvee) if options.json else explication.dire(trouvee))
+    return Sortie.OK

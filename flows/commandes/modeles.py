@@ -1,0 +1,36 @@
+"""`duimetre modeles`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from flows.commandes.commun import Declarer, Sortie, dire, dire_erreur
+
+
+def ajouter(declarer: Declarer) -> None:
+    """Declare the command."""
+    aide = "Écrit, pour chaque table, un modèle vide (CSV et Excel), un exemple et son schéma."
+    declarer("modeles", aide, _executer).add_argument(
+        "--sortie", type=Path, default=Path("modeles"), metavar="DOSSIER", help="où écrire (défaut : ./modeles)"
+    )
+
+
+def _executer(options: argparse.Namespace) -> int:
+    from schemas.depots import TABLES, libelle  # noqa: PLC0415
+    from transforms.modeles import fichiers  # noqa: PLC0415
+
+    try:
+        for table in TABLES:
+            dossier = options.sortie / table
+            dossier.mkdir(parents=True, exist_ok=True)
+            for nom, contenu in fichiers(table).items():
+                (dossier / nom).write_bytes(contenu)
+    except OSError as erreur:
+        dire_erreur(f"{erreur.filename} : {erreur.strerror}. Choisissez un autre dossier avec --sortie.")
+        return Sortie.ECHEC
+    dire(f"Modèles écrits dans {options.sortie} :")
+    for table in TABLES:
+        dire(f"  {table:14} {libelle(table)}")
+    dire("Remplissez un modèle, remplacez AAAA-MM-JJ par la date d'extraction, puis contrôlez-le : duimetre verifier.")
+    return Sortie.OK

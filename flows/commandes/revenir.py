@@ -1,0 +1,34 @@
+"""`duimetre revenir`."""
+
+from __future__ import annotations
+
+import argparse
+
+from flows.commandes.commun import Declarer, Sortie, dire, dire_erreur
+
+
+def ajouter(declarer: Declarer) -> None:
+    """Declare the command."""
+    parseur = declarer("revenir", "Remet en place une version publiée.", _executer)
+    parseur.add_argument("version", help="identifiant donné par « duimetre versions »")
+
+
+def _executer(options: argparse.Namespace) -> int:
+    from flows import publication, reglages  # noqa: PLC0415
+    from flows.verrou import VerrouPris, verrou  # noqa: PLC0415
+
+    r = reglages.lire(options.data)
+    try:
+        with verrou(r.staging):
+            if options.version not in {version.id for version in publication.lister(r.curated)}:
+                dire_erreur(f"Version inconnue : {options.version}. « duimetre versions » en donne la liste.")
+                return Sortie.INCONNU
+            publication.revenir(r.curated, options.version)
+    except VerrouPris:
+        dire_erreur("Une nuit est en cours : attendez qu'elle finisse, puis recommencez.")
+        return Sortie.VERROU
+    dire(
+        f"La version {options.version} est de nouveau en place. Les versions publiées depuis restent ; "
+        "la prochaine nuit repart de celle-ci."
+    )
+    return Sortie.OK

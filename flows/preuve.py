@@ -1,0 +1,273 @@
+"""The evidence bundle of a published figure, from the published version, the register and staging (specification §3).
+
+The figure is the published one, whatever arrived since: the deposits are those that the version which computed it names
+in its manifest. What cannot be reproduced exactly is said, and no bundle is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from flows import mesure
+from flows.epingles import epingler
+from flows.epingles import lire as lire_preuves
+from flows.publication import MAILLON, MANIFESTE, PARTITION, actuelle
+from flows.registre import Registre
+from flows.reglages import Reglages
+from transforms import preuve, regles
+from transforms.territoire import seau
+
+
+class FigureInconnue(Exception):
+    """No published row for that ESSMS and date (French message)."""
+
+
+class NonReproductible(Exception):
+    """The published figure cannot be computed again from what is staged (French message, with the reasons)."""
+
+
+@dataclass(frozen=True)
+class Preuve:
+    """A bundle that was written: where, its SHA-256, and the version it cites."""
+
+    chemin: Path
+    sha256: str
+    version: str
+
+
+@dataclass(frozen=True)
+class _Publication:
+    """The published rows of one ESSMS and date, in the current version, and the version that computed them."""
+
+    version: Path
+    calcul: str
+    dossier_calcul: Path | None
+    lignes: Mapping[str, pl.DataFrame]
+
+    @property
+    def citees(self) -> list[str]:
+        return list(dict.fromkeys([self.version.name, *([self.calcul] if self.dossier_calcul else [])]))
+
+
+def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Path, maintenant: datetime) -> Preuve:
+    """Write the bundle of one figure to `sortie` and pin the versions it cites. The caller holds the lock of the night.
+
+    Raises `FigureInconnue`, `NonReproductible`, `LienInvalide`, OSError; nothing is left at `sortie` then.
+    """
+    publication = _publication(reglages.curated, finess_et, date_mesure)
+    essms = _essms(publication, finess_et)
+    with Registre(reglages.registre) as registre:
+        depots, manques = _depots(reglages.curated, publication, registre.depots(), essms["porteur"].item())
+        entrees = mesure.entrees(reglages, essms, depots, registre.bilans())
+    try:
+        recalcul = preuve.recalculer(entrees, finess_et, date_mesure)
+    except duckdb.Error as erreur:
+        raise _non_reproductible([*manques, "les lignes d'un dépôt ne sont plus lisibles dans staging/"]) from erreur
+    if ecarts := preuve.differences(publication.lignes, recalcul.figures):
+        raise _non_reproductible([*manques, *ecarts])
+    description = _description(publication, recalcul, depots, finess_et, date_mesure)
+    octets = preuve.assembler(recalcul, publication.lignes, description, _pieces(publication))
+    sha256 = hashlib.sha256(octets).hexdigest()
+    provisoire = sortie.with_name(f".{sortie.name}.{secrets.token_hex(4)}")
+    try:
+        descripteur = os.open(provisoire, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descripteur, "wb") as flux:
+            flux.write(octets)
+            flux.flush()
+            os.fsync(flux.fileno())
+        epingler(
+            reglages.curated,
+            sha256=sha256,
+            finess_et=finess_et,
+            date_mesure=date_mesure.isoformat(),
+            versions=publication.citees,
+            cree_le=maintenant,
+        )
+        provisoire.replace(sortie)
+    finally:
+        provisoire.unlink(missing_ok=True)
+    return Preuve(sortie, sha256, publication.version.name)
+
+
+def _publication(curated: Path, finess_et: str, date_mesure: date) -> _Publication:
+    version = actuelle(curated)
+    if version is None:
+        raise FigureInconnue("Aucune version n'est publiée. Lancez « duimetre nuit ».")
+    iso = date_mesure.isoformat()
+    lignes = {}
+    for table in preuve.PUBLIEES:
+        fichier = version / table / f"{PARTITION}={iso}" / f"{table}.parquet"
+        if not fichier.is_file():
+            raise FigureInconnue(f"Aucune mesure n'est publiée à la date du {date_mesure:%d/%m/%Y}.")
+        lignes[table] = (
+            _lire(fichier)
+            .filter(pl.col("finess_et") == finess_et)
+            .select(pl.lit(date_mesure).alias("date_mesure"), pl.all())
+        )
+    if lignes["indicateurs"].is_empty():
+        raise FigureInconnue(f"L'ESSMS {finess_et} n'a pas de chiffre publié au {date_mesure:%d/%m/%Y}.")
+    calcul = lignes["indicateurs"]["version"][0]
+    dossier = curated / "versions" / calcul
+    return _Publication(version, calcul, dossier if (dossier / MANIFESTE).is_file() else None, lignes)
+
+
+def _lire(fichier: Path) -> pl.DataFrame:
+    with fichier.open("rb") as flux:
+        return pl.read_parquet(flux)
+
+
+def _essms(publication: _Publication, finess_et: str) -> pl.DataFrame:
+    """The ESSMS as the version that computed the figure knew it."""
+    table = _lire((publication.dossier_calcul or publication.version) / "essms" / "essms.parquet")
+    essms = table.filter(pl.col("finess_et") == finess_et).drop("version")
+    if essms.is_empty():
+        raise NonReproductible(
+            f"L'ESSMS {finess_et} n'est plus dans le registre des projets et la version qui a calculé ce chiffre "
+            "n'est plus là : restaurez-la depuis une sauvegarde de curated/."
+        )
+    return essms.with_columns(seau=seau(essms["finess_et"]))
+
+
+def _depots(
+    curated: Path, publication: _Publication, tous: pl.DataFrame, porteur: str
+) -> tuple[pl.DataFrame, list[str]]:
+    """The deposits of the porteur as the night of that version saw them, and what is no longer as it was, in French.
+
+    From its manifest; when retention removed it, those received up to that night.
+    """
+    tous = tous.filter(pl.col("porteur") == porteur)
+    sorts = tous.filter("canonique").select("depot", sort=pl.col("statut"))
+    if publication.dossier_calcul is None:
+        recus = tous.filter(pl.col("recu_le") <= _instant(curated, publication.calcul))
+        vus = recus.with_columns(canonique=pl.col("depot").is_first_distinct())
+        return _avec_sort(vus, sorts), []
+    manifeste = json.loads((publication.dossier_calcul / MANIFESTE).read_bytes())
+    entrees = [e for e in manifeste["entrees"] if e["porteur"] == porteur]
+    schema = {"depot": pl.String, "nom": pl.String, "membre": pl.String, "utilisees": pl.Int64}
+    lignes = [(e["depot"], e["nom"], e["membre"], e["lignes_utilisees"]) for e in entrees]
+    alors = pl.DataFrame(lignes, schema=schema, orient="row")
+    vus = tous.join(alors, on=["depot", "nom", "membre"], how="inner", maintain_order="left")
+    partis = alors.join(tous, on=["depot", "nom", "membre"], how="anti")["nom"].to_list()
+    rejuges = vus.filter(pl.col("lignes_utilisees") != pl.col("utilisees"))["nom"].to_list()
+    manques = [f"le dépôt {nom} n'est plus dans le registre" for nom in partis]
+    manques += [f"le dépôt {nom} a été jugé de nouveau depuis, autrement" for nom in rejuges]
+    return _avec_sort(vus.drop("utilisees").with_columns(canonique=pl.lit(True)), sorts), manques
+
+
+def _avec_sort(vus: pl.DataFrame, sorts: pl.DataFrame) -> pl.DataFrame:
+    """Give each deposit the fate of its content: today another copy of it may stand first."""
+    return vus.join(sorts, on="depot", how="left", maintain_order="left").with_columns(statut="sort").drop("sort")
+
+
+def _instant(curated: Path, version: str) -> datetime:
+    maillon = curated / "chaine" / f"{version}.json"
+    try:
+        return datetime.fromisoformat(json.loads(maillon.read_bytes())["cree_le"])
+    except (OSError, ValueError, KeyError) as erreur:
+        raise NonReproductible(
+            f"La version {version}, qui a calculé ce chiffre, n'est plus là et son maillon est illisible ({maillon}). "
+            "Restaurez-les depuis une sauvegarde de curated/."
+        ) from erreur
+
+
+def _non_reproductible(raisons: list[str]) -> NonReproductible:
+    return NonReproductible(
+        "Le chiffre publié ne peut plus être reproduit à l'identique ; aucune preuve n'est écrite. "
+        f"Raisons : {' ; '.join(raisons[:5])}. Restaurez staging/ depuis une sauvegarde de l'époque, ou republiez cette "
+        "date (« duimetre nuit --date-mesure … ») puis refaites la preuve du nouveau chiffre."
+    )
+
+
+def _description(
+    publication: _Publication, recalcul: preuve.Recalcul, depots: pl.DataFrame, finess_et: str, date_mesure: date
+) -> dict[str, Any]:
+    manifeste = json.loads(((publication.dossier_calcul or publication.version) / MANIFESTE).read_bytes())
+    bilans = recalcul.entrees["bilans"].filter(pl.col("finess_et") == finess_et)
+    lus = recalcul.entrees["depots"].select("depot", "accepte")
+    liste = (
+        depots.join(lus, on="depot", how="inner")
+        .join(bilans.select("depot", lignes_utilisees_essms="lignes_utilisees"), on="depot", how="left")
+        .sort("date_extraction", "rang", "nom_table")
+        .select(
+            "depot",
+            "nom",
+            "membre",
+            "sha256",
+            pl.col("nom_table").alias("table"),
+            pl.col("date_extraction").cast(pl.String),
+            "partiel",
+            "statut",
+            "lignes_lues",
+            "lignes_utilisees",
+            "lignes_rejetees",
+            pl.col("lignes_utilisees_essms").fill_null(0),
+        )
+    )
+    indicateurs = publication.lignes["indicateurs"]
+    return {
+        "format": 1,
+        "finess_et": finess_et,
+        "date_mesure": date_mesure.isoformat(),
+        "porteur": indicateurs["porteur"][0],
+        "version": publication.version.name,
+        "version_qui_a_calcule": publication.calcul,
+        "code": manifeste["code"],
+        "regles": manifeste["regles"],
+        "chiffres": indicateurs.select(preuve.CHIFFRES).to_dicts(),
+        "depots": liste.to_dicts(),
+    }
+
+
+def _pieces(publication: _Publication) -> dict[str, bytes]:
+    pieces = {f"version/{nom}": (publication.version / nom).read_bytes() for nom in (MANIFESTE, MAILLON)}
+    if publication.dossier_calcul and publication.calcul != publication.version.name:
+        pieces |= {
+            f"version_calcul/{nom}": (publication.dossier_calcul / nom).read_bytes() for nom in (MANIFESTE, MAILLON)
+        }
+    dossier = files("transforms.regles")
+    return pieces | {f"regles/{r.nom}.toml": dossier.joinpath(f"{r.nom}.toml").read_bytes() for r in regles.toutes()}
+
+
+def rapprocher(reglages: Reglages, verdict: preuve.Verdict) -> list[str]:
+    """Compare a bundle found whole with what this data root still holds; remarks in French.
+
+    Raises `PreuveInvalide` when the version it cites is here and says otherwise.
+    """
+    remarques = []
+    if verdict.sha256 in {p["sha256"] for p in lire_preuves(reglages.curated)}:
+        remarques.append("Cette preuve est enregistrée ici, telle quelle.")
+    version = reglages.curated / "versions" / verdict.description["version"]
+    if not (version / MANIFESTE).is_file():
+        return [*remarques, "La version citée n'est pas ici : la preuve est vérifiée par son seul contenu."]
+    problemes = [
+        f"{nom} n'est pas celui de la version publiée ici."
+        for nom in (MANIFESTE, MAILLON)
+        if (version / nom).read_bytes() != verdict.fichiers[f"version/{nom}"]
+    ]
+    inventaire = json.loads((version / MANIFESTE).read_bytes())["fichiers"]
+    iso = verdict.description["date_mesure"]
+    for table in preuve.PUBLIEES:
+        relatif = f"{table}/{PARTITION}={iso}/{table}.parquet"
+        fichier = version / relatif
+        if hashlib.sha256(fichier.read_bytes()).hexdigest() != inventaire[relatif]["sha256"]:
+            problemes.append(f"{relatif} a changé dans la version publiée ici.")
+            continue
+        ici = _lire(fichier).filter(pl.col("finess_et") == verdict.description["finess_et"])
+        citees = pl.read_parquet(verdict.fichiers[f"publie/{table}.parquet"]).drop("date_mesure")
+        if not ici.equals(citees):
+            problemes.append(f"Les lignes de {table} ne sont pas celles de la version publiée ici.")
+    if problemes:
+        raise preuve.PreuveInvalide(problemes)
+    return [*remarques, "Les lignes, le manifeste et le maillon sont ceux de la version publiée ici."]

@@ -1,0 +1,238 @@
+"""After the publication: the page and the work lists of each porteur, from what was just published (specification §2)."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from flows import reception
+from flows.journal import journal, lieu
+from flows.publication import PARTITION
+from flows.reception import Depose, Dossier, EncoreEnEcriture
+from flows.reglages import Reglages
+from flows.retours import dossier_de_retour, lister, nom_de_retour, poser, retirer, sans_bloquer
+from transforms.lecture.modele import LectureImpossible
+from transforms.retours import index, liste
+from transforms.retours.index import Fichier, Refus, Situation
+
+# Where the identifiers of dossiers are looked for: the table that defines them first.
+_TABLES_DES_DOSSIERS = ("dossiers", "sejours")
+_UTILISES = ("accepte", "accepte_avec_rejets", "deja_recu")
+
+
+def date_des_pages(dates: Sequence[date], publiee: Path | None, aujourd_hui: date) -> date | None:
+    """The measure the pages are about: the latest known up to today (else the latest), when it is one of tonight's `dates`.
+
+    So a night that measures the past leaves the pages of a later measure alone, and a measure of the future freezes none.
+    """
+    dossiers = [] if publiee is None else (publiee / "indicateurs").glob(f"{PARTITION}=*")
+    connues = {*dates, *(date.fromisoformat(d.name.partition("=")[2]) for d in dossiers)}
+    choisie = max((d for d in connues if d <= aujourd_hui), default=max(connues))
+    return choisie if choisie in dates else None
+
+
+def rendre(
+    reglages: Reglages,
+    version: Path,
+    jour: date,
+    a_completer: pl.DataFrame,
+    depots: pl.DataFrame,
+    dossier_de: Callable[[str], Dossier],
+    cle: bytes,
+    maintenant: datetime,
+) -> None:
+    """Write `index.html` and the work lists of every porteur of the register, for the measure `jour` of the published `version`.
+
+    `a_completer`: relation of that name. `depots`: those of the register. A porteur whose folder cannot be written stops
+    nobody. Raises `OSError` for what is not about one porteur.
+    """
+    tables = {t: _lire(version, t, jour) for t in ("indicateurs", "sources", "essms")}
+    deposes: dict[str, dict[str, Depose]] = {}
+    for depose in reception.parcourir(reglages.depots):
+        deposes.setdefault(depose.porteur, {})[depose.chemin] = depose
+    for porteur in sorted({*tables["essms"]["porteur"].to_list(), *deposes}):
+        dossier = dossier_de(porteur)
+        if dossier.etat == "inconnu":
+            continue
+        du_porteur = {nom: table.filter(pl.col("porteur") == porteur) for nom, table in tables.items()}
+        siens = depots.filter(pl.col("porteur") == porteur)
+        presents = deposes.get(porteur, {})
+        restes = a_completer.join(du_porteur["essms"].select("finess_et"), on="finess_et", how="semi")
+        try:
+            listes = _listes(restes, du_porteur["indicateurs"], siens, presents, dossier, reglages, cle)
+            situation = _situation(
+                porteur, jour, version.name, du_porteur, listes, siens, presents, dossier, reglages, maintenant
+            )
+            page = index.en_html(situation).encode()
+        except Exception as erreur:  # the others must go on; the cause goes to the log without any value
+            journal().error("Page non écrite (%s) : %s", porteur, lieu(erreur))
+            continue
+        with sans_bloquer(porteur), dossier_de_retour(reglages.retours, porteur) as ouvert:
+            poser(ouvert, {**listes, "index.html": page})
+            for ancienne in lister(ouvert):
+                if ancienne.startswith("a_completer_") and ancienne.endswith(".csv") and ancienne not in listes:
+                    retirer(ouvert, ancienne)
+
+
+def _lire(version: Path, table: str, jour: date) -> pl.DataFrame:
+    dossier = version / table if table == "essms" else version / table / f"{PARTITION}={jour.isoformat()}"
+    with (dossier / f"{table}.parquet").open("rb") as flux:
+        return pl.read_parquet(flux)
+
+
+def _situation(
+    porteur: str,
+    jour: date,
+    version: str,
+    tables: Mapping[str, pl.DataFrame],
+    listes: Mapping[str, bytes],
+    depots: pl.DataFrame,
+    presents: Mapping[str, Depose],
+    dossier: Dossier,
+    reglages: Reglages,
+    maintenant: datetime,
+) -> Situation:
+    fuseau = ZoneInfo(reglages.fuseau)
+    essms = tables["essms"]
+    return Situation(
+        porteur=porteur,
+        nom=essms["nom_porteur"][0] if essms.height else porteur,
+        date_mesure=jour,
+        edite_le=maintenant.astimezone(fuseau),
+        version=version,
+        essms=essms,
+        indicateurs=tables["indicateurs"],
+        sources=tables["sources"],
+        listes={nom.removeprefix("a_completer_").removesuffix(".csv"): nom for nom in listes},
+        fichiers=_fichiers(depots, fuseau),
+        refus=_refus_ouverts(depots, presents),
+        ecartes=dossier.ecartes,
+        en_attente=dossier.etat in ("attente", "profil"),
+    )
+
+
+def _fichiers(depots: pl.DataFrame, fuseau: ZoneInfo) -> list[Fichier]:
+    """The files received, the latest first, each with the worst of its parts."""
+    gravite = {"refuse": 4, "en_attente": 3, "accepte_avec_rejets": 2, "accepte": 1, "deja_recu": 0}
+    groupes = (
+        depots.with_columns(gravite=pl.col("statut").replace_strict(gravite, return_dtype=pl.Int64))
+        .group_by("porteur", "nom", "sha256_fichier", "recu_le")
+        .agg(
+            pl.col("statut").sort_by("gravite").last(),
+            pl.col("nom_table").filter(pl.col("nom_table") != "").unique().sort().alias("tables"),
+            pl.col("lignes_lues", "lignes_utilisees", "lignes_rejetees").sum(),
+        )
+        .sort("recu_le", "nom", descending=[True, False])
+    )
+    return [
+        Fichier(
+            g["nom"],
+            g["recu_le"].astimezone(fuseau),
+            g["statut"],
+            tuple(g["tables"]),
+            g["lignes_lues"],
+            g["lignes_utilisees"],
+            g["lignes_rejetees"],
+            f"accuse_{nom_de_retour(g['porteur'], g['nom'], g['sha256_fichier'])}.html",
+        )
+        for g in groupes.iter_rows(named=True)
+    ]
+
+
+def _refus_ouverts(depots: pl.DataFrame, presents: Mapping[str, Depose]) -> list[Refus]:
+    """Refused tables whose file is still there, and that no accepted extraction of the same date or later has replaced."""
+    acceptees = depots.filter(pl.col("statut").is_in(_UTILISES)).group_by("nom_table").agg(
+        remplace=pl.col("date_extraction").max()
+    )
+    ouverts = (
+        depots.filter((pl.col("statut") == "refuse") & pl.col("nom").is_in(sorted(presents)))
+        .join(acceptees, on="nom_table", how="left")
+        .filter(pl.col("remplace").is_null() | (pl.col("remplace") < pl.col("date_extraction")) | (pl.col("nom_table") == ""))
+        .sort("recu_le", "nom", "membre", descending=[True, False, False])
+        .unique(["nom"], keep="first", maintain_order=True)
+    )
+    return [
+        Refus(nom, table, motif, f"accuse_{nom_de_retour(porteur, nom, sha256)}.html")
+        for porteur, nom, table, motif, sha256 in ouverts.select(
+            "porteur", "nom", "nom_table", "motif", "sha256_fichier"
+        ).iter_rows()
+    ]
+
+
+# --- work lists ------------------------------------------------------------------------------------------------------
+
+
+def _listes(
+    restes: pl.DataFrame,
+    indicateurs: pl.DataFrame,
+    depots: pl.DataFrame,
+    presents: Mapping[str, Depose],
+    dossier: Dossier,
+    reglages: Reglages,
+    cle: bytes,
+) -> dict[str, bytes]:
+    """File name → content of the work list of each ESSMS with something left to do."""
+    if restes.is_empty():
+        return {}
+    connus = _identifiants(restes["id_dossier"].unique(), depots, presents, dossier, reglages, cle)
+    nommes = restes.join(connus, on="id_dossier", how="left")
+    return {
+        f"a_completer_{finess}.csv": liste.en_csv(lignes, indicateurs.filter(pl.col("finess_et") == finess))
+        for (finess,), lignes in nommes.group_by("finess_et", maintain_order=True)
+    }
+
+
+def _identifiants(
+    cherches: pl.Series,
+    depots: pl.DataFrame,
+    presents: Mapping[str, Depose],
+    dossier: Dossier,
+    reglages: Reglages,
+    cle: bytes,
+) -> pl.DataFrame:
+    """The porteur's own identifiers of these dossiers, read again in the deposits still there (columns `liste.IDENTIFIANTS`).
+
+    Nothing of it is kept: no raw identifier stays outside `raw/` but in what goes back to its porteur (§8). The latest
+    extractions first; reading stops when all are found.
+    """
+    trouves = pl.DataFrame(schema=liste.IDENTIFIANTS)
+    utiles = (
+        depots.filter(pl.col("statut").is_in(_UTILISES) & pl.col("nom_table").is_in(_TABLES_DES_DOSSIERS))
+        .with_columns(rang_table=pl.col("nom_table") == "sejours")
+        .sort("rang_table", "date_extraction", "rang", descending=[False, True, True])
+        .unique(["nom", "sha256_fichier"], keep="first", maintain_order=True)
+    )
+    for nom, sha256 in utiles.select("nom", "sha256_fichier").iter_rows():
+        manquants = cherches.filter(~cherches.is_in(trouves["id_dossier"].implode()))
+        if manquants.is_empty():
+            break
+        if nom in presents:
+            lus = _relire(presents[nom], sha256, manquants, dossier, reglages, cle)
+            trouves = pl.concat([trouves, *lus]).unique("id_dossier", maintain_order=True)
+    return trouves
+
+
+def _relire(
+    depose: Depose, sha256: str, cherches: pl.Series, dossier: Dossier, reglages: Reglages, cle: bytes
+) -> list[pl.DataFrame]:
+    """The dossiers found in one deposit, if its content is still the one that was received."""
+    travail = reglages.staging / ".reception" / secrets.token_hex(8)
+    travail.mkdir(parents=True, mode=0o700)
+    trouves: list[pl.DataFrame] = []
+    try:
+        with suppress(EncoreEnEcriture, LectureImpossible):
+            lu, parties = reception.ouvrir(depose, dossier, travail, reglages)
+            if lu == sha256:
+                for piece in parties:
+                    if piece.table in _TABLES_DES_DOSSIERS and piece.lire is not None:
+                        trouves += liste.identifiants(piece.lire(), piece.table, cherches, cle)
+    finally:
+        shutil.rmtree(travail, ignore_errors=True)
+    return trouves

@@ -1,0 +1,211 @@
+"""Specification §6.5: indicators, targets, what is opposable. D = 2026-04-01, window from 1 January to 31 March 2026."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from scenario import ins
+
+Verifier = Callable[..., Any]
+
+INS_A, INS_B = ins("1900175123001"), ins("2900175123002")
+
+
+def test_projet_en_vigueur(verifier: Verifier) -> None:
+    """« (date_debut null or ≤ fin_fenetre) and, for en_preparation or actif, (date_fin null or ≥ debut_fenetre); for
+    termine, date_fin not null and ≥ debut_fenetre. Others never. » A projet ended inside the window counts.
+
+    E1 has those that are en vigueur, E2 those that are not.
+    """
+    en_vigueur = (
+        "actif →",
+        "actif 2026-03-31 →",
+        "actif 2025-01-01 → 2026-01-01",
+        "actif 2025-01-01 → 31/12/2099",
+        "en_cours → 2026-02-15",
+        "en_preparation →",
+        "en_preparation 2026-03-31 → 2026-03-31",
+        "termine → 2026-02-15",
+        "termine 2025-01-01 → 2026-01-01",
+        "termine → 2026-12-31",
+    )
+    pas_en_vigueur = (
+        "actif 2026-04-01 →",
+        "actif 2025-01-01 → 2025-12-31",
+        "en_preparation 2026-04-01 →",
+        "en_preparation → 2025-12-31",
+        "termine →",
+        "termine → 2025-12-31",
+        "termine 2026-04-01 → 2026-06-01",
+        "suspendu →",
+        "suspendu → 2026-02-15",
+        "annule →",
+        "annule → 2026-02-15",
+    )
+    lignes = [
+        f"{e}: D{rang} | {e}: D{rang} 2025-01-01 → | {e}: D{rang} 2026-01-05 | {e}: D{rang} PP{rang} {projet} |"
+        for e, cas in (("E1", en_vigueur), ("E2", pas_en_vigueur))
+        for rang, projet in enumerate(cas)
+    ]
+    lignes[0] += " projet_personnalise 10/10, E2: projet_personnalise 0/11"
+    verifier("dossiers | sejours | mises_a_jour | projets | attendu le 2026-04-01\n" + "\n".join(lignes))
+
+
+def test_deux_projets_d_un_dossier_comptent_une_fois(verifier: Verifier) -> None:
+    """« dossiers actifs with a projet en vigueur »; a projet of a dossier that is not active does not count."""
+    verifier("""
+    dossiers | sejours         | mises_a_jour  | projets         | attendu le 2026-04-01
+    D1       | D1 2025-01-01 → | D1 2026-01-05 | D1 PP1 actif →  | projet_personnalise 1/2
+    D2       | D2 2025-01-01 → | D2 2026-01-05 | D1 PP2 actif →  |
+    D3       | D3 2025-01-01 → |               | D2 PP3 annule → |
+             |                 |               | D3 PP4 actif →  |
+    """)
+
+
+def test_agenda(verifier: Verifier) -> None:
+    """« dossiers actifs with ≥ 1 agenda event, not annule, whose day is in the window »; an empty statut is planned."""
+    verifier("""
+    dossiers | sejours         | mises_a_jour  | agenda                         | attendu le 2026-04-01
+    D1       | D1 2025-01-01 → | D1 2026-01-05 | D1 R1 2026-01-01T00:00         | agenda 3/5
+    D2       | D2 2025-01-01 → | D2 2026-01-05 | D1 R2 2026-02-01T00:00         |
+    D3       | D3 2025-01-01 → | D3 2026-01-05 | D2 R3 2026-03-31T23:59 réalisé |
+    D4       | D4 2025-01-01 → | D4 2026-01-05 | D3 R4 2026-02-01 Planifié      |
+    D5       | D5 2025-01-01 → | D5 2026-01-05 | D4 R5 2026-02-01 ANNULE        |
+    D6       | D6 2025-01-01 → |               | D5 R6 2025-12-31T23:59         |
+             |                 |               | D5 R7 2026-04-01T00:00         |
+             |                 |               | D6 R8 2026-02-01               |
+    """)
+
+
+def test_personne_d_un_document_dmp(verifier: Verifier) -> None:
+    """« that of the dossier if known; else the valid ins; else that of id_personne if known; else the given id_personne,
+    else id_dossier ».
+
+    E1: five ways of naming the person of D1, one person; a failure and the eve do not count for D2.
+    E2: unknown dossiers, persons and INS are each somebody.
+    E3: the dossier wins over the INS and the id_personne of the same row, the INS over id_personne.
+    """
+    verifier(f"""
+    dossiers                | sejours             | dmp
+    D1 IPP1 ins={INS_A}     | D1 2025-01-01 →     | 2026-01-01 dossier=D1
+    D2 IPP2                 | D2 2025-01-01 →     | 2026-01-02 ins={INS_A}
+    E2: D1                  | E2: D1 2025-01-01 → | 2026-01-03 personne=IPP1
+    E3: D1 IPP1 ins={INS_A} | E3: D1 2025-01-01 → | 2026-01-04 dossier=D9 personne=IPP1
+    E3: D2 IPP2             | E3: D2 2025-01-01 → | 2026-01-05 dossier=D9 ins={INS_A} personne=IPP2
+                            |                     | 2026-01-06 dossier=D2 echec
+                            |                     | 2025-12-31 dossier=D2
+                            |                     | E2: 2026-01-01 dossier=D9
+                            |                     | E2: 2026-01-01 personne=IPP9
+                            |                     | E2: 2026-01-01 dossier=D8 personne=IPP9
+                            |                     | E2: 2026-01-01 dossier=D8 personne=IPP9 ins={INS_B}
+                            |                     | E3: 2026-01-01 dossier=D2 ins={INS_A} personne=IPP1
+                            |                     | E3: 2026-01-01 ins={INS_B} personne=IPP2
+
+    attendu le 2026-04-01
+    dmp 1/2 50 %
+    E2: dmp 3/1 300 % atteint
+    E2: alerte TAUX_SUP_100 dmp
+    E3: dmp 2/2
+    """)
+
+
+def test_un_dossier_et_une_personne_de_meme_nom_sont_deux(verifier: Verifier) -> None:
+    """An unknown dossier « 7 » and an unknown person « 7 » are not the same person."""
+    verifier("""
+    dossiers | sejours         | dmp                   | attendu le 2026-04-01
+    D1       | D1 2025-01-01 → | 2026-01-01 dossier=7  | dmp 2/1
+             |                 | 2026-01-01 personne=7 |
+    """)
+
+
+def test_cible_exactement_atteinte_ou_manquee_d_une_unite(verifier: Verifier) -> None:
+    """« 100 × numerateur ≥ cible × denominateur »; « the smallest number of extra units that reaches the target ».
+
+    E1: 9 of 10 dossiers is 90 %. E2: 8 of 10, one to go. E3: 10 of 12 is 83 %, 11 of 12 (91.7 %) is needed; messages:
+    7 of 10 is 70 %, 6 of 10 leaves one; 8 of 12 leaves one (66.7 %).
+    """
+    lignes = []
+    for essms, nombre, actifs, messages in (("E1", 10, 9, 7), ("E2", 10, 8, 6), ("E3", 12, 10, 8)):
+        for rang in range(1, nombre + 1):
+            maj = f"{essms}: D{rang} 2026-01-05" if rang <= actifs else ""
+            mss = f"{essms}: 2026-01-05 ×{messages}" if rang == 1 else ""
+            attente = {
+                "E1": "dossiers_actifs 9/10 90 % atteint reste 0 opposable calcule, mss 7/10 70 % atteint reste 0",
+                "E2": "E2: dossiers_actifs 8/10 80 % manqué reste 1, E2: mss 6/10 60 % manqué reste 1",
+                "E3": "E3: dossiers_actifs 10/12 manqué reste 1, E3: mss 8/12 manqué reste 1",
+            }[essms]
+            lignes.append(
+                f"{essms}: D{rang} | {essms}: D{rang} 2025-01-01 → | {maj} | {mss} | {attente if rang == 1 else ''}"
+            )
+    verifier("dossiers | sejours | mises_a_jour | mss | attendu le 2026-04-01\n" + "\n".join(lignes))
+
+
+def test_reste_a_faire_de_zero(verifier: Verifier) -> None:
+    """From 0 of 3: 3 dossiers (90 % of 3 is 2.7), 3 messages (70 % of 3 is 2.1)."""
+    verifier("""
+    dossiers | sejours         | mises_a_jour  | mss
+    D1       | D1 2025-01-01 → | D1 2025-12-01 | 2025-12-01 ×9
+    D2       | D2 2025-01-01 → |               |
+    D3       | D3 2025-01-01 → |               |
+
+    attendu le 2026-04-01
+    dossiers_actifs 0/3 0 % manqué reste 3 calcule
+    mss 0/3 0 % manqué reste 3
+    alerte VALEUR_NULLE dossiers_actifs, alerte VALEUR_NULLE mss
+    pas d'alerte VALEUR_NULLE dmp
+    """)
+
+
+def test_ce_qui_n_est_pas_opposable(verifier: Verifier) -> None:
+    """« opposable is false for mss and dmp in sub-sector PJM and where exemption_socles is true; computed all the same ».
+
+    All other targets are reached: E2 (PJM) and E3 (exempted) have reached all of theirs, E1 has not.
+    """
+    lignes = [
+        f"{e}: D1 | {e}: D1 2025-01-01 → | {e}: D1 2026-01-05 | {e}: D1 PP1 actif → | {e}: D1 R1 2026-01-05 |"
+        f" {e}: 2025-12-31 | {e}: 2025-12-31 dossier=D1 | {attente}"
+        for e, attente in (
+            ("E1", "mss 0/1 0 % manqué reste 1 opposable, dmp 0/1 opposable, cibles_atteintes non"),
+            ("E2", "E2: mss 0/1 0 % manqué reste 1 libre, E2: dmp 0/1 libre, E2: cibles_atteintes oui"),
+            ("E3", "E3: mss 0/1 0 % manqué reste 1 libre, E3: dmp 0/1 libre, E3: cibles_atteintes oui"),
+        )
+    ]
+    lignes += [
+        "| | | | | | | alerte VALEUR_NULLE mss, E2: pas d'alerte VALEUR_NULLE, E3: pas d'alerte VALEUR_NULLE",
+        "| | | | | | | E2: agenda 1/1 100 % atteint opposable, E3: projet_personnalise 1/1 opposable",
+    ]
+    verifier(
+        "dossiers | sejours | mises_a_jour | projets | agenda | mss | dmp | attendu le 2026-04-01\n"
+        + "\n".join(lignes),
+        essms="E1\nE2 sous_secteur=PJM regles=2023 date_premiere_mesure=2026-04-01\nE3 exemption_socles=oui",
+    )
+
+
+def test_taux_au_dela_de_cent(verifier: Verifier) -> None:
+    """« may pass 100 % […]; that raises an alert, never a clip »."""
+    verifier("""
+    dossiers | sejours         | mises_a_jour  | mss           | dmp
+    D1 IPP1  | D1 2025-01-01 → | D1 2026-01-05 | 2026-01-05 ×7 | 2026-01-05 dossier=D1
+    D2 IPP1  |                 | D2 2026-01-05 |               | 2026-01-05 dossier=D9
+
+    attendu le 2026-04-01
+    dossiers_actifs 2/1 200 % atteint reste 0
+    mss 7/1 700 %, dmp 2/1 200 %
+    alerte TAUX_SUP_100 dossiers_actifs, alerte TAUX_SUP_100 mss
+    alerte TAUX_SUP_100 dmp
+    """)
+
+
+def test_chute_depuis_la_mesure_precedente(verifier: Verifier) -> None:
+    """« CHUTE (more than 30 points since the previous measure date) »: E1 falls by 50 points, E2 by exactly 30."""
+    lignes = ["D1 | D1 2025-01-01 → | D1 2026-02-01 | dossiers_actifs 2/2 | dossiers_actifs 1/2"]
+    lignes += ["D2 | D2 2025-01-01 → | D2 2026-02-01 | | alerte CHUTE dossiers_actifs 50"]
+    lignes += ["| | D1 2026-05-01 | | E2: dossiers_actifs 7/10", "| | | | E2: pas d'alerte CHUTE"]
+    for rang in range(1, 11):
+        lignes.append(f"E2: D{rang} | E2: D{rang} 2025-01-01 → | E2: D{rang} 2026-02-01 | |")
+        lignes += [f"| | E2: D{rang} 2026-05-01 | |"] if rang <= 7 else []
+    verifier(
+        "dossiers 2026-07-01 | sejours 2026-07-01 | mises_a_jour 2026-07-01 | attendu le 2026-04-01"
+        " | attendu le 2026-07-01\n" + "\n".join(lignes)
+    )

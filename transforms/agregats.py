@@ -1,0 +1,112 @@
+"""The tables made once per publication (specification §7): sums, history, freshness, financing.
+
+The SQL is in `transforms/sql/agregats/`, one relation per file; this module says what each reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from schemas.curated import SOURCES
+from schemas.depots import TABLES as DEPOSEES
+from transforms import regles
+from transforms.mesure import chemin_litteral, texte_sql
+from transforms.territoire import departements
+
+# §4.3: the tables that no target needs.
+FACULTATIVES = frozenset({"eprescription", "eparcours"})
+
+# Columns of the dimension `essms` that the sums read.
+_LIEUX = ("finess_et", "porteur", "nom_porteur", "sous_secteur", "departement")
+
+
+def sommer(indicateurs: pl.DataFrame, essms: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Sums of each porteur (`porteurs`) and of each territory before anything is hidden (`territoires`), all dates.
+
+    `indicateurs`: columns of the published table and `date_mesure`. `essms`: at least `finess_et`, `porteur`,
+    `nom_porteur`, `sous_secteur`, `departement`.
+    """
+    entrees = {
+        "indicateurs": indicateurs,
+        "essms": essms.select(_LIEUX),
+        "departements": departements(),
+        "objectifs": regles.relations_publication()["objectifs"],
+    }
+    return _executer(entrees, ("contributions", "porteurs", "territoires"), ("porteurs", "territoires"))
+
+
+def financer(indicateurs: pl.DataFrame, essms: pl.DataFrame) -> pl.DataFrame:
+    """The forfait of each porteur at each date, and whether the balance is due (columns of `financement`).
+
+    `indicateurs` as for `sommer`; `essms`: the dimension, with `type` and `part_medico_sociale`.
+    """
+    relations = regles.relations_publication()
+    entrees = {"indicateurs": indicateurs, "essms": essms} | {n: relations[n] for n in ("forfaits", "versements")}
+    return _executer(entrees, ("financement",), ("financement",))["financement"]
+
+
+def suivre(fichiers: Sequence[Path]) -> pl.DataFrame:
+    """The latest measure of each ESSMS and indicator beside its history (columns of `evolution`).
+
+    `fichiers`: the partitions of `indicateurs`, in folders `date_mesure=AAAA-MM-JJ`.
+    """
+    liste = ", ".join(chemin_litteral(str(f)) for f in fichiers)
+    vue = f"""CREATE TEMP TABLE historique AS
+              SELECT finess_et, porteur, indicateur, taux, atteint, date_mesure
+              FROM read_parquet([{liste}], hive_partitioning = true, hive_types = {{'date_mesure': DATE}})"""
+    return _executer({}, ("evolution",), ("evolution",), prealable=vue)["evolution"]
+
+
+def dater(depots: pl.DataFrame, essms: pl.DataFrame, jour: date) -> pl.DataFrame:
+    """Age of the data of each porteur and table on the day of the publication (columns of `fraicheur`).
+
+    `depots`: the register of deposits (`porteur`, `nom_table`, `date_extraction`, `statut`, `lignes_utilisees`).
+    """
+    entrees = {
+        "depots": depots.select("porteur", "nom_table", "date_extraction", "statut", "lignes_utilisees"),
+        "essms": essms.select("porteur", "nom_porteur"),
+        "publication": pl.DataFrame({"jour": [jour]}),
+        "tables_deposees": pl.DataFrame(
+            [(nom, nom in FACULTATIVES) for nom in DEPOSEES],
+            schema={"nom_table": pl.String, "facultative": pl.Boolean},
+            orient="row",
+        ),
+    }
+    return _executer(entrees, ("fraicheur",), ("fraicheur",))["fraicheur"].rename({"nom_table": "table"})
+
+
+def situer(maturin_sms: pl.DataFrame) -> pl.DataFrame:
+    """The columns of `essms` that `sommer` reads, as they were at a published date.
+
+    `porteur` stands for `nom_porteur`, which that table does not hold.
+    """
+    return maturin_sms.with_columns(nom_porteur="porteur").select(_LIEUX)
+
+
+def besoins() -> dict[str, tuple[str, ...]]:
+    """The tables each indicator needs (§6.5), in the order of `schemas.curated.SOURCES`."""
+    with duckdb.connect() as base:
+        lignes = base.execute(f"SELECT DISTINCT indicateur, nom_table FROM ({texte_sql('besoins')})").fetchall()
+    trouves: dict[str, list[str]] = {}
+    for indicateur, table in sorted(lignes, key=lambda ligne: SOURCES.index(ligne[1])):
+        trouves.setdefault(indicateur, []).append(table)
+    return {indicateur: tuple(tables) for indicateur, tables in trouves.items()}
+
+
+def _executer(
+    entrees: Mapping[str, pl.DataFrame], relations: Iterable[str], resultats: Iterable[str], *, prealable: str = ""
+) -> dict[str, pl.DataFrame]:
+    with duckdb.connect(config={"memory_limit": "2GB", "threads": 2}) as base:
+        base.execute(texte_sql("macros/duckdb"))
+        for nom, table in entrees.items():
+            base.register(nom, table.to_arrow())
+        if prealable:
+            base.execute(prealable)
+        for relation in relations:
+            base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(f'agregats/{relation}')}")
+        return {nom: base.sql(f"SELECT * FROM {nom} ORDER BY ALL").pl() for nom in resultats}

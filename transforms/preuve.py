@@ -1,0 +1,370 @@
+"""Evidence bundle of one published figure (specification §3 `preuve`): made, and verified offline.
+
+A zip without compression, the same bytes for the same content, that any DuckDB client can recompute without us:
+
+    LISEZ-MOI.txt             what it is, how to verify it
+    preuve.json               figure, version, code, rules, deposits (name, SHA-256, extraction date, rows)
+    recalcul.sql              plain SQL: inputs → every relation of the specification → figures → differences
+    entrees/*.parquet         what the SQL reads: pseudonymised rows of that ESSMS, deposits, rules
+    publie/*.parquet          the published rows of that ESSMS
+    regles/*.toml             the rule files
+    version/*.json            manifest and chain link of the version
+    empreintes.sha256         SHA-256 of every other file (`sha256sum -c` reads it)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import threading
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from schemas.depots import TABLES
+from transforms.mesure import RELATIONS, Entrees, mesurer, texte_sql
+
+PUBLIEES = ("indicateurs", "maturin_sms")
+# Of `indicateurs`, what preuve.json repeats under `chiffres`.
+CHIFFRES = ("indicateur", "numerateur", "denominateur", "taux", "statut")
+# What is published beside the computed columns.
+_ETIQUETTES = ("version", "date_mesure")
+
+_LUES = ("mesure", "essms", "depots", "bilans", "regles", "cibles", "non_opposables")
+_DEPOSEES = tuple(f"depose_{table}" for table in TABLES)
+# The alerts are no part of a figure.
+_CALCULEES = ("fenetres", *(r for r in RELATIONS if r not in ("fenetres", "dossiers_inconnus", "alertes")))
+# Columns of the night's own affairs: where a file is staged, in which bucket.
+_INTERNES = ("fichier", "seau")
+
+_EMPREINTES = "empreintes.sha256"
+_FICHIERS_MAX = 200
+_OCTETS_MAX = 4 << 30
+_DELAI_RECALCUL_S = 600.0
+_ILLISIBLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    ValueError,
+    RuntimeError,
+    NotImplementedError,
+    EOFError,
+    KeyError,
+    IndexError,
+)
+
+
+class PreuveInvalide(Exception):
+    """What is wrong with a bundle, in French, one sentence per fault."""
+
+    def __init__(self, problemes: Sequence[str]) -> None:
+        super().__init__(" ; ".join(problemes))
+        self.problemes = tuple(problemes)
+
+
+@dataclass(frozen=True)
+class Recalcul:
+    """The inputs of one figure and what they give: `entrees` by relation, `figures` for each of `PUBLIEES`."""
+
+    entrees: Mapping[str, pl.DataFrame]
+    figures: Mapping[str, pl.DataFrame]
+
+
+def recalculer(entrees: Entrees, finess_et: str, date_mesure: date) -> Recalcul:
+    """Measure one ESSMS again and give what was read and what came out.
+
+    `entrees`: as for a night; its `essms` holds that ESSMS. Raises `duckdb.Error` when a staged file cannot be read.
+    """
+    essms = entrees.essms.filter(pl.col("finess_et") == finess_et)
+    (porteur,), (seau,) = essms["porteur"].to_list(), essms["seau"].to_list()
+    depots = entrees.depots.filter(pl.col("porteur") == porteur)
+    bilans = entrees.bilans.join(depots.select("depot"), on="depot", how="semi")
+    reduites = replace(entrees, essms=essms, depots=depots, bilans=bilans)
+    tout = mesurer(reduites, date_mesure, [seau], relations=[*_LUES, *_DEPOSEES, *PUBLIEES])
+    return Recalcul(
+        entrees={nom: tout[nom].drop(_INTERNES, strict=False) for nom in (*_LUES, *_DEPOSEES)},
+        figures={nom: tout[nom] for nom in PUBLIEES},
+    )
+
+
+def differences(publiees: Mapping[str, pl.DataFrame], recalculees: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Where the published rows and the recomputed ones differ, in French; empty when they are the same."""
+    ecarts = []
+    for table in PUBLIEES:
+        calculees = [c for c in publiees[table].columns if c not in _ETIQUETTES]
+        publiee, recalculee = publiees[table].select(calculees), recalculees[table]
+        if set(calculees) != set(recalculee.columns):
+            ecarts.append(f"{table} : les colonnes diffèrent")
+            continue
+        cle = "indicateur" if "indicateur" in calculees else "finess_et"
+        publiee, recalculee = publiee.sort(cle), recalculee.select(calculees).sort(cle)
+        if publiee.height != recalculee.height:
+            ecarts.append(f"{table} : {publiee.height} lignes publiées, {recalculee.height} recalculées")
+            continue
+        for avant, apres in zip(publiee.iter_rows(named=True), recalculee.iter_rows(named=True), strict=True):
+            ecarts += [
+                f"{table}, {avant[cle]}, {nom} : publié {avant[nom]}, recalculé {apres[nom]}"
+                for nom in calculees
+                if avant[nom] != apres[nom]
+            ]
+    return ecarts
+
+
+def texte_recalcul(publiees: Mapping[str, pl.DataFrame]) -> str:
+    """The SQL that recomputes the figures inside the unpacked bundle, and compares them with the published rows."""
+    parties = [
+        "-- Recalcule les chiffres publiés. Dans le dossier de la preuve dépliée, avec DuckDB 1.4 ou plus récent :",
+        '--     duckdb -c ".read recalcul.sql"',
+        "-- Chaque relation porte le nom de la spécification ; le texte qui suit son nom est celui de transforms/sql/.",
+        texte_sql("macros/duckdb"),
+    ]
+    parties += [
+        f"CREATE OR REPLACE TEMP TABLE {nom} AS SELECT * FROM read_parquet('entrees/{nom}.parquet');"
+        for nom in (*_LUES, *_DEPOSEES)
+    ]
+    parties += [f"CREATE OR REPLACE TEMP TABLE {nom} AS\n{texte_sql(nom).rstrip()}\n;" for nom in _CALCULEES]
+    ecarts = []
+    for table in PUBLIEES:
+        colonnes = ", ".join(c for c in publiees[table].columns if c not in _ETIQUETTES)
+        publie = f"SELECT {colonnes} FROM read_parquet('publie/{table}.parquet')"
+        recalcule = f"SELECT {colonnes} FROM {table}"
+        ecarts += [f"({publie} EXCEPT ALL {recalcule})", f"({recalcule} EXCEPT ALL {publie})"]
+    comptes = "\nUNION ALL ".join(f"SELECT COUNT(*) AS nombre FROM ({e}) AS e" for e in ecarts)
+    parties += [
+        "SELECT indicateur, numerateur, denominateur, taux, statut FROM indicateurs ORDER BY indicateur;",
+        "SELECT CASE WHEN SUM(nombre) = 0 THEN 'IDENTIQUE : les chiffres publiés sont ceux que donnent les dépôts'\n"
+        f"ELSE 'DIFFÉRENT des chiffres publiés' END AS verdict\nFROM (\n{comptes}\n) AS ecarts;",
+    ]
+    return "\n\n".join(parties) + "\n"
+
+
+def assembler(
+    recalcul: Recalcul,
+    publiees: Mapping[str, pl.DataFrame],
+    description: Mapping[str, Any],
+    pieces: Mapping[str, bytes],
+) -> bytes:
+    """The bundle as the bytes of its zip.
+
+    `publiees`: the rows of that ESSMS in each of `PUBLIEES`. `description`: content of `preuve.json`. `pieces`: the other
+    files by name (`regles/…`, `version/…`). The same arguments give the same bytes.
+    """
+    fichiers = dict(pieces)
+    fichiers |= {f"entrees/{nom}.parquet": _parquet(lignes) for nom, lignes in recalcul.entrees.items()}
+    fichiers |= {f"publie/{table}.parquet": _parquet(publiees[table]) for table in PUBLIEES}
+    fichiers["preuve.json"] = (json.dumps(description, ensure_ascii=False, indent=2) + "\n").encode()
+    fichiers["recalcul.sql"] = texte_recalcul(publiees).encode()
+    fichiers["LISEZ-MOI.txt"] = _lisez_moi(description).encode()
+    fichiers[_EMPREINTES] = "".join(
+        f"{hashlib.sha256(contenu).hexdigest()}  {nom}\n" for nom, contenu in sorted(fichiers.items())
+    ).encode()
+    return _zip(fichiers)
+
+
+def _parquet(lignes: pl.DataFrame) -> bytes:
+    flux = io.BytesIO()
+    lignes.write_parquet(flux, compression="zstd")
+    return flux.getvalue()
+
+
+def _zip(fichiers: Mapping[str, bytes]) -> bytes:
+    flux = io.BytesIO()
+    with zipfile.ZipFile(flux, "w", zipfile.ZIP_STORED) as archive:
+        for nom, contenu in sorted(fichiers.items()):
+            entree = zipfile.ZipInfo(nom, (1980, 1, 1, 0, 0, 0))
+            entree.create_system = 3
+            entree.external_attr = 0o600 << 16
+            archive.writestr(entree, contenu)
+    return flux.getvalue()
+
+
+def _lisez_moi(description: Mapping[str, Any]) -> str:
+    return f"""Preuve d'un chiffre publié par duimètre
+======================================
+
+ESSMS {description["finess_et"]}, mesure du {description["date_mesure"]}, version {description["version"]}.
+
+Ce dossier permet de refaire le calcul sans duimètre ni connexion.
+
+1. Vérifier que rien n'a changé (Linux, macOS) : sha256sum -c empreintes.sha256
+2. Refaire le calcul (DuckDB 1.4 ou plus récent) : duckdb -c ".read recalcul.sql"
+   La dernière ligne dit si les chiffres recalculés sont les chiffres publiés.
+3. Avec duimètre, les deux à la fois, sans rien déplier : duimetre preuve --verifier LE_FICHIER.zip
+
+Ce qu'il contient
+-----------------
+preuve.json          le chiffre, la version, le code, les règles, et chaque dépôt : nom, SHA-256, date d'extraction, lignes
+recalcul.sql         le calcul, relation par relation, dans l'ordre
+entrees/             ce que lit le calcul : lignes des dépôts pour cet ESSMS (pseudonymes), dépôts, bilans, règles
+publie/              les lignes publiées de cet ESSMS
+regles/              les fichiers de règles, avec le texte officiel dont elles viennent
+version/             le manifeste de la version et son maillon dans la chaîne des publications
+empreintes.sha256    l'empreinte de chaque fichier
+
+Le maillon porte l'empreinte du manifeste ; le manifeste porte celles des tables publiées et des dépôts. L'agence garde
+la version et les dépôts d'origine : l'empreinte d'un dépôt se recalcule sur le fichier reçu.
+
+Les lignes sont pseudonymisées, elles restent des données de santé à caractère personnel : à conserver et à transmettre
+comme telles.
+"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A bundle found whole: its `description` (preuve.json), its files, and remarks that are no faults."""
+
+    description: Mapping[str, Any]
+    fichiers: Mapping[str, bytes]
+    sha256: str
+    remarques: tuple[str, ...]
+
+
+def verifier(chemin: Path, travail: Path) -> Verdict:
+    """Check every byte of a bundle, recompute its figures with the SQL inside, compare with the published rows.
+
+    `travail`: an empty directory where it is unpacked. The SQL runs without any access outside of it. Raises
+    `PreuveInvalide` with everything that is wrong.
+    """
+    octets = _lire(chemin)
+    fichiers = _deplier(octets)
+    _verifier_empreintes(fichiers, octets)
+    try:
+        description = json.loads(fichiers["preuve.json"])
+        publiees = {table: pl.read_parquet(fichiers[f"publie/{table}.parquet"]) for table in PUBLIEES}
+        problemes = _verifier_version(fichiers, description)
+        problemes += _verifier_figures(publiees, description)
+    except (KeyError, ValueError, TypeError, pl.exceptions.PolarsError) as erreur:
+        raise PreuveInvalide(["Il manque une pièce à cette preuve, ou elle est illisible."]) from erreur
+    if problemes:
+        raise PreuveInvalide(problemes)
+    for nom, contenu in fichiers.items():
+        cible = travail / nom
+        cible.parent.mkdir(parents=True, exist_ok=True)
+        cible.write_bytes(contenu)
+    recalculees = _executer(fichiers["recalcul.sql"].decode(), travail)
+    if ecarts := differences(publiees, recalculees):
+        raise PreuveInvalide([f"Le recalcul ne donne pas le chiffre publié : {e}" for e in ecarts])
+    remarques = []
+    if fichiers["recalcul.sql"].decode() != texte_recalcul(publiees):
+        remarques.append(
+            "Le SQL de la preuve n'est pas celui de cette installation : comparez-le à celui de sa version."
+        )
+    return Verdict(description, fichiers, hashlib.sha256(octets).hexdigest(), tuple(remarques))
+
+
+def _lire(chemin: Path) -> bytes:
+    try:
+        if chemin.stat().st_size > _OCTETS_MAX:
+            raise PreuveInvalide(["Ce fichier est trop gros pour être une preuve."])
+        return chemin.read_bytes()
+    except OSError as erreur:
+        raise PreuveInvalide([f"{chemin} ne peut pas être lu : {erreur.strerror}."]) from erreur
+
+
+def _deplier(octets: bytes) -> dict[str, bytes]:
+    fichiers: dict[str, bytes] = {}
+    problemes = []
+    try:
+        with zipfile.ZipFile(io.BytesIO(octets)) as archive:
+            entrees = archive.infolist()
+            if len(entrees) > _FICHIERS_MAX or any(not _ordinaire(e, len(octets)) for e in entrees):
+                raise PreuveInvalide(["Ce fichier n'est pas une preuve écrite par duimètre, ou il a été refait."])
+            for entree in entrees:
+                try:
+                    fichiers[entree.filename] = archive.read(entree)
+                except _ILLISIBLE:
+                    problemes.append(f"Le fichier {entree.filename} a changé.")
+    except _ILLISIBLE as erreur:
+        raise PreuveInvalide(
+            ["Ce fichier n'est pas une archive zip lisible : il a changé ou il est tronqué."]
+        ) from erreur
+    if problemes:
+        raise PreuveInvalide(problemes)
+    return fichiers
+
+
+def _ordinaire(entree: zipfile.ZipInfo, taille: int) -> bool:
+    chemin = PurePosixPath(entree.filename)
+    return (
+        entree.compress_type == zipfile.ZIP_STORED
+        and entree.file_size <= taille
+        and not entree.is_dir()
+        and not chemin.is_absolute()
+        and ".." not in chemin.parts
+        and all(c.isalnum() or c in "._-/" for c in entree.filename)
+    )
+
+
+def _verifier_empreintes(fichiers: Mapping[str, bytes], octets: bytes) -> None:
+    try:
+        lignes = [ligne.split("  ", 1) for ligne in fichiers[_EMPREINTES].decode().splitlines()]
+        attendues = {nom: somme for somme, nom in lignes}
+    except (KeyError, ValueError) as erreur:
+        raise PreuveInvalide([f"Le fichier {_EMPREINTES} manque ou a changé."]) from erreur
+    presents = fichiers.keys() - {_EMPREINTES}
+    problemes = [f"Le fichier {nom} manque." for nom in sorted(attendues.keys() - presents)]
+    problemes += [f"Le fichier {nom} a été ajouté." for nom in sorted(presents - attendues.keys())]
+    problemes += [
+        f"Le fichier {nom} a changé."
+        for nom in sorted(presents & attendues.keys())
+        if hashlib.sha256(fichiers[nom]).hexdigest() != attendues[nom]
+    ]
+    if not problemes and _zip(fichiers) != octets:
+        problemes.append("L'enveloppe de l'archive a changé ; les fichiers qu'elle contient sont intacts.")
+    if problemes:
+        raise PreuveInvalide(problemes)
+
+
+def _verifier_version(fichiers: Mapping[str, bytes], description: Mapping[str, Any]) -> list[str]:
+    """The manifest is the one whose hash the chain link holds, and both are those of the version cited."""
+    manifeste, maillon = json.loads(fichiers["version/manifeste.json"]), json.loads(fichiers["version/maillon.json"])
+    problemes = []
+    if maillon["manifeste_sha256"] != hashlib.sha256(fichiers["version/manifeste.json"]).hexdigest():
+        problemes.append("Le manifeste n'est pas celui du maillon de la chaîne.")
+    if not manifeste["version"] == maillon["version"] == description["version"]:
+        problemes.append("Le manifeste et le maillon ne sont pas ceux de la version citée.")
+    return problemes
+
+
+def _verifier_figures(publiees: Mapping[str, pl.DataFrame], description: Mapping[str, Any]) -> list[str]:
+    """The published rows are those of the ESSMS and date that the bundle says."""
+    attendu = {(description["finess_et"], description["date_mesure"])}
+    vus = {
+        (finess, jour.isoformat())
+        for lignes in publiees.values()
+        for finess, jour in lignes.select("finess_et", "date_mesure").iter_rows()
+    }
+    if vus != attendu:
+        return ["Les lignes publiées ne sont pas celles de l'ESSMS et de la date annoncés."]
+    if publiees["indicateurs"].select(CHIFFRES).to_dicts() != description["chiffres"]:
+        return ["Les chiffres de preuve.json ne sont pas ceux des lignes publiées."]
+    return []
+
+
+def _executer(texte: str, dossier: Path) -> dict[str, pl.DataFrame]:
+    """Run the SQL of a bundle on its own files only: it comes from outside."""
+    racine = str(dossier).replace("'", "''")
+    with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
+        base.execute(f"SET allowed_directories = ['{racine}/']")
+        base.execute(f"SET temp_directory = '{racine}/.tri'")
+        base.execute("SET enable_external_access = false")
+        base.execute("SET lock_configuration = true")
+        minuterie = threading.Timer(_DELAI_RECALCUL_S, base.interrupt)
+        minuterie.start()
+        try:
+            base.execute(texte.replace("read_parquet('", f"read_parquet('{racine}/")).fetchall()
+            return {table: base.sql(f"SELECT * FROM {table}").pl() for table in PUBLIEES}
+        except duckdb.Error as erreur:
+            raise PreuveInvalide([f"Le SQL de la preuve ne s'exécute pas ({type(erreur).__name__})."]) from erreur
+        finally:
+            minuterie.cancel()

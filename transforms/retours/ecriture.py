@@ -1,0 +1,121 @@
+"""How returns are written: French numbers and dates, harmless text, CSV that Excel opens, self-contained HTML pages."""
+
+from __future__ import annotations
+
+import io
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+ESPACE_FINE = "\u202f"
+ABSENT = "—"
+# A longer value is cut: a whole column may have slipped into one cell.
+VALEUR_MAX = 1000
+
+# What a spreadsheet could take for a formula, also behind spaces and in full-width letters.
+_FORMULE = "^(?:[\\s\\x00-\\x20\u00a0\u200b\ufeff]*[=+\\-@＝＋－＠]|[\\t\\r\\n])"
+# Controls and marks that hide or reorder what is read; the line feed and the tab of a cell stay.
+_INVISIBLES = "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
+_MOIS = (
+    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+)  # fmt: skip
+
+
+def sans_formule(texte: pl.Expr) -> pl.Expr:
+    """Text that no spreadsheet runs: a leading apostrophe before `=`, `+`, `-`, `@`, tab or line break (§8).
+
+    For every cell of text that goes to a CSV or a workbook.
+    """
+    return texte.str.replace(_FORMULE, "'${0}")
+
+
+def lisible(texte: pl.Expr, longueur: int = VALEUR_MAX) -> pl.Expr:
+    """Text a person can read: controls and marks that reorder it become `�`, the excess is cut and shown as `…`."""
+    net = texte.str.slice(0, longueur).str.replace_all(_INVISIBLES, "�")
+    return pl.when(texte.str.len_chars() > longueur).then(pl.concat_str(net, pl.lit("…"))).otherwise(net)
+
+
+def dire_texte(texte: str, longueur: int = VALEUR_MAX) -> str:
+    """`lisible` for one text."""
+    return str(pl.select(lisible(pl.lit(texte), longueur)).item())
+
+
+def csv_excel(table: pl.DataFrame) -> bytes:
+    """A table as the CSV that a French Excel opens by a double click: UTF-8 with BOM, `;`, CRLF, no formula."""
+    textes = [nom for nom, dtype in table.schema.items() if dtype == pl.String]
+    sure = table.with_columns(sans_formule(pl.col(nom)).str.replace_all(_INVISIBLES, "�") for nom in textes)
+    flux = io.BytesIO()
+    sure.write_csv(
+        flux, include_bom=True, separator=";", line_terminator="\r\n", quote_style="necessary", null_value=""
+    )
+    return flux.getvalue()
+
+
+def nombre(valeur: int | None) -> str:
+    """12 345, or a dash."""
+    return ABSENT if valeur is None else f"{valeur:,}".replace(",", ESPACE_FINE)
+
+
+def accord(valeur: int, singulier: str, pluriel: str | None = None) -> str:
+    """A count with its noun: 1 ligne, 2 lignes."""
+    return f"{nombre(valeur)} {singulier if valeur < 2 else pluriel or singulier + 's'}"
+
+
+def taux(valeur: float | None, cible: float | None = None) -> str:
+    """A rate to one decimal, in French; one below its target is never rounded up to it."""
+    if valeur is None:
+        return ABSENT
+    arrondi = round(valeur, 1)
+    if cible is not None and valeur < cible <= arrondi:
+        arrondi = round(cible - 0.1, 1)
+    return f"{arrondi:,.1f}".replace(",", ESPACE_FINE).replace(".", ",") + f"{ESPACE_FINE}%"
+
+
+def pourcent(valeur: float) -> str:
+    """A target: 90 %."""
+    return f"{valeur:g}".replace(".", ",") + f"{ESPACE_FINE}%"
+
+
+def jour(valeur: date | None) -> str:
+    """31/03/2026, or a dash."""
+    return ABSENT if valeur is None else f"{valeur:%d/%m/%Y}"
+
+
+def jour_en_lettres(valeur: date) -> str:
+    """1er avril 2026."""
+    return f"{'1er' if valeur.day == 1 else valeur.day} {_MOIS[valeur.month - 1]} {valeur.year}"
+
+
+def instant(valeur: datetime) -> str:
+    """31/03/2026 à 02 h 15, in the time zone of `valeur`."""
+    return f"{valeur:%d/%m/%Y} à {valeur:%H} h {valeur:%M}"
+
+
+def taille(octets: int) -> str:
+    """A size of file as people say it."""
+    for unite, seuil in (("Go", 10**9), ("Mo", 10**6), ("Ko", 10**3)):
+        if octets >= seuil:
+            return f"{octets / seuil:.1f}".replace(".", ",") + f"{ESPACE_FINE}{unite}"
+    return accord(octets, "octet")
+
+
+@cache
+def _gabarits() -> Environment:
+    environnement = Environment(
+        loader=PackageLoader("transforms.retours", "gabarits"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environnement.filters.update(nombre=nombre, jour=jour, instant=instant, taille=taille)
+    environnement.globals["accord"] = accord
+    return environnement
+
+
+def page(gabarit: str, **contenu: Any) -> str:
+    """A self-contained HTML page made from one of `gabarits/`; every value is escaped."""
+    return _gabarits().get_template(gabarit).render(**contenu)

@@ -1,0 +1,34 @@
+-- §7 porteurs: "sums of numerators and denominators, rates of the sums, number of ESSMS calculated / at target."
+WITH sommes AS (
+    SELECT
+        date_mesure,
+        porteur,
+        MIN(nom_porteur) AS nom_porteur,
+        indicateur,
+        COUNT(*) AS nb_essms,
+        SUM(CASE WHEN calcule THEN 1 ELSE 0 END) AS nb_calcules,
+        SUM(CASE WHEN partiel THEN 1 ELSE 0 END) AS nb_partiels,
+        SUM(numerateur) AS numerateur,
+        SUM(denominateur) AS denominateur,
+        CASE WHEN MIN(cible) = MAX(cible) AND COUNT(cible) = COUNT(*) THEN MIN(cible) END AS cible,
+        CASE WHEN COUNT(cible) > 0 THEN SUM(CASE WHEN atteint THEN 1 ELSE 0 END) END AS nb_atteints,
+        SUM(CASE WHEN opposable THEN 1 ELSE 0 END) AS nb_opposables
+    FROM contributions
+    GROUP BY date_mesure, porteur, indicateur
+)
+
+SELECT
+    date_mesure,
+    porteur,
+    nom_porteur,
+    indicateur,
+    CAST(nb_essms AS BIGINT) AS nb_essms,
+    CAST(nb_calcules AS BIGINT) AS nb_calcules,
+    CAST(nb_partiels AS BIGINT) AS nb_partiels,
+    CAST(numerateur AS BIGINT) AS numerateur,
+    CAST(denominateur AS BIGINT) AS denominateur,
+    100 * CAST(numerateur AS DOUBLE) / NULLIF(CAST(denominateur AS DOUBLE), 0) AS taux,
+    cible,
+    CAST(nb_atteints AS BIGINT) AS nb_atteints,
+    CAST(nb_opposables AS BIGINT) AS nb_opposables
+FROM sommes

@@ -1,0 +1,19 @@
+-- Where each ESSMS stands on its targets at one measure date, the nearest to the target first.
+SELECT
+    i.porteur,
+    i.finess_et,
+    e.raison_sociale,
+    e.sous_secteur,
+    i.indicateur,
+    i.numerateur,
+    i.denominateur,
+    i.taux,
+    i.cible,
+    i.opposable,
+    i.atteint,
+    i.reste_a_faire,
+    i.statut
+FROM indicateurs AS i
+LEFT JOIN essms AS e ON e.finess_et = i.finess_et
+WHERE i.date_mesure = CAST(jour AS DATE) AND i.cible IS NOT NULL
+ORDER BY i.porteur, i.finess_et, i.indicateur

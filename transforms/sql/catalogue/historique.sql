@@ -1,0 +1,18 @@
+-- All measures of one ESSMS.
+SELECT
+    date_mesure,
+    indicateur,
+    numerateur,
+    denominateur,
+    taux,
+    taux - lag(taux) OVER (PARTITION BY indicateur ORDER BY date_mesure) AS variation_points,
+    cible,
+    atteint,
+    reste_a_faire,
+    statut,
+    debut_fenetre,
+    fin_fenetre,
+    regles
+FROM indicateurs
+WHERE finess_et = upper(finess)
+ORDER BY indicateur, date_mesure

@@ -1,0 +1,20 @@
+-- The targets that keep the balance of a porteur from being due, the nearest first.
+SELECT
+    i.date_mesure,
+    i.finess_et,
+    e.raison_sociale,
+    i.indicateur,
+    i.numerateur,
+    i.denominateur,
+    i.taux,
+    i.cible,
+    i.reste_a_faire,
+    i.statut
+FROM indicateurs AS i
+LEFT JOIN essms AS e ON e.finess_et = i.finess_et
+WHERE
+    i.porteur = un_porteur
+    AND i.opposable
+    AND NOT coalesce(i.atteint, FALSE)
+    AND i.date_mesure = coalesce(CAST(jour AS DATE), (SELECT max(date_mesure) FROM indicateurs))
+ORDER BY i.reste_a_faire NULLS LAST, i.finess_et, i.indicateur

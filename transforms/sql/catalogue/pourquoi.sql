@@ -1,0 +1,31 @@
+-- What one figure was made from: a row for each table it needs.
+SELECT
+    i.date_mesure,
+    i.numerateur,
+    i.denominateur,
+    i.taux,
+    i.statut,
+    i.debut_fenetre,
+    i.fin_fenetre,
+    i.regles,
+    b.partie,
+    b.nom_table AS "table",
+    s.presente,
+    s.derniere_extraction,
+    s.lignes_rejetees,
+    CASE
+        WHEN NOT s.presente THEN 'manque'
+        WHEN s.sans_reference THEN 'dépôts partiels seulement'
+        WHEN s.derniere_extraction <= i.fin_fenetre THEN 'extraite avant la fin de la fenêtre'
+        WHEN s.lignes_rejetees > 0 THEN 'lignes rejetées'
+        ELSE 'complète'
+    END AS constat
+FROM indicateurs AS i
+INNER JOIN besoins AS b ON b.indicateur = i.indicateur
+INNER JOIN sources AS s
+    ON s.date_mesure = i.date_mesure AND s.finess_et = i.finess_et AND s."table" = b.nom_table
+WHERE
+    i.finess_et = upper(finess)
+    AND i.indicateur = un_indicateur
+    AND i.date_mesure = coalesce(CAST(jour AS DATE), (SELECT max(date_mesure) FROM indicateurs))
+ORDER BY b.partie DESC, b.nom_table

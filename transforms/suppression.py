@@ -1,0 +1,214 @@
+"""Small counts hidden before publication (specification §8): the rule, all of it, is `masquer`.
+
+A *case* is one territory × sub-sector (totals included). The figures of a case are hidden together, for all indicators
+that share a count: the denominator of one is the numerator of another, so hiding them apart would hide nothing.
+
+1. *Primary*: a case is hidden when one of its counts is below the threshold, or when the difference of two counts nested
+   in one another (file active − dossiers actifs…) is, without being zero: it counts persons too.
+2. *Secondary*: what is hidden must not come back by subtracting what is shown from a total. The counts of a publication
+   obey two kinds of equations: the sub-sectors of a territory add up to its `TOUS`, the départements to their région,
+   the régions to the country. For each hidden case and each of its counts there must be a *déplacement*: persons moved
+   from one sub-sector to another, from one département to another, or both, that changes hidden cases only. The
+   published figures are then the same before and after it, and nobody can tell which of the two is true. Where no such
+   move exists, the cases of the one that costs fewest persons are hidden too, up to the totals if need be.
+
+Guaranteed, for whoever solves all published equations and knows that counts are not negative: from the lowest to the
+highest value a hidden count may have there is at least the threshold, and a sensitive difference has two values or more.
+Each publication is protected by itself: comparing two dates, or two other sources, is not covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+
+import polars as pl
+
+from schemas.curated import TOUS
+
+# Indicators whose counts are the same or nested, hidden together; the others have no count in common.
+_ENSEMBLES = (
+    ("dossiers_actifs", "projet_personnalise", "agenda", "mss", "dmp"),
+    ("eprescription",),
+    ("eparcours",),
+)
+# (whole, part): their difference counts persons or dossiers too.
+_EMBOITES = (
+    ("dossiers_actifs.denominateur", "dossiers_actifs.numerateur"),
+    ("dossiers_actifs.denominateur", "mss.denominateur"),
+    ("dossiers_actifs.denominateur", "dmp.denominateur"),
+    ("projet_personnalise.denominateur", "projet_personnalise.numerateur"),
+    ("agenda.denominateur", "agenda.numerateur"),
+    ("dmp.denominateur", "dmp.numerateur"),
+)
+_RETIRES = ("nb_calcules", "nb_partiels", "numerateur", "denominateur", "taux", "nb_atteints", "part_objectif")
+
+Lieu = tuple[str, str]
+Case = tuple[Lieu, str]
+Effectifs = Mapping[str, int]
+
+_NATIONAL: Lieu = ("national", "FR")
+
+
+def masquer(territoires: pl.DataFrame, seuil: int) -> pl.DataFrame:
+    """Hide the small counts of the sums by territory, and what would give them back.
+
+    In: `date_mesure`, `niveau`, `code`, `code_region`, `sous_secteur`, `indicateur`, `numerateur`, `denominateur` and
+    the other figures of the table `territoires`, totals included. Out: the same rows with `masque`; where it is true
+    the figures are null (not `nb_essms`, which counts structures). `seuil`: the smallest count that may be shown, from 1.
+    """
+    masquees = [
+        (date_mesure, *lieu, secteur, indicateur)
+        for (date_mesure,), lignes in territoires.group_by("date_mesure", maintain_order=True)
+        for ensemble in _ENSEMBLES
+        for lieu, secteur in sorted(_a_masquer(_grille(lignes, ensemble), seuil))
+        for indicateur in ensemble
+    ]
+    cle = ["date_mesure", "niveau", "code", "sous_secteur", "indicateur"]
+    marques = pl.DataFrame(masquees, schema=[(c, territoires.schema[c]) for c in cle], orient="row")
+    reunies = territoires.join(marques.with_columns(masque=pl.lit(True)), on=cle, how="left").with_columns(
+        pl.col("masque").fill_null(False)
+    )
+    return reunies.with_columns(
+        pl.when(~pl.col("masque")).then(pl.col(nom)).alias(nom) for nom in _RETIRES if nom in reunies.columns
+    )
+
+
+@dataclass(frozen=True)
+class Grille:
+    """The cases of one publication with their counts (null ones left out), and the région of each département."""
+
+    effectifs: Mapping[Case, Effectifs]
+    regions: Mapping[Lieu, Lieu]
+
+    @cached_property
+    def secteurs(self) -> tuple[str, ...]:
+        """Sub-sectors, without the total."""
+        return tuple(sorted({secteur for _, secteur in self.effectifs} - {TOUS}))
+
+    @cached_property
+    def chemins(self) -> Mapping[Lieu, frozenset[Lieu]]:
+        """For each département: itself, its région, the country."""
+        return {feuille: frozenset((feuille, region, _NATIONAL)) for feuille, region in sorted(self.regions.items())}
+
+    def deplacements(self, case: Case) -> Iterator[tuple[list[Case], list[Case]]]:
+        """Every move that adds to `case`: the cases it adds to, and those it takes from, all of them existing.
+
+        A move is a change of place (from one département to another, or from outside) times a change of sub-sector
+        (from one to another, or from outside): the totals it leaves as they are do not appear in it.
+        """
+        lieu, secteur = case
+        for chemin in self.chemins.values():
+            if lieu not in chemin:
+                continue
+            for depart in (None, *self.chemins):
+                autre = self.chemins[depart] if depart is not None else frozenset()
+                if lieu in autre:
+                    continue
+                for vers, de in self._changements(secteur):
+                    plus = [(x, s) for x in chemin - autre for s in vers] + [(x, s) for x in autre - chemin for s in de]
+                    moins = [(x, s) for x in chemin - autre for s in de] + [(x, s) for x in autre - chemin for s in vers]
+                    if all(c in self.effectifs for c in plus) and all(c in self.effectifs for c in moins):
+                        yield plus, moins
+
+    def _changements(self, secteur: str) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+        if secteur == TOUS:
+            for vers in self.secteurs:
+                yield (vers, TOUS), ()
+            return
+        yield (secteur, TOUS), ()
+        for de in self.secteurs:
+            if de != secteur:
+                yield (secteur,), (de,)
+
+
+def _grille(lignes: pl.DataFrame, indicateurs: Sequence[str]) -> Grille:
+    effectifs: dict[Case, dict[str, int]] = {}
+    regions: dict[Lieu, Lieu] = {}
+    utiles = lignes.filter(pl.col("indicateur").is_in(indicateurs)).select(
+        "niveau", "code", "code_region", "sous_secteur", "indicateur", "numerateur", "denominateur"
+    )
+    for niveau, code, region, secteur, indicateur, numerateur, denominateur in utiles.iter_rows():
+        case = effectifs.setdefault(((niveau, code), secteur), {})
+        for nom, valeur in (("numerateur", numerateur), ("denominateur", denominateur)):
+            if valeur is not None:
+                case[f"{indicateur}.{nom}"] = valeur
+        if niveau == "departement":
+            regions[(niveau, code)] = ("region", region)
+    return Grille(effectifs, regions)
+
+
+def _differences(effectifs: Effectifs) -> dict[str, int]:
+    """Counts of the rest of a whole, where a part of it is known."""
+    return {
+        f"{tout} − {partie}": effectifs[tout] - effectifs[partie]
+        for tout, partie in _EMBOITES
+        if tout in effectifs and partie in effectifs
+    }
+
+
+def _exigences(effectifs: Effectifs, seuil: int) -> dict[str, int]:
+    """How far the values a hidden case may have must span, by count."""
+    return dict.fromkeys(effectifs, seuil) | {
+        nom: 1 for nom, valeur in _differences(effectifs).items() if 0 < valeur < seuil
+    }
+
+
+def _sensible(effectifs: Effectifs, seuil: int) -> bool:
+    return any(valeur < seuil for valeur in effectifs.values()) or any(
+        0 < valeur < seuil for valeur in _differences(effectifs).values()
+    )
+
+
+def _a_masquer(grille: Grille, seuil: int) -> set[Case]:
+    """Primary then secondary suppression: the cases to hide."""
+    masquees = {case for case, effectifs in grille.effectifs.items() if _sensible(effectifs, seuil)}
+    a_voir = sorted(masquees)
+    quantites = {case: {**e, **_differences(e)} for case, e in grille.effectifs.items()}
+    poids = {case: 1 + max(e.values(), default=0) for case, e in grille.effectifs.items()}
+    while a_voir:
+        case = a_voir.pop()
+        for nouvelle in sorted(_compagnes(grille, quantites, poids, case, masquees, seuil)):
+            masquees.add(nouvelle)
+            a_voir.append(nouvelle)
+    return masquees
+
+
+def _compagnes(
+    grille: Grille,
+    quantites: Mapping[Case, Effectifs],
+    poids: Mapping[Case, int],
+    case: Case,
+    masquees: set[Case],
+    seuil: int,
+) -> set[Case]:
+    """The cases to hide with `case` so that none of its counts can be told: the cheapest moves that blur them all."""
+    restent = _exigences(grille.effectifs[case], seuil)
+    ajoutees: set[Case] = set()
+    deplacements = [(plus, moins) for plus, moins in grille.deplacements(case)] if restent else []
+    while restent:
+        choix: tuple[float, list[Case], list[str]] | None = None
+        for plus, moins in deplacements:
+            nouvelles = [c for c in (*plus, *moins) if c not in masquees and c not in ajoutees]
+            cout = sum(poids[c] for c in nouvelles)
+            if choix is not None and cout / len(restent) >= choix[0]:
+                continue
+            floutes = [nom for nom, largeur in restent.items() if _largeur(quantites, plus, moins, nom) >= largeur]
+            if floutes and (choix is None or cout / len(floutes) < choix[0]):
+                choix = cout / len(floutes), nouvelles, floutes
+                if cout == 0 and len(floutes) == len(restent):
+                    break
+        assert choix is not None  # a move from outside takes from no case: nothing bounds it
+        _, nouvelles, floutes = choix
+        ajoutees |= set(nouvelles)
+        restent = {nom: largeur for nom, largeur in restent.items() if nom not in floutes}
+    return ajoutees
+
+
+def _largeur(quantites: Mapping[Case, Effectifs], plus: Sequence[Case], moins: Sequence[Case], nom: str) -> float:
+    """How far a count may go one way and the other along a move, no count of it turning negative."""
+    baisse = min((max(quantites[c].get(nom, 0), 0) for c in plus), default=inf)
+    hausse = min((max(quantites[c].get(nom, 0), 0) for c in moins), default=inf)
+    return baisse + hausse
