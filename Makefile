@@ -3,13 +3,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: run test lint dictionnaire lock clean
+.PHONY: run test chaos lint dictionnaire bench lock clean
 
 run: .venv/.run
 	$(BIN)/duimetre demo --data $(DATA)
 
 test: .venv/.dev
 	$(BIN)/python -m pytest
+
+chaos: .venv/.dev
+	$(BIN)/python tests/chaos.py $(CHAOS)
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
@@ -19,6 +22,9 @@ lint: .venv/.dev
 
 dictionnaire: .venv/.run
 	$(BIN)/python -m transforms.dictionnaire docs
+
+bench: .venv/.run
+	$(BIN)/python benchmarks/mises_a_jour.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -84,8 +84,6 @@ def vues() -> list[Vue]:
 def macros() -> list[Macro]:
     """The ready questions."""
     return [
-        Macro(
-            nom, parametres, description, texte_sql(f"catalogue/{nom}"), tables, {r: texte_sql(r) for r in relations}
-        )
+        Macro(nom, parametres, description, texte_sql(f"catalogue/{nom}"), tables, {r: texte_sql(r) for r in relations})
         for nom, parametres, tables, relations, description in _QUESTIONS
     ]

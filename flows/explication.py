@@ -81,10 +81,14 @@ class Explication:
 def expliquer(version: Path, finess: str, date_mesure: date | None = None) -> Explication:
     """Explain one ESSMS at one measure date (default: its latest). Raises `Inconnu`."""
     finess = finess.strip().upper()
-    dates = sorted(date.fromisoformat(p.name.partition("=")[2]) for p in (version / "indicateurs").glob(f"{PARTITION}=*"))
+    dates = sorted(
+        date.fromisoformat(p.name.partition("=")[2]) for p in (version / "indicateurs").glob(f"{PARTITION}=*")
+    )
     if date_mesure is not None and date_mesure not in dates:
         publiees = ", ".join(d.isoformat() for d in dates[-5:])
-        raise Inconnu(f"Aucune mesure n'est publiée au {date_mesure.isoformat()}. Dernières dates publiées : {publiees}.")
+        raise Inconnu(
+            f"Aucune mesure n'est publiée au {date_mesure.isoformat()}. Dernières dates publiées : {publiees}."
+        )
     for jour_mesure in [date_mesure] if date_mesure is not None else reversed(dates):
         lignes = _lire(version, "indicateurs", jour_mesure, finess)
         if lignes:
@@ -156,14 +160,16 @@ def _source(source: dict[str, Any], fin_fenetre: date) -> Source:
 
 
 def _indicateur(ligne: dict[str, Any], sources: list[Source]) -> Indicateur:
-    champs = (
-        "indicateur numerateur denominateur taux cible opposable atteint reste_a_faire statut"
-    ).split()
+    champs = ("indicateur numerateur denominateur taux cible opposable atteint reste_a_faire statut").split()
     return Indicateur(**{c: ligne[c] for c in champs}, phrase=_phrase(ligne, sources), sources=tuple(sources))
 
 
 _TERMES = {
-    "dossiers_actifs": (("dossier actif", "dossiers actifs"), "personne de la file active", "personnes de la file active"),
+    "dossiers_actifs": (
+        ("dossier actif", "dossiers actifs"),
+        "personne de la file active",
+        "personnes de la file active",
+    ),
     "projet_personnalise": (
         ("dossier actif avec un projet en vigueur", "dossiers actifs avec un projet en vigueur"),
         "dossier actif",

@@ -87,7 +87,9 @@ def publics(version: Path, dossier: Path, date_mesure: date | None, seuil: int) 
 
 
 def _date(version: Path, date_mesure: date | None) -> date:
-    dates = sorted(date.fromisoformat(p.name.partition("=")[2]) for p in (version / "indicateurs").glob(f"{PARTITION}=*"))
+    dates = sorted(
+        date.fromisoformat(p.name.partition("=")[2]) for p in (version / "indicateurs").glob(f"{PARTITION}=*")
+    )
     if date_mesure is None:
         return dates[-1]
     if date_mesure not in dates:

@@ -44,7 +44,7 @@ from flows.registre import Registre
 from flows.reglages import ReglageInvalide, Reglages, cle_des_pseudonymes, lire
 from flows.verrou import verrou
 from schemas import curated
-from transforms import agregats, regles
+from transforms import agregats, rapports, regles
 from transforms.mesure import Entrees
 from transforms.publication import dire_alertes, ecrire_table, reunir, table_constats, table_depots, table_sources
 from transforms.suppression import masquer
@@ -195,6 +195,7 @@ def publier_version(
     if publiee is not None:
         reporter(publiee, nouvelle, sauf=list(mesures))
     ecrire_agregats(reglages, registres, depots, mesures, nouvelle, maintenant)
+    rapports.ecrire(nouvelle, nouvelle / "rapports")
     construire_catalogue(nouvelle, vues(), macros())
     # In the region's time: the days of the retention are those people know.
     cree_le = maintenant.astimezone(ZoneInfo(reglages.fuseau))

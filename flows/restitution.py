@@ -18,6 +18,7 @@ from flows.publication import PARTITION
 from flows.reception import Depose, Dossier, EncoreEnEcriture
 from flows.reglages import Reglages
 from flows.retours import dossier_de_retour, lister, nom_de_retour, poser, retirer, sans_bloquer
+from schemas.curated import PAR_DATE
 from transforms.lecture.modele import LectureImpossible
 from transforms.retours import index, liste
 from transforms.retours.index import Fichier, Refus, Situation
@@ -53,7 +54,7 @@ def rendre(
     `a_completer`: relation of that name. `depots`: those of the register. A porteur whose folder cannot be written stops
     nobody. Raises `OSError` for what is not about one porteur.
     """
-    tables = {t: _lire(version, t, jour) for t in ("indicateurs", "sources", "essms")}
+    tables = {t: _lire(version, t, jour) for t in ("indicateurs", "sources", "essms", "constats")}
     deposes: dict[str, dict[str, Depose]] = {}
     for depose in reception.parcourir(reglages.depots):
         deposes.setdefault(depose.porteur, {})[depose.chemin] = depose
@@ -82,7 +83,7 @@ def rendre(
 
 
 def _lire(version: Path, table: str, jour: date) -> pl.DataFrame:
-    dossier = version / table if table == "essms" else version / table / f"{PARTITION}={jour.isoformat()}"
+    dossier = version / table / f"{PARTITION}={jour.isoformat()}" if table in PAR_DATE else version / table
     with (dossier / f"{table}.parquet").open("rb") as flux:
         return pl.read_parquet(flux)
 
@@ -112,7 +113,7 @@ def _situation(
         sources=tables["sources"],
         listes={nom.removeprefix("a_completer_").removesuffix(".csv"): nom for nom in listes},
         fichiers=_fichiers(depots, fuseau),
-        refus=_refus_ouverts(depots, presents),
+        refus=_refus_ouverts(depots, tables["constats"], presents),
         ecartes=dossier.ecartes,
         en_attente=dossier.etat in ("attente", "profil"),
     )
@@ -146,23 +147,24 @@ def _fichiers(depots: pl.DataFrame, fuseau: ZoneInfo) -> list[Fichier]:
     ]
 
 
-def _refus_ouverts(depots: pl.DataFrame, presents: Mapping[str, Depose]) -> list[Refus]:
+def _refus_ouverts(depots: pl.DataFrame, constats: pl.DataFrame, presents: Mapping[str, Depose]) -> list[Refus]:
     """Refused tables whose file is still there, and that no accepted extraction of the same date or later has replaced."""
-    acceptees = depots.filter(pl.col("statut").is_in(_UTILISES)).group_by("nom_table").agg(
-        remplace=pl.col("date_extraction").max()
+    acceptees = (
+        depots.filter(pl.col("statut").is_in(_UTILISES) & (pl.col("nom_table") != ""))
+        .group_by("nom_table")
+        .agg(remplace=pl.col("date_extraction").max())
     )
     ouverts = (
         depots.filter((pl.col("statut") == "refuse") & pl.col("nom").is_in(sorted(presents)))
         .join(acceptees, on="nom_table", how="left")
-        .filter(pl.col("remplace").is_null() | (pl.col("remplace") < pl.col("date_extraction")) | (pl.col("nom_table") == ""))
+        .filter((pl.col("remplace") >= pl.col("date_extraction")).fill_null(False).not_())
+        .join(constats.unique(["depot", "code"]), left_on=["depot", "motif"], right_on=["depot", "code"], how="left")
         .sort("recu_le", "nom", "membre", descending=[True, False, False])
         .unique(["nom"], keep="first", maintain_order=True)
     )
     return [
-        Refus(nom, table, motif, f"accuse_{nom_de_retour(porteur, nom, sha256)}.html")
-        for porteur, nom, table, motif, sha256 in ouverts.select(
-            "porteur", "nom", "nom_table", "motif", "sha256_fichier"
-        ).iter_rows()
+        Refus(nom, message or "", f"accuse_{nom_de_retour(porteur, nom, sha256)}.html")
+        for porteur, nom, message, sha256 in ouverts.select("porteur", "nom", "message", "sha256_fichier").iter_rows()
     ]
 
 

@@ -278,7 +278,10 @@ class Populations(pa.DataFrameModel):
         "entier", "Parmi les dossiers actifs, ceux qui ont un projet en vigueur", unite="dossiers", ge=0
     )
     dossiers_agenda: pl.Int64 = champ(
-        "entier", "Parmi les dossiers actifs, ceux qui ont un événement d'agenda dans la fenêtre", unite="dossiers", ge=0
+        "entier",
+        "Parmi les dossiers actifs, ceux qui ont un événement d'agenda dans la fenêtre",
+        unite="dossiers",
+        ge=0,
     )
     version: pl.String = champ("texte", _VERSION, requis=True)
 
@@ -305,7 +308,7 @@ class Sources(pa.DataFrameModel):
         "date", "Dernière extraction utilisée (dossiers, sejours : extraction de référence)"
     )
     sans_reference: pl.Boolean = champ(
-        "bool", "dossiers ou sejours sans extraction complète : rien que des dépôts partiels, ou rien", requis=True
+        "bool", "Sans extraction complète (dossiers, sejours) : rien que des dépôts partiels, ou rien", requis=True
     )
     lignes_rejetees: pl.Int64 = champ(
         "entier", "Lignes rejetées qui concernent ou peuvent concerner l'ESSMS (dossiers, sejours)", requis=True, ge=0
@@ -399,7 +402,9 @@ class Evolution(pa.DataFrameModel):
     atteint: pl.Boolean = champ("bool", "Cible atteinte à cette date ; vide sans taux ou sans cible")
     date_precedente: pl.Date = champ("date", "Date de mesure précédente ; vide à la première")
     taux_precedent: pl.Float64 = champ("decimal", "Taux à la date précédente", unite="%", ge=0)
-    variation_points: pl.Float64 = champ("decimal", "taux − taux_precedent ; vide si l'un manque", unite="points")
+    variation_points: pl.Float64 = champ(
+        "decimal", "Écart de taux à taux_precedent ; vide si l'un manque", unite="points"
+    )
     premiere_date_atteinte: pl.Date = champ("date", "Première date de mesure à la cible ; vide si jamais")
     atteint_depuis: pl.Date = champ(
         "date", "Première des mesures à la cible sans interruption jusqu'à la dernière ; vide si elle n'y est pas"
@@ -421,7 +426,9 @@ class Fraicheur(pa.DataFrameModel):
     nom_porteur: pl.String = champ("texte", "Nom du porteur", requis=True)
     table: pl.String = champ("texte", "Table des exports", requis=True)
     facultative: pl.Boolean = champ("bool", "La table n'entre dans aucune cible", requis=True)
-    nb_depots: pl.Int64 = champ("entier", "Dépôts acceptés avec des lignes utilisées", unite="dépôts", requis=True, ge=0)
+    nb_depots: pl.Int64 = champ(
+        "entier", "Dépôts acceptés avec des lignes utilisées", unite="dépôts", requis=True, ge=0
+    )
     derniere_extraction: pl.Date = champ("date", "Extraction la plus récente de ces dépôts ; vide s'il n'y en a pas")
     jour: pl.Date = champ("date", "Jour de la publication", requis=True)
     retard_jours: pl.Int64 = champ("entier", "Jours de l'extraction à la publication", unite="jours")

@@ -111,9 +111,10 @@ def defauts(data: Path) -> list[str]:
 def lanceur() -> NoReturn:
     """Fork one night per line of standard input: only nights are killed, and nothing is imported again."""
     sys.path[:0] = [str(ICI), str(ICI.parent)]
+    from scenario import _sans_moteur  # noqa: PLC0415
+
     import flows.moteur  # noqa: PLC0415
     import flows.nuit  # noqa: PLC0415
-    from scenario import _sans_moteur  # noqa: PLC0415
     from flows.cli import main  # noqa: PLC0415
 
     nuit = flows.nuit.nuit
@@ -253,7 +254,7 @@ class Lecteur(threading.Thread):
         self.lectures, self.fautes, self.versions = 0, list[str](), set[str]()
 
     def run(self) -> None:
-        while not self.fini.is_set():
+        while not self.fini.wait(0.02):
             try:
                 self._par_le_catalogue()
                 self._par_les_fichiers()
@@ -404,8 +405,9 @@ def pannes(travail: Path, bibliotheque: Path, rangs: int | None, graine: int) ->
         compter = n.lancer(essai, rang=0, erreur=0, suite=0)
         assert compter.attendre() == 0, compter.dit()
         bilan.appels = compter.compte()[0]
-        tous = [(rang, erreur, suite) for rang in range(1, bilan.appels + 1) for erreur in ERREURS for suite in (0, 1)]
-        for rang, erreur, suite in tous if rangs is None else hasard.sample(tous, min(rangs, len(tous))):
+        tous = range(1, bilan.appels + 1)
+        for rang in tous if rangs is None else sorted(hasard.sample(tous, min(rangs, len(tous)))):
+            erreur, suite = hasard.choice(ERREURS), hasard.randrange(2)
             _copier(avant, essai)
             nuit = n.lancer(essai, rang=rang, erreur=erreur, suite=suite)
             code, dit = nuit.attendre(), nuit.dit()

@@ -1,8 +1,10 @@
-"""A random world of `mondes` measured by the production SQL, in the terms of the oracle."""
+"""Random worlds of `mondes` measured by the production SQL, in the terms of the oracle; many worlds in one run."""
 
 from __future__ import annotations
 
 import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,56 +19,62 @@ from transforms import regles
 from transforms.mesure import BILANS, DEPOTS, PRECEDENTS, Entrees, mesurer
 from transforms.nommage import cle_de_tri
 
-# One bucket for the whole world: what buckets change is tested elsewhere.
+# One bucket for all worlds: what buckets change is tested elsewhere.
 SEAU = 0
 
 
-def _essms(monde: Monde) -> pl.DataFrame:
-    lignes = [
-        {
-            "finess_et": e.finess_et,
-            "porteur": e.porteur,
-            "regles": e.regles,
-            "date_premiere_mesure": e.date_premiere_mesure,
-            "sous_secteur": e.sous_secteur,
-            "exemption_socles": e.exemption_socles,
-        }
-        for e in monde[0]
-    ]
-    cadre = pl.concat([pl.DataFrame(schema=dtypes("essms")), pl.DataFrame(lignes)], how="diagonal_relaxed")
-    return cadre.with_columns(pl.lit(SEAU, pl.UInt8).alias("seau"))
+def _propre(numero: int, nom: str | None) -> str | None:
+    """A FINESS, a porteur or a deposit that no other world has."""
+    return None if nom is None else f"{numero}/{nom}"
 
 
-def entrees(monde: Monde, dossier: Path) -> Entrees:
-    """Stage the deposits of a world under `dossier` as the reception would, without pseudonyms."""
+def entrees(mondes: Sequence[Monde], dossier: Path) -> Entrees:
+    """Stage the deposits of some worlds under `dossier` as the reception would, without pseudonyms: one file per table."""
+    essms: list[dict[str, Any]] = []
     depots, bilans = [], []
-    classes = sorted(monde[1], key=lambda d: (d.date_extraction, cle_de_tri(d.chemin, d.membre), d.table))
-    for rang, depot in enumerate(classes):
-        nom = f"d{rang}"
-        fichier = dossier / f"{nom}.parquet"
-        accepte = depot.statut != "refuse"
-        staged = str(fichier) if depot.lignes else None
-        depots.append(
-            (nom, depot.porteur, depot.table, depot.date_extraction, depot.partiel, accepte, rang, staged)
-        )
-        for finess in {ligne["finess_et"] for ligne in depot.lignes} | set(depot.rejets):
-            utilisees = sum(ligne["finess_et"] == finess for ligne in depot.lignes)
-            bilans.append((nom, finess, utilisees, sum(r == finess for r in depot.rejets)))
-        if depot.lignes:
-            schema = {"ligne": pl.UInt32} | {c.nom: c.dtype for c in champs_de(depot.table).values()}
-            lignes = [
-                {"ligne": numero}
-                | {c: ligne.get(c) for c in schema if c != "ligne"}
-                | {"ligne": ligne.get("ligne", numero)}
+    lignes: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for monde, (du_monde, recus, _) in enumerate(mondes):
+        essms += [
+            {
+                "finess_et": _propre(monde, e.finess_et),
+                "porteur": _propre(monde, e.porteur),
+                "regles": e.regles,
+                "date_premiere_mesure": e.date_premiere_mesure,
+                "sous_secteur": e.sous_secteur,
+                "exemption_socles": e.exemption_socles,
+            }
+            for e in du_monde
+        ]
+        classes = sorted(recus, key=lambda d: (d.date_extraction, cle_de_tri(d.chemin, d.membre), d.table))
+        for rang, depot in enumerate(classes):
+            nom = _propre(monde, f"d{rang}")
+            accepte = depot.statut != "refuse"
+            fichier = str(_fichier(dossier, depot.table)) if depot.lignes else None
+            depots.append(
+                (
+                    nom,
+                    _propre(monde, depot.porteur),
+                    depot.table,
+                    depot.date_extraction,
+                    depot.partiel,
+                    accepte,
+                    rang,
+                    fichier,
+                )
+            )
+            for finess in {ligne["finess_et"] for ligne in depot.lignes} | set(depot.rejets):
+                utilisees = sum(ligne["finess_et"] == finess for ligne in depot.lignes)
+                bilans.append((nom, _propre(monde, finess), utilisees, sum(r == finess for r in depot.rejets)))
+            lignes[depot.table] += [
+                {"ligne": numero, **ligne, "finess_et": _propre(monde, ligne["finess_et"]), "depot": nom}
                 for numero, ligne in enumerate(depot.lignes, 2)
             ]
-            cadre = pl.DataFrame(lignes, schema=schema)
-            if depot.table == "agenda":  # the reception keeps an exact copy once
-                cadre = cadre.unique([c for c in schema if c != "ligne"], keep="first", maintain_order=True)
-            cadre = cadre.with_columns(depot=pl.lit(nom), seau=pl.lit(SEAU, pl.UInt8))
-            cadre.write_parquet(fichier)
+    for table, de_la_table in lignes.items():
+        _deposer(table, de_la_table, _fichier(dossier, table))
     return Entrees(
-        essms=_essms(monde),
+        essms=pl.concat(
+            [pl.DataFrame(schema=dtypes("essms")), pl.DataFrame(essms)], how="diagonal_relaxed"
+        ).with_columns(pl.lit(SEAU, pl.UInt8).alias("seau")),
         depots=pl.DataFrame(depots, schema=DEPOTS, orient="row"),
         bilans=pl.DataFrame(bilans, schema=BILANS, orient="row"),
         regles=regles.relations(regles.toutes()),
@@ -74,20 +82,41 @@ def entrees(monde: Monde, dossier: Path) -> Entrees:
     )
 
 
-def mesurer_en_sql(monde: Monde, date_mesure: date | None = None) -> Resultat:
-    """The same result as the oracle's, from `transforms/sql/`."""
-    with tempfile.TemporaryDirectory() as dossier:
-        e = entrees(monde, Path(dossier))
-        relations = mesurer(e, date_mesure or monde[2], [SEAU])
-    resultat = Resultat()
-    for ligne in relations["indicateurs"].iter_rows(named=True):
-        resultat.indicateurs[(ligne["finess_et"], ligne["indicateur"])] = ligne
-    for ligne in relations["maturin_sms"].iter_rows(named=True):
-        resultat.maturin[ligne["finess_et"]] = ligne
-    for ligne in relations["alertes"].iter_rows(named=True):
-        objet = ligne["indicateur"] or ligne["nom_table"]
-        resultat.alertes.add((ligne["code"], ligne["finess_et"], objet, ligne["nombre"]))
-    return resultat
+def _fichier(dossier: Path, table: str) -> Path:
+    return dossier / f"{table}.parquet"
+
+
+def _deposer(table: str, lignes: list[dict[str, Any]], fichier: Path) -> None:
+    schema = {"depot": pl.String, "ligne": pl.UInt32} | {c.nom: c.dtype for c in champs_de(table).values()}
+    cadre = pl.DataFrame(lignes, schema=schema)
+    if table == "agenda":  # the reception keeps an exact copy once
+        cadre = cadre.unique([c for c in schema if c != "ligne"], keep="first", maintain_order=True)
+    cadre.with_columns(pl.lit(SEAU, pl.UInt8).alias("seau")).write_parquet(fichier)
+
+
+def mesurer_en_sql(mondes: Sequence[Monde]) -> list[Resultat]:
+    """The same results as the oracle's, from `transforms/sql/`: one run per measure date, whatever the number of worlds."""
+    resultats = [Resultat() for _ in mondes]
+    par_date: dict[date, list[int]] = defaultdict(list)
+    for rang, (_, _, date_mesure) in enumerate(mondes):
+        par_date[date_mesure].append(rang)
+    for date_mesure, rangs in par_date.items():
+        with tempfile.TemporaryDirectory() as dossier:
+            relations = mesurer(entrees([mondes[r] for r in rangs], Path(dossier)), date_mesure, [SEAU])
+        for nom, relation in relations.items():
+            for ligne in relation.iter_rows(named=True):
+                numero, _, finess = ligne["finess_et"].partition("/")
+                _ranger(resultats[rangs[int(numero)]], nom, finess, ligne)
+    return resultats
+
+
+def _ranger(resultat: Resultat, relation: str, finess: str, ligne: dict[str, Any]) -> None:
+    if relation == "indicateurs":
+        resultat.indicateurs[(finess, ligne["indicateur"])] = ligne
+    elif relation == "maturin_sms":
+        resultat.maturin[finess] = ligne
+    elif relation == "alertes":
+        resultat.alertes.add((ligne["code"], finess, ligne["indicateur"] or ligne["nom_table"], ligne["nombre"]))
 
 
 def ecarts(attendu: Resultat, obtenu: Resultat) -> list[str]:

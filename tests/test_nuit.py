@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -19,12 +19,11 @@ import pytest
 from conftest import Region
 from polars.testing import assert_frame_equal
 from scenario import deposer, ecrire, nuit_directe
-from test_moteur import TEMOIN
+from test_moteur import TEMOIN, until
 
 from flows.publication import actuelle, verifier_chaine
 
 D1, D2 = date(2026, 4, 1), date(2026, 5, 1)
-MAINTENANT = datetime(2026, 5, 2, 3, tzinfo=UTC)
 # What two nights that saw the same deposits may differ by.
 PROPRE_A_LA_NUIT = ("version", "recu_le")
 DUIMETRE = Path(sys.executable).with_name("duimetre")
@@ -157,7 +156,7 @@ def test_une_autre_date_reprend_les_mesures_deja_publiees(nuitee: tuple[Path, st
     racine = tmp_path / "racine"
     shutil.copytree(nuitee[0], racine, symlinks=True)
     avant = actuelle(racine / "curated")
-    nuit_directe(racine, [D2], MAINTENANT)
+    nuit_directe(racine, [D2])
     apres = actuelle(racine / "curated")
     assert avant is not None
     assert apres is not None
@@ -173,7 +172,7 @@ def test_une_autre_date_reprend_les_mesures_deja_publiees(nuitee: tuple[Path, st
 def tranquille(region: Region, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, pl.DataFrame]]:
     """A data root after one undisturbed night over both dates, and what it published."""
     racine = region.copier(tmp_path_factory.mktemp("tranquille"))
-    nuit_directe(racine, [D1, D2], MAINTENANT)
+    nuit_directe(racine, [D1, D2])
     return racine, publie(racine)
 
 
@@ -189,10 +188,10 @@ def test_meme_publication_dans_tout_ordre_d_arrivee(
     for rang, fichier in enumerate(tard):
         (attente / str(rang)).parent.mkdir(exist_ok=True)
         fichier.rename(attente / str(rang))
-    nuit_directe(racine, [D1], MAINTENANT)
+    nuit_directe(racine, [D1])
     for rang, fichier in enumerate(tard):
         (attente / str(rang)).rename(fichier)
-    nuit_directe(racine, [D1, D2], MAINTENANT)
+    nuit_directe(racine, [D1, D2])
     memes_lignes(racine, tranquille[1])
 
 
@@ -210,7 +209,7 @@ def test_le_meme_contenu_sous_un_autre_nom_ne_change_rien(
             ecrire(copie, fichier.read_bytes())
             copies += 1
     assert copies > 20
-    nuit_directe(racine, [D1, D2], MAINTENANT)
+    nuit_directe(racine, [D1, D2])
     apres = publie(racine)
     for nom, table in tranquille[1].items():
         if not nom.startswith(("depots/", "constats/")):
@@ -264,7 +263,9 @@ def test_code_1_sans_donnees(tmp_path: Path) -> None:
     assert "n'existe pas" in erreurs
 
 
-def test_un_mauvais_fichier_n_arrete_pas_les_autres(tmp_path: Path, tranquille: tuple[Path, dict[str, pl.DataFrame]]) -> None:
+def test_un_mauvais_fichier_n_arrete_pas_les_autres(
+    tmp_path: Path, tranquille: tuple[Path, dict[str, pl.DataFrame]]
+) -> None:
     """§1: « one bad file or porteur never blocks the others »: rubbish of every kind, and a porteur nobody knows."""
     racine = tmp_path / "racine"
     shutil.copytree(tranquille[0], racine, symlinks=True)
@@ -276,7 +277,7 @@ def test_un_mauvais_fichier_n_arrete_pas_les_autres(tmp_path: Path, tranquille: 
     deposer(racine, "archive.zip", b"PK\x03\x04abc", porteur)
     deposer(racine, "dossiers_2026-04-01.csv", "finess_et;id_dossier;id_personne\n", "inconnu")
     (racine / "raw" / "depots" / porteur / "dossiers_2026-04-02_lien.csv").symlink_to("/etc/passwd")
-    bilan = nuit_directe(racine, [D1, D2], MAINTENANT)
+    bilan = nuit_directe(racine, [D1, D2])
     assert not bilan.non_traites
     apres = publie(racine)
     for nom, table in tranquille[1].items():
@@ -303,18 +304,12 @@ def test_deux_nuits_en_meme_temps(
 ) -> None:
     """A night killed leaves no lock: the next one starts at once (the lock is the kernel's)."""
     racine = tmp_path / "racine"
-    shutil.copytree(nuitee[0], racine, symlinks=True)
+    shutil.copytree(nuitee[0], racine, symlinks=True, ignore=shutil.ignore_patterns("verrou"))
     verrou = racine / "staging" / "verrou"
     premiere = commande("nuit", "--data", racine, "--date-mesure", D1.isoformat())
     endormi.append(premiere)
-    limite = time.monotonic() + 60
-    while time.monotonic() < limite:
-        with verrou.open("r+") as flux:
-            try:
-                fcntl.flock(flux, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                break
-        time.sleep(0.02)
+    assert until(verrou.exists, 60)
+    time.sleep(0.5)  # between the file and the lock on it
     assert executer("nuit", "--data", racine)[0] == 10
     premiere.send_signal(signal.SIGKILL)
     premiere.wait()

@@ -10,6 +10,7 @@ import pytest
 
 from flows import reception, referentiels, verification
 from flows.cli import _parseur, main
+from flows.isolement import LecteurEnPanne
 from flows.registre import Registre
 from flows.reglages import Reglages
 
@@ -224,3 +225,14 @@ def test_l_aide_et_les_arguments_sont_en_francais(capsys: pytest.CaptureFixture[
     assert fin.value.code == 2 and "il manque : --porteur" in capsys.readouterr().err
     options = _parseur().parse_args(["verifier", "a.csv", "b.csv", "--porteur", "p1"])
     assert isinstance(options, Namespace) and [f.name for f in options.fichiers] == ["a.csv", "b.csv"]
+
+
+def test_un_lecteur_en_panne_n_est_pas_la_faute_du_fichier(
+    racine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def panne(*_: object) -> None:
+        raise LecteurEnPanne("KeyError (csv.py:12)")
+
+    monkeypatch.setattr(reception, "ouvrir", panne)
+    assert lancer(racine, fichier(racine, ENTETE + BONNES)) == 1
+    assert "à signaler à l'opérateur (KeyError (csv.py:12))" in capsys.readouterr().err

@@ -13,8 +13,8 @@ that share a count: the denominator of one is the numerator of another, so hidin
    move exists, the cases of the one that costs fewest persons are hidden too, up to the totals if need be.
 
 Guaranteed, for whoever solves all published equations and knows that counts are not negative: from the lowest to the
-highest value a hidden count may have there is at least the threshold, and a sensitive difference has two values or more.
-Each publication is protected by itself: comparing two dates, or two other sources, is not covered.
+highest value a hidden count may have there is at least the threshold. Each publication is protected by itself: comparing
+two dates, or what other sources say, is not covered.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ class Grille:
                     continue
                 for vers, de in self._changements(secteur):
                     plus = [(x, s) for x in chemin - autre for s in vers] + [(x, s) for x in autre - chemin for s in de]
-                    moins = [(x, s) for x in chemin - autre for s in de] + [(x, s) for x in autre - chemin for s in vers]
+                    moins = [(x, s) for x in chemin - autre for s in de] + [
+                        (x, s) for x in autre - chemin for s in vers
+                    ]
                     if all(c in self.effectifs for c in plus) and all(c in self.effectifs for c in moins):
                         yield plus, moins
 
@@ -149,13 +151,6 @@ def _differences(effectifs: Effectifs) -> dict[str, int]:
     }
 
 
-def _exigences(effectifs: Effectifs, seuil: int) -> dict[str, int]:
-    """How far the values a hidden case may have must span, by count."""
-    return dict.fromkeys(effectifs, seuil) | {
-        nom: 1 for nom, valeur in _differences(effectifs).items() if 0 < valeur < seuil
-    }
-
-
 def _sensible(effectifs: Effectifs, seuil: int) -> bool:
     return any(valeur < seuil for valeur in effectifs.values()) or any(
         0 < valeur < seuil for valeur in _differences(effectifs).values()
@@ -166,11 +161,10 @@ def _a_masquer(grille: Grille, seuil: int) -> set[Case]:
     """Primary then secondary suppression: the cases to hide."""
     masquees = {case for case, effectifs in grille.effectifs.items() if _sensible(effectifs, seuil)}
     a_voir = sorted(masquees)
-    quantites = {case: {**e, **_differences(e)} for case, e in grille.effectifs.items()}
     poids = {case: 1 + max(e.values(), default=0) for case, e in grille.effectifs.items()}
     while a_voir:
         case = a_voir.pop()
-        for nouvelle in sorted(_compagnes(grille, quantites, poids, case, masquees, seuil)):
+        for nouvelle in sorted(_compagnes(grille, poids, case, masquees, seuil)):
             masquees.add(nouvelle)
             a_voir.append(nouvelle)
     return masquees
@@ -178,37 +172,41 @@ def _a_masquer(grille: Grille, seuil: int) -> set[Case]:
 
 def _compagnes(
     grille: Grille,
-    quantites: Mapping[Case, Effectifs],
     poids: Mapping[Case, int],
     case: Case,
     masquees: set[Case],
     seuil: int,
 ) -> set[Case]:
     """The cases to hide with `case` so that none of its counts can be told: the cheapest moves that blur them all."""
-    restent = _exigences(grille.effectifs[case], seuil)
+    restent = set(grille.effectifs[case])
     ajoutees: set[Case] = set()
     deplacements = [(plus, moins) for plus, moins in grille.deplacements(case)] if restent else []
     while restent:
-        choix: tuple[float, list[Case], list[str]] | None = None
+        choix: tuple[float, list[Case], set[str]] | None = None
         for plus, moins in deplacements:
             nouvelles = [c for c in (*plus, *moins) if c not in masquees and c not in ajoutees]
             cout = sum(poids[c] for c in nouvelles)
             if choix is not None and cout / len(restent) >= choix[0]:
                 continue
-            floutes = [nom for nom, largeur in restent.items() if _largeur(quantites, plus, moins, nom) >= largeur]
+            floutes = {nom for nom in restent if _largeur(grille.effectifs, plus, moins, nom) >= seuil}
             if floutes and (choix is None or cout / len(floutes) < choix[0]):
                 choix = cout / len(floutes), nouvelles, floutes
-                if cout == 0 and len(floutes) == len(restent):
+                if cout == 0 and floutes == restent:
                     break
         assert choix is not None  # a move from outside takes from no case: nothing bounds it
         _, nouvelles, floutes = choix
         ajoutees |= set(nouvelles)
-        restent = {nom: largeur for nom, largeur in restent.items() if nom not in floutes}
+        restent -= floutes
     return ajoutees
 
 
-def _largeur(quantites: Mapping[Case, Effectifs], plus: Sequence[Case], moins: Sequence[Case], nom: str) -> float:
-    """How far a count may go one way and the other along a move, no count of it turning negative."""
-    baisse = min((max(quantites[c].get(nom, 0), 0) for c in plus), default=inf)
-    hausse = min((max(quantites[c].get(nom, 0), 0) for c in moins), default=inf)
+def _largeur(effectifs: Mapping[Case, Effectifs], plus: Sequence[Case], moins: Sequence[Case], nom: str) -> float:
+    """How far a count may go one way and the other along a move, no count of it turning negative.
+
+    Zero when it is null in a case of the move: whoever knows which structures have no figure knows that it stays so.
+    """
+    if any(nom not in effectifs[c] for c in (*plus, *moins)):
+        return 0
+    baisse = min((effectifs[c][nom] for c in plus), default=inf)
+    hausse = min((effectifs[c][nom] for c in moins), default=inf)
     return baisse + hausse

@@ -282,7 +282,7 @@ def _verifier(
     return resultat
 
 
-def _doublons(brut: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _doublons(base: duckdb.DuckDBPyConnection, brut: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of a key with different contents (all of them), and exact copies beyond the first (§5).
 
     Both frames: `rang`, `ligne`, `finess_et`.
@@ -296,44 +296,49 @@ def _doublons(brut: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         return vide, vide
     colonnes = ", ".join(modele)
     condition = f"WHERE {identifiant} IS NOT NULL" if identifiant else ""
-    with _duckdb() as base:
-        copies = base.sql(
-            f"""SELECT rang, ligne, finess_et FROM (
-                  SELECT rang, ligne, finess_et, min(rang) OVER (PARTITION BY {colonnes}) AS premier
-                  FROM read_parquet($1) {condition})
-                WHERE rang <> premier ORDER BY rang""",
-            params=[str(brut)],
-        ).pl()
-        if grain(table) != "etat":
-            return vide, copies
-        cles = ", ".join(cle(table))
-        contraires = base.sql(
-            f"""WITH distinctes AS (SELECT DISTINCT {colonnes} FROM read_parquet($1)),
-                     contraires AS (SELECT {cles} FROM distinctes GROUP BY {cles} HAVING count(*) > 1)
-                SELECT rang, ligne, finess_et FROM read_parquet($1) JOIN contraires USING ({cles}) ORDER BY rang""",
-            params=[str(brut)],
-        ).pl()
+    copies = base.sql(
+        f"""SELECT rang, ligne, finess_et FROM (
+              SELECT rang, ligne, finess_et, min(rang) OVER (PARTITION BY {colonnes}) AS premier
+              FROM read_parquet($1) {condition})
+            WHERE rang <> premier ORDER BY rang""",
+        params=[str(brut)],
+    ).pl()
+    if grain(table) != "etat":
+        return vide, copies
+    cles = ", ".join(cle(table))
+    contraires = base.sql(
+        f"""WITH distinctes AS (SELECT DISTINCT {colonnes} FROM read_parquet($1)),
+                 contraires AS (SELECT {cles} FROM distinctes GROUP BY {cles} HAVING count(*) > 1)
+            SELECT rang, ligne, finess_et FROM read_parquet($1) JOIN contraires USING ({cles}) ORDER BY rang""",
+        params=[str(brut)],
+    ).pl()
     return contraires, copies.join(contraires, on=RANG, how="anti", maintain_order="left")
 
 
-def _duckdb() -> duckdb.DuckDBPyConnection:
-    base = duckdb.connect()
-    base.execute(f"SET memory_limit = '{_MEMOIRE_TRI}'; SET threads = 2; SET preserve_insertion_order = false")
-    return base
+def _duckdb(dossier: Path) -> duckdb.DuckDBPyConnection:
+    """What looks at a whole file: in bounded memory, the rest in `dossier`."""
+    return duckdb.connect(
+        config={
+            "memory_limit": _MEMOIRE_TRI,
+            "threads": 2,
+            "preserve_insertion_order": False,
+            "temp_directory": str(dossier / ".tri"),
+        }
+    )
 
 
-def _ranger(brut: Path, sortie: Path, contexte: Contexte, ecartees: pl.DataFrame) -> None:
+def _ranger(
+    base: duckdb.DuckDBPyConnection, brut: Path, sortie: Path, contexte: Contexte, ecartees: pl.DataFrame
+) -> None:
     """Write the kept rows sorted by bucket, ESSMS and order in the file."""
     colonnes = ", ".join(["ligne", *champs_de(contexte.table), "seau"])
-    with _duckdb() as base:
-        base.register("ecartees", ecartees.to_arrow())
-        base.execute(f"SET temp_directory = '{str(sortie.parent).replace(chr(39), chr(39) * 2)}/.tri'")
-        base.execute(
-            f"""COPY (SELECT CAST($3 AS VARCHAR) AS depot, {colonnes} FROM read_parquet($1)
-                      WHERE rang NOT IN (SELECT rang FROM ecartees) ORDER BY seau, finess_et, rang)
-                TO $2 (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)""",
-            [str(brut), str(sortie), contexte.depot],
-        )
+    base.register("ecartees", ecartees.to_arrow())
+    base.execute(
+        f"""COPY (SELECT CAST($3 AS VARCHAR) AS depot, {colonnes} FROM read_parquet($1)
+                  WHERE rang NOT IN (SELECT rang FROM ecartees) ORDER BY seau, finess_et, rang)
+            TO $2 (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)""",
+        [str(brut), str(sortie), contexte.depot],
+    )
 
 
 def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
@@ -448,26 +453,26 @@ def _examiner(
         constats.append(constat_de_fichier("AUCUNE_LIGNE"))
         return _refus("AUCUNE_LIGNE", _regrouper(constats))
     ecartees = pl.DataFrame(schema={RANG: pl.UInt32})
-    if brut.exists():
-        contraires, copies = _doublons(brut, contexte.table)
-        constats.append(_constats("CLE_EN_DOUBLE", contraires, None, detail=", ".join(cle(contexte.table))))
-        constats.append(_constats("DOUBLON_EXACT", copies, None))
-        ecartees = pl.concat([contraires.select(RANG), copies.select(RANG)])
-        bilan = (
-            bilan.join(contraires.group_by("finess_et").agg(n=pl.len().cast(pl.Int64)), on="finess_et", how="left")
-            .with_columns(lignes_rejetees=pl.col("lignes_rejetees") + pl.col("n").fill_null(0))
-            .drop("n")
-        )
-    rejetees_ = int(bilan["lignes_rejetees"].sum())
-    if rejetees_ >= REJET_MIN_LIGNES and 100 * rejetees_ > REJET_MAX_PCT * lues:
-        detail = f"{rejetees_} sur {lues}"
-        constats.append(constat_de_fichier("TROP_DE_REJETS", detail=detail))
-        bilan = bilan.with_columns(lignes_rejetees=pl.col("lignes_lues"))
-        return Examen(
-            "TROP_DE_REJETS", _regrouper(constats), bilan, lues + hors_projet, 0, lues + hors_projet, hors_projet
-        )
-    if brut.exists():
-        _ranger(brut, sortie, contexte, ecartees)
+    with _duckdb(sortie.parent) as base:
+        if brut.exists():
+            contraires, copies = _doublons(base, brut, contexte.table)
+            constats.append(_constats("CLE_EN_DOUBLE", contraires, None, detail=", ".join(cle(contexte.table))))
+            constats.append(_constats("DOUBLON_EXACT", copies, None))
+            ecartees = pl.concat([contraires.select(RANG), copies.select(RANG)])
+            bilan = (
+                bilan.join(contraires.group_by("finess_et").agg(n=pl.len().cast(pl.Int64)), on="finess_et", how="left")
+                .with_columns(lignes_rejetees=pl.col("lignes_rejetees") + pl.col("n").fill_null(0))
+                .drop("n")
+            )
+        rejetees_ = int(bilan["lignes_rejetees"].sum())
+        if rejetees_ >= REJET_MIN_LIGNES and 100 * rejetees_ > REJET_MAX_PCT * lues:
+            detail = f"{rejetees_} sur {lues}"
+            constats.append(constat_de_fichier("TROP_DE_REJETS", detail=detail))
+            bilan = bilan.with_columns(lignes_rejetees=pl.col("lignes_lues"))
+            toutes = lues + hors_projet
+            return Examen("TROP_DE_REJETS", _regrouper(constats), bilan, toutes, 0, toutes, hors_projet)
+        if brut.exists():
+            _ranger(base, brut, sortie, contexte, ecartees)
     return Examen(
         refus=None,
         constats=_regrouper(constats),

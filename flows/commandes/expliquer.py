@@ -9,7 +9,9 @@ from flows.commandes.commun import Declarer, Sortie, date_iso, dire, dire_erreur
 
 def ajouter(declarer: Declarer) -> None:
     """Declare the command."""
-    parseur = declarer("expliquer", "Explique les chiffres publiés d'un ESSMS : populations, sources, reste à faire.", _executer)
+    parseur = declarer(
+        "expliquer", "Explique les chiffres publiés d'un ESSMS : populations, sources, reste à faire.", _executer
+    )
     parseur.add_argument("finess", metavar="FINESS", help="numéro FINESS de l'ESSMS")
     parseur.add_argument(
         "--date-mesure", type=date_iso, metavar="AAAA-MM-JJ", help="date de mesure (défaut : la dernière publiée)"

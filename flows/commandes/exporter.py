@@ -10,7 +10,9 @@ from flows.commandes.commun import Declarer, Sortie, date_iso, dire, dire_erreur
 
 def ajouter(declarer: Declarer) -> None:
     """Declare the command."""
-    parseur = declarer("exporter", "Écrit un classeur pour l'analyste, ou des tables à publier sans petit effectif.", _executer)
+    parseur = declarer(
+        "exporter", "Écrit un classeur pour l'analyste, ou des tables à publier sans petit effectif.", _executer
+    )
     quoi = parseur.add_mutually_exclusive_group(required=True)
     quoi.add_argument("--xlsx", type=Path, metavar="F.xlsx", help="classeur : une feuille par table publiée")
     quoi.add_argument(

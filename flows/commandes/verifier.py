@@ -33,6 +33,7 @@ def _executer(options: argparse.Namespace) -> int:
             return Sortie.USAGE
 
     from flows import referentiels, reglages, verification  # noqa: PLC0415
+    from flows.isolement import LecteurEnPanne  # noqa: PLC0415
     from transforms.referentiels import ReferentielIllisible  # noqa: PLC0415
     from transforms.retours.accuse import en_html  # noqa: PLC0415
 
@@ -53,6 +54,9 @@ def _executer(options: argparse.Namespace) -> int:
     except verification.NonVerifiable as erreur:
         dire_erreur(str(erreur))
         return Sortie.FICHIER_REFUSE
+    except LecteurEnPanne as erreur:
+        dire_erreur(f"Le contrôle n'a pas pu aller au bout : défaut de duimètre à signaler à l'opérateur ({erreur}).")
+        return Sortie.ECHEC
     except OSError as erreur:
         dire_erreur(f"{erreur.filename or ''} : {erreur.strerror or erreur}. Vérifiez les droits et l'espace disque.")
         return Sortie.ECHEC

@@ -89,8 +89,6 @@ def _lisible(detail: str) -> Iterator[None]:
         if isinstance(erreur, OSError) and erreur.errno not in (None, errno.EINVAL):
             raise  # the disk, not the file
         raise LectureImpossible("FICHIER_ILLISIBLE", detail) from erreur
-    except RuntimeError as erreur:  # a member that asks for a password although the table of contents hides it
-        raise LectureImpossible("ARCHIVE_CHIFFREE") from erreur
 
 
 def _verifier_nature(debut: bytes) -> None:

@@ -89,9 +89,7 @@ def piece_illisible(fichier: Fichier, erreur: LectureImpossible) -> Piece:
         format_ = format_de(fichier.chemin) or ""
         return Piece(fichier.membre, "", None, False, format_, fichier.sha256, erreur=erreur)
     table = nom.table if nom.table in TABLES else ""
-    return Piece(
-        fichier.membre, table, nom.date_extraction, nom.partiel, nom.format, fichier.sha256, erreur=erreur
-    )
+    return Piece(fichier.membre, table, nom.date_extraction, nom.partiel, nom.format, fichier.sha256, erreur=erreur)
 
 
 def pieces(fichier: Fichier, lecture: Lecture) -> Iterator[Piece]:

@@ -29,7 +29,7 @@ _LUES = (
     "fraicheur",
 )
 # A page stays light and readable whatever the number of nights.
-DATES_MAX = 24
+DATES_MAX = 13
 # Under this many measured ESSMS a median says nothing of a group.
 MEDIANE_MIN = 3
 
@@ -39,7 +39,9 @@ def lire(version: Path) -> Tables:
 
     Raises `ValueError` when the version has no measure, `OSError` or `polars` errors when a file cannot be read.
     """
-    dates = sorted(date.fromisoformat(p.name.partition("=")[2]) for p in (version / "indicateurs").glob("date_mesure=*"))
+    dates = sorted(
+        date.fromisoformat(p.name.partition("=")[2]) for p in (version / "indicateurs").glob("date_mesure=*")
+    )
     if not dates:
         raise ValueError("no measure date in this version")
     return {t: _lire_table(version, t, dates_montrees(dates) if t in _HISTORIQUES else dates[-1:]) for t in _LUES}
@@ -79,7 +81,9 @@ def medianes(indicateurs: pl.DataFrame, essms: pl.DataFrame) -> dict[tuple[str, 
         .agg(pl.col("taux").median().alias("mediane"), pl.len().alias("nb"))
         .filter(pl.col("nb") >= MEDIANE_MIN)
     )
-    return {(ligne["region"], ligne["sous_secteur"], ligne["indicateur"]): ligne for ligne in lignes.iter_rows(named=True)}
+    return {
+        (ligne["region"], ligne["sous_secteur"], ligne["indicateur"]): ligne for ligne in lignes.iter_rows(named=True)
+    }
 
 
 def par_cle(table: pl.DataFrame, *cles: str) -> dict[Any, list[Ligne]]:

@@ -6,7 +6,7 @@ import math
 from datetime import date
 from decimal import Decimal
 
-FINE = "\u202f"  # thin no-break space, between thousands and before %
+FINE = "\u202f"  # thin no-break space, between thousands
 INSECABLE = "\u00a0"
 VIDE = "—"
 
@@ -16,21 +16,26 @@ def entier(valeur: int | None) -> str:
     return VIDE if valeur is None else f"{valeur:,}".replace(",", FINE)
 
 
-def taux(valeur: float | None, a_atteindre: float | None = None) -> str:
-    """A rate in percent with one decimal; one that misses its target is never rounded up to it."""
+def nombre(valeur: float | None, a_atteindre: float | None = None) -> str:
+    """A rate with one decimal; one that misses its target is never rounded up to it."""
     if valeur is None:
         return VIDE
     arrondi = round(valeur, 1)
     if a_atteindre is not None and valeur < a_atteindre <= arrondi:
         arrondi = math.floor(valeur * 10) / 10
-    return f"{_virgule(arrondi)}{FINE}%"
+    return _virgule(arrondi)
+
+
+def taux(valeur: float | None, a_atteindre: float | None = None) -> str:
+    """The same, in percent."""
+    return VIDE if valeur is None else f"{nombre(valeur, a_atteindre)}{INSECABLE}%"
 
 
 def cible(valeur: float | None) -> str:
     """A target, in percent: no decimal where it has none."""
     if valeur is None:
         return VIDE
-    return f"{int(valeur)}{FINE}%" if valeur == int(valeur) else taux(valeur)
+    return f"{int(valeur)}{INSECABLE}%" if valeur == int(valeur) else taux(valeur)
 
 
 def ecart(valeur: float | None) -> str:

@@ -20,7 +20,9 @@ from transforms import regles
 from transforms.rapports import formats, libelles
 from transforms.rapports.donnees import DATES_MAX, MEDIANE_MIN, Ligne, Tables, lire, medianes, par_cle
 
-DEPOTS_MONTRES = 30
+DEPOTS_MONTRES = 15
+# The texts of the tables cannot look like these: their `<` and `"` are escaped.
+_GUILLEMETS_FACULTATIFS = re.compile("""( [a-z-]+=)"([^\\s"'=<>`]+)"(?=[ >])""")
 _FINS_FACULTATIVES = re.compile("</(?:td|th|tr|li|dt|dd|thead|tbody)>")
 _AVEC_CIBLE = tuple(i for i in INDICATEURS if libelles.INDICATEURS[i].denominateur)
 
@@ -77,9 +79,7 @@ class _Vue:
             ),
             "finess_et",
         )
-        self._evolution = {
-            (e["finess_et"], e["indicateur"]): e for e in tables["evolution"].iter_rows(named=True)
-        }
+        self._evolution = {(e["finess_et"], e["indicateur"]): e for e in tables["evolution"].iter_rows(named=True)}
         self._maturin = {m["finess_et"]: m for m in self._du_jour("maturin_sms").iter_rows(named=True)}
         self._populations = {p["finess_et"]: p for p in self._du_jour("populations").iter_rows(named=True)}
         self._sources = par_cle(self._du_jour("sources"), "finess_et", "table")
@@ -125,7 +125,7 @@ class _Vue:
             "maturin": self._maturin.get(finess),
             "populations": self._populations.get(finess),
             "cibles": _cibles(self._mesures.get(finess, {})),
-            "historique": _historique(self._historique.get(finess, ())),
+            "historique": _historique(self._historique.get(finess, ()), _AVEC_CIBLE),
             "sources": sources,
             "alertes": self._alertes_essms.get(finess, ()),
         }
@@ -134,8 +134,10 @@ class _Vue:
         """The page of one porteur."""
         sommes = self._tables["porteurs"].filter(pl.col("porteur") == porteur)
         financement = self._du_jour("financement").filter(pl.col("porteur") == porteur)
-        depots = self._tables["depots"].filter(pl.col("porteur") == porteur).sort(
-            ["recu_le", "nom", "membre", "table"], descending=[True, False, False, False]
+        depots = (
+            self._tables["depots"]
+            .filter(pl.col("porteur") == porteur)
+            .sort(["recu_le", "nom", "membre", "table"], descending=[True, False, False, False])
         )
         lignes = [self.resume(f) for f, e in self._essms.items() if e["porteur"] == porteur]
         du_jour = _par_indicateur(sommes, self._derniere)
@@ -148,13 +150,25 @@ class _Vue:
             "historique": _historique(sommes.iter_rows(named=True)),
             "financement": financement.row(0, named=True) if len(financement) else None,
             "fraicheur": [f for t in libelles.SOURCES for f in self._fraicheur.get((porteur, t), ())],
-            "alertes": [
-                {**a, "raison_sociale": self._essms.get(a["finess_et"], {}).get("raison_sociale")}
-                for a in self._alertes.filter(pl.col("porteur") == porteur).iter_rows(named=True)
-            ],
+            "alertes": self._alertes_groupees(porteur),
+            "nb_alertes": len(self._alertes.filter(pl.col("porteur") == porteur)),
             "depots": list(depots.head(DEPOTS_MONTRES).iter_rows(named=True)),
             "nb_depots": len(depots),
         }
+
+    def _alertes_groupees(self, porteur: str) -> list[Ligne]:
+        """The alerts of a porteur, one line per sentence, with the ESSMS (FINESS, name) it is said of."""
+        groupes = par_cle(self._alertes.filter(pl.col("porteur") == porteur), "code", "message")
+        return [
+            {
+                "code": code,
+                "message": message,
+                "essms": [
+                    (f, self._essms[f]["raison_sociale"]) for a in lignes if (f := a["finess_et"]) in self._essms
+                ],
+            }
+            for (code, message), lignes in groupes.items()
+        ]
 
     def region(self) -> Ligne:
         """The first page: everything this version holds, one région most of the time."""
@@ -164,22 +178,34 @@ class _Vue:
         sommes_du_jour = _par_indicateur(ensemble, self._derniere)
         essms = self._tables["essms"]
         alertes = self._alertes.group_by("code", maintain_order=True).agg(
-            pl.len().alias("nb"), pl.col("finess_et").n_unique().alias("nb_essms"), pl.col("porteur").n_unique().alias("nb_porteurs")
+            pl.len().alias("nb"),
+            pl.col("finess_et").drop_nulls().n_unique().alias("nb_essms"),
+            pl.col("porteur").drop_nulls().n_unique().alias("nb_porteurs"),
         )
         financement = {f["porteur"]: f for f in self._du_jour("financement").iter_rows(named=True)}
         sommes = par_cle(self._du_jour("porteurs"), "porteur")
         noms = dict(essms.select("porteur", "nom_porteur").unique().sort("porteur").iter_rows())
         return {
             "regions": essms["region"].drop_nulls().unique().sort().to_list(),
-            "fenetres": self._du_jour("indicateurs").select("regles", "debut_fenetre", "fin_fenetre").unique().sort(pl.all()).rows(),
+            "fenetres": self._du_jour("indicateurs")
+            .select("regles", "debut_fenetre", "fin_fenetre")
+            .unique()
+            .sort(pl.all())
+            .rows(),
             "nb_essms": len(essms),
             "nb_cibles_atteintes": int(self._du_jour("maturin_sms")["cibles_atteintes"].fill_null(False).sum()),
             "ensemble": sommes_du_jour,
             "cibles": _cibles(sommes_du_jour),
             "historique": _historique(ensemble.iter_rows(named=True)),
-            "secteurs": _lignes_de(du_jour.filter((pl.col("niveau") == "national") & (pl.col("sous_secteur") != TOUS)), "sous_secteur"),
-            "par_region": _lignes_de(du_jour.filter((pl.col("niveau") == "region") & (pl.col("sous_secteur") == TOUS)), "code"),
-            "departements": _lignes_de(du_jour.filter((pl.col("niveau") == "departement") & (pl.col("sous_secteur") == TOUS)), "code"),
+            "secteurs": _lignes_de(
+                du_jour.filter((pl.col("niveau") == "national") & (pl.col("sous_secteur") != TOUS)), "sous_secteur"
+            ),
+            "par_region": _lignes_de(
+                du_jour.filter((pl.col("niveau") == "region") & (pl.col("sous_secteur") == TOUS)), "code"
+            ),
+            "departements": _lignes_de(
+                du_jour.filter((pl.col("niveau") == "departement") & (pl.col("sous_secteur") == TOUS)), "code"
+            ),
             "porteurs": [
                 {
                     "porteur": p,
@@ -229,20 +255,21 @@ def _definitions() -> Ligne:
 def _lignes_de(territoires: pl.DataFrame, cle: str) -> list[Ligne]:
     """One line per territory or sub-sector: its name and its sums by indicator."""
     return [
-        {**lignes[0], "sommes": {s["indicateur"]: s for s in lignes}}
+        {
+            **lignes[0],
+            "sommes": {s["indicateur"]: s for s in lignes},
+            "visible": any(not s["masque"] for s in lignes if s["indicateur"] in _AVEC_CIBLE),
+        }
         for _, lignes in sorted(par_cle(territoires, cle).items())
     ]
 
 
-def _historique(lignes: Iterable[Ligne]) -> Ligne:
-    """`lignes`: measure dates, latest first, each with its rows by indicator; `indicateurs`: those worth a column."""
+def _historique(lignes: Iterable[Ligne], indicateurs: Iterable[str] = INDICATEURS) -> Ligne:
+    """`lignes`: measure dates, latest first, each with its rows by indicator; `indicateurs`: its columns."""
     dates: dict[date, dict[str, Ligne]] = {}
-    connus = set(_AVEC_CIBLE)
     for ligne in lignes:
         dates.setdefault(ligne["date_mesure"], {})[ligne["indicateur"]] = ligne
-        if ligne["numerateur"] is not None:
-            connus.add(ligne["indicateur"])
-    return {"lignes": sorted(dates.items(), reverse=True), "indicateurs": [i for i in INDICATEURS if i in connus]}
+    return {"lignes": sorted(dates.items(), reverse=True), "indicateurs": indicateurs}
 
 
 def _version(indicateurs: pl.DataFrame, derniere: date) -> str:
@@ -251,8 +278,9 @@ def _version(indicateurs: pl.DataFrame, derniere: date) -> str:
 
 def _rendre(gabarit: str, **contexte: Any) -> str:
     html = _gabarits().get_template(f"{gabarit}.html.jinja").render(contexte)
-    # Two thousand pages: neither the indentation of the templates nor the end tags that HTML lets out.
-    return "\n".join(ligne for brute in _FINS_FACULTATIVES.sub("", html).splitlines() if (ligne := brute.strip())) + "\n"
+    # Two thousand pages: neither the indentation of the templates nor the end tags and quotes that HTML lets out.
+    court = _GUILLEMETS_FACULTATIFS.sub(r"\1\2", _FINS_FACULTATIVES.sub("", html))
+    return "\n".join(ligne for brute in court.splitlines() if (ligne := brute.strip())) + "\n"
 
 
 @cache
@@ -265,7 +293,13 @@ def _gabarits() -> Environment:
         lstrip_blocks=True,
     )
     gabarits.filters |= {
-        "entier": formats.entier, "taux": formats.taux, "cible": formats.cible, "ecart": formats.ecart, "euros": formats.euros, "jour": formats.jour,
+        "entier": formats.entier,
+        "taux": formats.taux,
+        "nombre": formats.nombre,
+        "cible": formats.cible,
+        "ecart": formats.ecart,
+        "euros": formats.euros,
+        "jour": formats.jour,
     }
     gabarits.globals |= {
         "indicateurs": libelles.INDICATEURS,

@@ -242,6 +242,9 @@ def en_html(accuse: Accuse) -> str:
     sections = []
     caches = 0
     for partie in accuse.parties:
+        if reste == 0:
+            caches += partie.constats.select("code", "colonne", "detail").n_unique()
+            continue
         groupes = grouper(partie.constats, partie.table)
         caches += len(groupes) - len(groupes[:reste])
         groupes = groupes[:reste]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import date, datetime
 from functools import cache
 from typing import Any
@@ -40,7 +41,8 @@ def lisible(texte: pl.Expr, longueur: int = VALEUR_MAX) -> pl.Expr:
 
 def dire_texte(texte: str, longueur: int = VALEUR_MAX) -> str:
     """`lisible` for one text."""
-    return str(pl.select(lisible(pl.lit(texte), longueur)).item())
+    net = re.sub(_INVISIBLES, "�", texte[:longueur])
+    return f"{net}…" if len(texte) > longueur else net
 
 
 def csv_excel(table: pl.DataFrame) -> bytes:

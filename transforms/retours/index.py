@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from schemas.constats import catalogue
 from schemas.depots import TABLES, libelle
 from transforms.retours.accuse import STATUTS
 from transforms.retours.ecriture import (
@@ -39,7 +38,7 @@ _FACULTATIVES = ("eprescription", "eparcours")
 _TABLE_D_UN_INDICATEUR = {"projets": "projet_personnalise", "agenda": "agenda", "mss": "mss", "dmp": "dmp"}
 _SANS_TAUX = {
     "source_absente": "une source manque",
-    "denominateur_nul": "personne à compter",
+    "denominateur_nul": "rien à compter",
 }
 _UNITES = {
     "dossiers_actifs": ("dossier à mettre à jour", "dossiers à mettre à jour"),
@@ -67,11 +66,10 @@ class Fichier:
 
 @dataclass(frozen=True)
 class Refus:
-    """A refused table still to be corrected: nothing accepted has replaced it."""
+    """A refused table still to be corrected: nothing accepted has replaced it. `message`: why it is refused."""
 
     nom: str
-    table: str
-    motif: str
+    message: str
     accuse: str
 
 
@@ -175,7 +173,7 @@ def _cibles(indicateurs: pl.DataFrame) -> dict[str, str]:
 
 def actions(situation: Situation, noms: Mapping[str, str]) -> list[Action]:
     """The most useful things to do, in order: refused files, missing or old sources, targets within reach."""
-    resultat = [*_refus(situation), *_sources_a_deposer(situation), *_cibles_proches(situation, noms)]
+    resultat = [*_refus(situation), *_sources_a_deposer(situation, noms), *_cibles_proches(situation, noms)]
     rejets = [f for f in situation.fichiers if f.statut == "accepte_avec_rejets"]
     if rejets and len(resultat) < ACTIONS_MAX:
         pire = max(rejets, key=lambda f: f.lignes_rejetees)
@@ -194,12 +192,10 @@ def actions(situation: Situation, noms: Mapping[str, str]) -> list[Action]:
 def _refus(situation: Situation) -> list[Action]:
     resultat = []
     for refus in situation.refus[:REFUS_CITES]:
-        message, que_faire = catalogue()[refus.motif].dire(table=refus.table)
-        texte = f"{message} {que_faire}" if "«  »" not in message + que_faire else "Le détail est dans l'accusé de réception."
         resultat.append(
             Action(
                 f"Corriger et redéposer « {dire_texte(refus.nom, 120)} »",
-                f"Ce fichier est refusé : rien n'en est utilisé. {texte}",
+                f"Ce fichier est refusé : rien n'en est utilisé. {refus.message}",
                 refus.accuse,
                 "Voir ce qui ne va pas",
             )
@@ -210,7 +206,7 @@ def _refus(situation: Situation) -> list[Action]:
     return resultat
 
 
-def _sources_a_deposer(situation: Situation) -> list[Action]:
+def _sources_a_deposer(situation: Situation, noms: Mapping[str, str]) -> list[Action]:
     """Tables that are missing or too old for opposable rates, those that block most structures first."""
     opposables = situation.indicateurs.filter(pl.col("opposable")).select("finess_et", "indicateur")
     fin = situation.indicateurs.select("finess_et", "fin_fenetre").unique()
@@ -223,10 +219,10 @@ def _sources_a_deposer(situation: Situation) -> list[Action]:
         effet = f"pas de taux « {INDICATEURS[indicateur]} »" if indicateur else "aucun taux complet"
         absentes = utiles.filter(~pl.col("presente"))
         vieilles = utiles.filter(pl.col("presente") & (pl.col("derniere_extraction") <= pl.col("fin_fenetre")))
-        nom = "mises_a_jour" if table == "maj" else str(table)
+        nom = _nom_de_source(str(table))
         if absentes.height:
             texte = (
-                f"La table manque pour {accord(absentes.height, 'structure')} : {effet}. "
+                f"La table manque {_citer(absentes, utiles, noms)} : {effet}. "
                 f"Nommez le fichier {nom}_AAAA-MM-JJ, avec la date de l'extraction."
             )
             trouvees.append((2 * absentes.height, Action(f"Déposer « {nom} » ({libelle(nom)})", texte)))
@@ -234,8 +230,8 @@ def _sources_a_deposer(situation: Situation) -> list[Action]:
             des_le = vieilles["fin_fenetre"].max()
             assert isinstance(des_le, date)
             texte = (
-                f"L'extraction est trop ancienne pour {accord(vieilles.height, 'structure')} : elle ne couvre pas toute la "
-                f"période. Refaites-la à partir du {jour(des_le + timedelta(days=1))}."
+                f"L'extraction est trop ancienne {_citer(vieilles, utiles, noms)} : elle ne couvre pas toute la période. "
+                f"Refaites-la à partir du {jour(des_le + timedelta(days=1))}."
             )
             trouvees.append((vieilles.height, Action(f"Actualiser « {nom} » ({libelle(nom)})", texte)))
     return [action for _, action in sorted(trouvees, key=lambda t: -t[0])]
@@ -271,7 +267,7 @@ def _lignes(situation: Situation, noms: Mapping[str, str]) -> list[dict[str, Any
     manquantes: dict[str, list[str]] = {}
     absentes = situation.sources.filter(~pl.col("presente") & ~pl.col("table").is_in(_FACULTATIVES))
     for finess, table in absentes.select("finess_et", "table").iter_rows():
-        manquantes.setdefault(finess, []).append("mises_a_jour" if table == "maj" else table)
+        manquantes.setdefault(finess, []).append(_nom_de_source(table))
     lignes = []
     for finess, nom in noms.items():
         du_finess = mesures.get(finess, {})
@@ -314,10 +310,12 @@ def sources(situation: Situation, noms: Mapping[str, str]) -> list[Source]:
     """The state of each table for the measure, over the structures of the porteur."""
     fin = situation.indicateurs.select("finess_et", "fin_fenetre").unique()
     toutes = situation.sources.join(fin, on="finess_et")
-    ordre = {nom: rang for rang, nom in enumerate(("dossiers", "sejours", "maj", *TABLES))}
+    ordre = {nom: rang for rang, nom in enumerate(TABLES)}
     resultat = []
-    for (table,), lignes in sorted(toutes.group_by("table"), key=lambda t: ordre[str(t[0][0])]):
-        nom = "mises_a_jour" if table == "maj" else str(table)
+    for nom, (table, lignes) in sorted(
+        {_nom_de_source(str(t)): (t, lignes) for (t,), lignes in toutes.group_by("table")}.items(),
+        key=lambda source: ordre[source[0]],
+    ):
         absentes = lignes.filter(~pl.col("presente"))
         vieilles = lignes.filter(pl.col("derniere_extraction") <= pl.col("fin_fenetre"))
         partielles = lignes.filter(pl.col("presente") & pl.col("sans_reference"))
@@ -341,9 +339,14 @@ def sources(situation: Situation, noms: Mapping[str, str]) -> list[Source]:
     return resultat
 
 
+def _nom_de_source(table: str) -> str:
+    """The table to deposit for a source: `maj` is mises_a_jour, or the date_derniere_maj of dossiers (§6.5)."""
+    return "mises_a_jour" if table == "maj" else table
+
+
 def _citer(concernees: pl.DataFrame, toutes: pl.DataFrame, noms: Mapping[str, str]) -> str:
     if concernees.height == toutes.height:
-        return "pour toutes les structures" if toutes.height > 1 else ""
+        return "pour toutes les structures" if toutes.height > 1 else "pour votre structure"
     cites = concernees["finess_et"].sort().head(STRUCTURES_CITEES).to_list()
     reste = concernees.height - len(cites)
     return f"pour {', '.join(noms[f] for f in cites)}" + (f" et {accord(reste, 'autre', 'autres')}" if reste else "")

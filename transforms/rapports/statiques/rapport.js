@@ -68,8 +68,10 @@
       listes.push([champ(entete.textContent, liste), rang]);
     });
     const simplifier = (t) => t.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-    const contenus = lignes.map((ligne) => simplifier(ligne.textContent));
+    let contenus = null;
     function appliquer() {
+      // Not before somebody searches: thousands of rows would hold up the page.
+      if (cherche.value && !contenus) contenus = lignes.map((ligne) => simplifier(ligne.textContent));
       const mots = simplifier(cherche.value).split(/\s+/).filter(Boolean);
       let vues = 0;
       lignes.forEach((ligne, i) => {
@@ -86,7 +88,7 @@
   }
 
   const fr = new Intl.NumberFormat("fr-FR", { maximumFractionDigits: 1 });
-  const pourcent = (v) => `${fr.format(v)}\u202f%`;
+  const pourcent = (v) => `${fr.format(v)}\u00a0%`;
   const jourFr = (d) => new Date(d).toLocaleDateString("fr-FR", { timeZone: "UTC" });
   const moisFr = (d) => new Date(d).toLocaleDateString("fr-FR", { timeZone: "UTC", month: "short", year: "2-digit" });
   const POLICE = { fontFamily: "inherit", fontSize: "12px", overflow: "visible" };
@@ -110,7 +112,7 @@
         Plot.line(points, { x: "x", y: "y", stroke: BLEU, strokeWidth: 2 }),
         Plot.dot(points.filter((p) => p.y !== null), { x: "x", y: "y", fill: BLEU, r: points.length > 12 ? 2 : 3 }),
         Plot.tip(points.filter((p) => p.y !== null),
-          Plot.pointerX({ x: "x", y: "y", title: (p) => `${jourFr(p.x)}\n${pourcent(p.y)}` })),
+          Plot.pointerX({ x: "x", y: "y", ariaLabel: null, title: (p) => `${jourFr(p.x)}\n${pourcent(p.y)}` })),
       ],
     });
   }
@@ -154,6 +156,8 @@
       const svg = (enCourbe ? courbe : barres)(points, cible, figure.clientWidth);
       const dit = points.filter((p) => p.y !== null).map((p) => `${enCourbe ? jourFr(p.x) : p.x} : ${pourcent(p.y)}`);
       const dite = cible ? ` Cible ${pourcent(cible)}.` : "";
+      // The library names the parts of its drawing in English, for nobody: the drawing has one name and its table.
+      svg.querySelectorAll("[aria-label]").forEach((partie) => partie.removeAttribute("aria-label"));
       svg.setAttribute("role", "img");
       svg.setAttribute("aria-label", `${titre}. ${dit.join(" ; ")}.${dite} Valeurs dans le tableau qui suit.`);
       figure.append(svg);
@@ -171,7 +175,14 @@
     });
   }
 
-  document.querySelectorAll("[data-graphique]").forEach(dessiner);
+  const dossier = new URL("tiers/", document.currentScript.src);
+  const charger = (nom) => new Promise((fini, rate) => {
+    const script = Object.assign(document.createElement("script"), { src: new URL(nom, dossier).href, onload: fini, onerror: rate });
+    document.head.append(script);
+  });
+  const hotes = document.querySelectorAll("[data-graphique]");
+  // The library is only read by the pages that have a chart; without it the tables remain.
+  if (hotes.length) charger("d3.min.js").then(() => charger("plot.umd.min.js")).then(() => hotes.forEach(dessiner));
   document.querySelectorAll("table.triable").forEach((table) => {
     rendreTriable(table);
     rendreFiltrable(table);

@@ -1,0 +1,390 @@
+"""The tables made once per publication: porteurs, territoires, evolution, fraicheur, financement, alertes (§7)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import demo_publiee
+import duckdb
+import polars as pl
+import pytest
+from scenario import deposer, fichier_csv, nuit_directe, projets
+
+from schemas.curated import ALERTES, CLES, PAR_DATE, TABLES
+from transforms.agregats import besoins, dater, financer, sommer, suivre
+from transforms.suppression import masquer
+
+D = date(2026, 4, 1)
+Requete = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def requete() -> Requete:
+    """Ask the published catalogue of the demo."""
+    base = duckdb.connect(str(demo_publiee.version() / "catalogue.duckdb"), read_only=True)
+    return lambda sql, *arguments: base.execute(sql, arguments).fetchall()
+
+
+# --- sums --------------------------------------------------------------------------------------------------------
+
+
+def test_les_sommes_d_un_porteur_sont_celles_de_ses_essms(requete: Requete) -> None:
+    ecarts = requete("""
+        SELECT p.porteur, p.indicateur, p.date_mesure
+        FROM porteurs AS p
+        WHERE (p.numerateur, p.denominateur, p.nb_calcules, p.nb_atteints) IS DISTINCT FROM (
+            SELECT (
+                sum(i.numerateur) FILTER (WHERE i.taux IS NOT NULL OR i.cible IS NULL AND i.statut <> 'source_absente'),
+                sum(i.denominateur) FILTER (WHERE i.taux IS NOT NULL),
+                count(*) FILTER (WHERE i.taux IS NOT NULL OR i.cible IS NULL AND i.statut <> 'source_absente'),
+                CASE WHEN any_value(i.cible) IS NOT NULL THEN count(*) FILTER (WHERE i.atteint) END
+            )
+            FROM indicateurs AS i
+            WHERE (i.date_mesure, i.porteur, i.indicateur) = (p.date_mesure, p.porteur, p.indicateur)
+        )""")
+    assert ecarts == []
+    assert requete("SELECT count(*) FROM porteurs") == [(2 * 6 * 7,)]
+    assert requete("SELECT count(*) FROM porteurs WHERE abs(taux - 100.0 * numerateur / denominateur) > 1e-9") == [(0,)]
+
+
+def test_les_sommes_d_un_territoire_sont_celles_de_ses_essms(requete: Requete) -> None:
+    """What is shown equals the sums made by hand; what is hidden is null in every figure."""
+    vus = requete("""
+        SELECT t.niveau, count(*), count(*) FILTER (
+            WHERE (t.numerateur, t.denominateur) IS NOT DISTINCT FROM (
+                SELECT (sum(i.numerateur), sum(i.denominateur))
+                FROM indicateurs AS i INNER JOIN maturin_sms AS m USING (date_mesure, finess_et)
+                WHERE i.date_mesure = t.date_mesure AND i.indicateur = t.indicateur AND i.taux IS NOT NULL
+                    AND (t.sous_secteur = 'TOUS' OR m.sous_secteur = t.sous_secteur)
+                    AND (t.niveau = 'national' OR m.departement = t.code OR t.niveau = 'region' AND m.region = t.nom)))
+        FROM territoires AS t WHERE NOT t.masque AND t.cible IS NOT NULL GROUP BY ALL ORDER BY ALL""")
+    assert [niveau for niveau, *_ in vus] == ["departement", "national", "region"]
+    assert all(total == egaux > 0 for _, total, egaux in vus)
+    caches = "SELECT count(*) FROM territoires WHERE masque"
+    assert requete(caches)[0][0] > 0
+    assert requete(caches + " AND coalesce(numerateur, denominateur, nb_calcules, taux) IS NOT NULL") == [(0,)]
+
+
+def test_l_objectif_du_programme_est_sur_la_ligne_nationale(requete: Requete) -> None:
+    lignes = requete(
+        "SELECT niveau, sous_secteur, indicateur, numerateur, objectif, part_objectif FROM territoires "
+        "WHERE date_mesure = '2026-04-01' AND objectif IS NOT NULL"
+    )
+    ((actifs,),) = requete(
+        "SELECT sum(numerateur) FROM indicateurs WHERE date_mesure = '2026-04-01' "
+        "AND indicateur = 'dossiers_actifs' AND taux IS NOT NULL"
+    )
+    assert lignes == [("national", "TOUS", "dossiers_actifs", actifs, 410_000, pytest.approx(100 * actifs / 410_000))]
+
+
+def indicateurs(*lignes: tuple[str, str, int | None, int | None, str]) -> pl.DataFrame:
+    """Rows (finess, indicateur, numerateur, denominateur, statut) of one measure, target 90."""
+    return pl.DataFrame(
+        [
+            {
+                "date_mesure": D,
+                "finess_et": finess,
+                "indicateur": indicateur,
+                "numerateur": n,
+                "denominateur": d,
+                "taux": 100 * n / d if n is not None and d else None,
+                "cible": 90.0,
+                "opposable": True,
+                "atteint": 100 * n >= 90 * d if n is not None and d else None,
+                "statut": statut,
+            }
+            for finess, indicateur, n, d, statut in lignes
+        ],
+        schema_overrides={"numerateur": pl.Int64, "denominateur": pl.Int64, "taux": pl.Float64, "atteint": pl.Boolean},
+    )
+
+
+def essms(nombre: int, **colonnes: Any) -> pl.DataFrame:
+    """ESSMS 0, 1, 2… of one porteur; a column is a value or a list."""
+    valeurs = {"porteur": "p", "nom_porteur": "P", "sous_secteur": "PA", "departement": "01"} | colonnes
+    donnees = {n: v if isinstance(v, list) else [v] * nombre for n, v in valeurs.items()}
+    types = {"type": pl.String, "part_medico_sociale": pl.Float64, "sous_secteur": pl.String}
+    return pl.DataFrame(
+        {"finess_et": [f"{i:09d}" for i in range(nombre)], **donnees},
+        schema_overrides={n: t for n, t in types.items() if n in donnees},
+    )
+
+
+def test_seuls_les_essms_au_taux_calculable_entrent_dans_la_somme() -> None:
+    """A numerator without its denominator, or the other way round, would falsify the rate of the sums."""
+    lignes = indicateurs(
+        ("000000000", "dmp", 70, 100, "calcule"),
+        ("000000001", "dmp", 50, None, "source_absente"),
+        ("000000002", "dmp", None, 80, "source_absente"),
+        ("000000003", "dmp", 5, 0, "denominateur_nul"),
+        ("000000004", "dmp", 95, 100, "source_partielle"),
+    )
+    (porteur,) = sommer(lignes, essms(5))["porteurs"].to_dicts()
+    assert (porteur["numerateur"], porteur["denominateur"], porteur["taux"]) == (165, 200, 82.5)
+    assert (porteur["nb_essms"], porteur["nb_calcules"], porteur["nb_partiels"], porteur["nb_atteints"]) == (5, 2, 1, 1)
+
+
+def test_secteur_et_region_inconnus_ont_leur_ligne() -> None:
+    lignes = indicateurs(("000000000", "dmp", 70, 100, "calcule"))
+    trouves = sommer(lignes, essms(1, sous_secteur=None, departement="98Z"))["territoires"]
+    assert set(trouves["sous_secteur"]) == {"INCONNU", "TOUS"}
+    assert set(trouves["nom"]) == {"98Z", "Région inconnue", "France"}
+
+
+# --- evolution, fraicheur ----------------------------------------------------------------------------------------
+
+
+def historique(racine: Path, *mesures: tuple[str, float | None]) -> list[Path]:
+    """Published partitions of one ESSMS and one indicator, target 90."""
+    fichiers = []
+    for jour, taux in mesures:
+        fichier = racine / f"date_mesure={jour}" / "indicateurs.parquet"
+        fichier.parent.mkdir(parents=True)
+        pl.DataFrame(
+            {
+                "finess_et": ["010000001"],
+                "porteur": ["p"],
+                "indicateur": ["dmp"],
+                "taux": [taux],
+                "atteint": [None if taux is None else taux >= 90],
+            },
+            schema_overrides={"taux": pl.Float64, "atteint": pl.Boolean},
+        ).write_parquet(fichier)
+        fichiers.append(fichier)
+    return fichiers
+
+
+@pytest.mark.parametrize(
+    ("mesures", "attendu"),
+    [
+        ("04-01:80", ("04-01", 80, None, None, None, None, None)),
+        ("03-01:95 04-01:80", ("04-01", 80, "03-01", 95, -15, "03-01", None)),
+        ("02-01:95 03-01:80 04-01:91 05-01:92", ("05-01", 92, "04-01", 91, 1, "02-01", "04-01")),
+        ("02-01:95 03-01:– 04-01:91", ("04-01", 91, "03-01", None, None, "02-01", "04-01")),
+        ("03-01:95 04-01:–", ("04-01", None, "03-01", 95, None, "03-01", None)),
+    ],
+)
+def test_evolution(tmp_path: Path, mesures: str, attendu: tuple[Any, ...]) -> None:
+    lues = [m.split(":") for m in mesures.split()]
+    fichiers = historique(tmp_path, *((f"2026-{j}", None if t == "–" else float(t)) for j, t in lues))
+    (ligne,) = suivre(fichiers).to_dicts()
+    vu = [
+        ligne[c].strftime("%m-%d") if isinstance(ligne[c], date) else ligne[c]
+        for c in (
+            "date_mesure",
+            "taux",
+            "date_precedente",
+            "taux_precedent",
+            "variation_points",
+            "premiere_date_atteinte",
+            "atteint_depuis",
+        )
+    ]
+    assert tuple(vu) == attendu
+    assert ligne["nb_mesures"] == len(lues)
+
+
+def test_l_evolution_publiee_compte_les_mesures_reportees(requete: Requete) -> None:
+    assert requete("SELECT DISTINCT date_mesure, date_precedente, nb_mesures FROM evolution") == [
+        (D, demo_publiee.PRECEDENTE, 2)
+    ]
+    assert requete("""SELECT count(*) FROM evolution AS e
+        INNER JOIN indicateurs AS i ON i.finess_et = e.finess_et AND i.indicateur = e.indicateur
+            AND i.date_mesure = e.date_precedente
+        WHERE i.taux IS DISTINCT FROM e.taux_precedent""") == [(0,)]
+
+
+def test_fraicheur() -> None:
+    depots = pl.DataFrame(
+        [
+            ("p", "dossiers", date(2026, 3, 1), "accepte", 10),
+            ("p", "dossiers", date(2026, 3, 20), "accepte_avec_rejets", 9),
+            ("p", "dossiers", date(2026, 3, 30), "refuse", 0),
+            ("p", "mss", date(2026, 3, 28), "accepte", 0),
+        ],
+        schema=["porteur", "nom_table", "date_extraction", "statut", "lignes_utilisees"],
+        orient="row",
+    )
+    lignes = {x["table"]: x for x in dater(depots, essms(2), D).to_dicts()}
+    assert len(lignes) == 9
+    dossiers = lignes["dossiers"]
+    assert (dossiers["nb_depots"], dossiers["derniere_extraction"], dossiers["retard_jours"]) == (
+        2,
+        date(2026, 3, 20),
+        12,
+    )
+    assert (lignes["mss"]["nb_depots"], lignes["mss"]["derniere_extraction"], lignes["mss"]["retard_jours"]) == (
+        0,
+        None,
+        None,
+    )
+    assert {t for t, x in lignes.items() if x["facultative"]} == {"eprescription", "eparcours"}
+
+
+# --- financement -------------------------------------------------------------------------------------------------
+
+
+def forfait(table: pl.DataFrame, manquants: int = 0) -> dict[str, Any]:
+    """The row of the porteur, the first `manquants` ESSMS below a target."""
+    lignes = indicateurs(
+        *((f, "dmp", 50 if rang < manquants else 95, 100, "calcule") for rang, f in enumerate(table["finess_et"]))
+    )
+    (ligne,) = financer(lignes, table).to_dicts()
+    return ligne
+
+
+@pytest.mark.parametrize(
+    ("nombre", "type_", "usage", "equipement"),
+    [
+        (46, "acquisition", 322_000, 644_000),
+        (64, "acquisition", 373_000, 49 * 14_000 + 15 * 3_000),
+        (35, "montee_de_version", 175_000, 0),
+        (72, "montee_de_version", 291_000, 0),
+        (49, "acquisition", 343_000, 686_000),
+        (50, "acquisition", 345_000, 689_000),
+    ],
+)
+def test_forfaits_des_textes(nombre: int, type_: str, usage: int, equipement: int) -> None:
+    ligne = forfait(essms(nombre, type=type_, part_medico_sociale=None))
+    assert ligne["montant_usage"] == Decimal(usage)
+    assert ligne["montant_equipement"] == Decimal(equipement)
+    assert ligne["montant_total"] == Decimal(usage + equipement)
+    assert ligne["avance"] == ligne["solde"] == Decimal(usage + equipement) / 2
+
+
+def test_la_part_medico_sociale_est_appliquee_exactement() -> None:
+    ligne = forfait(essms(14, type="montee_de_version", part_medico_sociale=0.35))
+    assert ligne["montant_usage"] == Decimal("24500.00")
+    impair = forfait(essms(1, type="acquisition", part_medico_sociale=0.333333))
+    assert impair["montant_usage"] == Decimal("2333.33")
+    assert impair["montant_total"] == Decimal("6999.99")
+    assert (impair["avance"], impair["solde"]) == (Decimal("3500.00"), Decimal("3499.99"))
+
+
+def test_dans_un_projet_mixte_les_49_premiers_sont_ceux_qui_gagnent_le_plus() -> None:
+    """40 acquisitions and 20 upgrades, the upgrades first by FINESS: all acquisitions are in the first 49 all the same."""
+    mixte = essms(60, type=["montee_de_version"] * 20 + ["acquisition"] * 40, part_medico_sociale=None)
+    ligne = forfait(mixte)
+    assert ligne["montant_usage"] == Decimal(40 * 7_000 + 9 * 5_000 + 11 * 2_000)
+    assert ligne["montant_equipement"] == Decimal(40 * 14_000)
+    assert (ligne["nb_acquisition"], ligne["nb_montee_de_version"], ligne["nb_sans_type"]) == (40, 20, 0)
+    assert forfait(mixte.reverse())["montant_usage"] == ligne["montant_usage"]
+    parts = essms(50, type="acquisition", part_medico_sociale=[0.1] + [1.0] * 49)
+    assert forfait(parts)["montant_usage"] == Decimal(49 * 7_000) + Decimal("200.00")
+
+
+def test_un_essms_sans_type_compte_pour_rien_mais_est_compte() -> None:
+    ligne = forfait(essms(2, type=["acquisition", None], part_medico_sociale=None))
+    assert (ligne["montant_usage"], ligne["nb_sans_type"], ligne["nb_essms"]) == (Decimal(7000), 1, 2)
+
+
+@pytest.mark.parametrize(("manquants", "du"), [(0, True), (1, False), (3, False)])
+def test_le_solde_est_du_quand_tous_les_essms_sont_a_la_cible(manquants: int, du: bool) -> None:
+    ligne = forfait(essms(3, type="acquisition", part_medico_sociale=None), manquants)
+    assert (ligne["solde_du"], ligne["nb_manquants"], ligne["nb_a_la_cible"]) == (du, manquants, 3 - manquants)
+
+
+def test_un_taux_inconnu_n_est_pas_atteint_une_cible_non_opposable_ne_compte_pas() -> None:
+    un = essms(1, type="acquisition", part_medico_sociale=None)
+    inconnu = indicateurs(("000000000", "dmp", None, None, "source_absente"))
+    assert financer(inconnu, un)["solde_du"].to_list() == [False]
+    assert financer(inconnu.with_columns(opposable=False), un)["solde_du"].to_list() == [True]
+
+
+def test_le_solde_publie_suit_cibles_atteintes(requete: Requete) -> None:
+    assert requete("""SELECT count(*) FROM financement AS f WHERE nb_a_la_cible <> (
+        SELECT count(*) FROM maturin_sms AS m
+        WHERE m.porteur = f.porteur AND m.date_mesure = f.date_mesure AND m.cibles_atteintes)""") == [(0,)]
+
+
+# --- populations, sources ----------------------------------------------------------------------------------------
+
+
+def test_populations_et_sources_disent_ce_que_disent_les_indicateurs(requete: Requete) -> None:
+    assert requete("""SELECT count(*) FROM populations AS p
+        INNER JOIN maturin_sms AS m USING (date_mesure, finess_et)
+        WHERE (p.file_active, p.personnes_eligibles, p.dossiers_projet, p.dossiers_agenda, p.dossiers_actifs)
+            IS DISTINCT FROM (m.file_active, m.personnes_eligibles, m.nb_dossiers_projet, m.nb_dossiers_agenda,
+                m.nb_dossiers_actifs)""") == [(0,)]
+    assert requete("""SELECT count(*) FROM populations WHERE dossiers_accompagnes > dossiers_connus
+        OR dossiers_actifs > dossiers_accompagnes OR dossiers_projet > dossiers_actifs OR file_active > personnes_connues
+        """) == [(0,)]
+    presentes = {x[:3]: x[3] for x in requete('SELECT date_mesure, finess_et, "table", presente FROM sources')}
+    necessaires = besoins()
+    for jour, finess, indicateur, statut in requete(
+        "SELECT date_mesure, finess_et, indicateur, statut FROM indicateurs"
+    ):
+        absente = not all(presentes[jour, finess, table] for table in necessaires[indicateur])
+        assert absente == (statut == "source_absente"), (jour, finess, indicateur)
+
+
+def test_etapes_d_un_essms(verifier: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four dossiers: one whose person left before the window, one not updated, one without projet, one complete."""
+    verifier("""
+        dossiers | sejours                    | mises_a_jour  | projets
+        D1       | D1 2025-06-01 → 2025-12-31 | D2 2025-12-31 | D4 P4 actif 2025-06-01 →
+        D2       | D2 2025-06-01 →            | D3 2026-01-01 | D1 P1 actif 2025-06-01 →
+        D3       | D3 2025-06-01 →            | D4 2026-03-31 |
+        D4       | D4 2025-06-01 →            | D1 2026-02-01 |
+
+        attendu le 2026-04-01
+        file_active 3, dossiers_actifs 2/3, projet_personnalise 1/2, agenda –/2
+    """)
+    monkeypatch.setenv("DUIMETRE_CLE", "0" * 64)
+    nuit_directe(tmp_path, [D])
+    (vu,) = pl.read_parquet(tmp_path / "curated/actuel/populations/*/*.parquet").to_dicts()
+    colonnes = ("dossiers_connus", "dossiers_accompagnes", "dossiers_actifs", "dossiers_projet", "dossiers_agenda")
+    assert tuple(vu[c] for c in colonnes) == (4, 3, 2, 1, None)
+
+
+# --- alertes -----------------------------------------------------------------------------------------------------
+
+
+def test_chaque_code_d_alerte_est_produit_par_la_nuit(requete: Requete, tmp_path: Path) -> None:
+    """The demo raises most; a night without FINESS, with a bad register and a late extraction raises the others."""
+    produits = {code for (code,) in requete("SELECT DISTINCT code FROM alertes")}
+    projets(tmp_path, "E1\nE2 part_medico_sociale=3")
+    deposer(tmp_path, "dossiers_2026-06-01.csv", fichier_csv("dossiers", ["D1"]))
+    deposer(tmp_path, "sejours_2026-06-01.csv", fichier_csv("sejours", ["D1 2025-06-01 →"]))
+    nuit_directe(tmp_path, [D], datetime(2026, 6, 2, 4, tzinfo=UTC))
+    autres = pl.read_parquet(tmp_path / "curated/actuel/alertes/*/*.parquet")
+    assert {"FINESS_ABSENT", "REFERENTIEL", "SOURCE_TARDIVE"} <= set(autres["code"])
+    assert produits | set(autres["code"]) == set(ALERTES)
+
+
+# --- all ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", CLES)
+def test_la_cle_d_une_table_est_unique(requete: Requete, table: str) -> None:
+    cle = ", ".join(f'"{c}"' for c in CLES[table])
+    assert requete(f'SELECT {cle} FROM "{table}" GROUP BY ALL HAVING count(*) > 1') == []
+
+
+def test_toutes_les_tables_sont_publiees_a_toutes_les_dates() -> None:
+    version = demo_publiee.version()
+    for table in TABLES:
+        fichiers = sorted(p.relative_to(version / table).as_posix() for p in (version / table).rglob("*.parquet"))
+        dates = [f"date_mesure={d}/{table}.parquet" for d in ("2026-03-01", "2026-04-01")]
+        assert fichiers == (dates if table in PAR_DATE else [f"{table}.parquet"])
+
+
+def test_les_agregats_de_la_demo_prennent_moins_d_une_seconde() -> None:
+    version = demo_publiee.version()
+    fichiers = sorted(version.glob("indicateurs/*/*.parquet"))
+    lignes = pl.concat(
+        pl.read_parquet(f).with_columns(date_mesure=pl.lit(date.fromisoformat(f.parent.name[-10:]))) for f in fichiers
+    )
+    dimension = pl.read_parquet(version / "essms" / "essms.parquet")
+    depots = pl.read_parquet(version / "depots" / "depots.parquet").rename({"table": "nom_table"})
+    debut = time.process_time()
+    masquer(sommer(lignes, dimension)["territoires"], 11)
+    financer(lignes, dimension)
+    suivre(fichiers)
+    dater(depots, dimension, D)
+    assert time.process_time() - debut < 1.5  # processor time of two threads: less than 1 s of wall clock

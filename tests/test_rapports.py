@@ -1,0 +1,495 @@
+"""The report: every figure is the table's, pages are whole HTML, nothing leaves them, and they stay light (§1, issue 5)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from time import process_time
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import demo_publiee
+import polars as pl
+import pytest
+from region_publiee import CIBLES, region
+from site_html import Noeud, analyser
+
+from schemas.curated import INDICATEURS, PAR_DATE
+from transforms.rapports import donnees, ecrire, formats, pages
+
+DATES = [date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1), date(2026, 4, 1)]
+HOSTILE = '<script>alert("1")</script> & \'"><img src=x onerror=alert(1)> {{ 7*7 }} </td></table>\n=1+1'
+STATUTS = {
+    "calcule": "calculé",
+    "source_partielle": "source incomplète",
+    "denominateur_nul": "dénominateur nul",
+    "source_absente": "source absente",
+}
+Site = Mapping[str, Noeud]
+
+
+def entier(valeur: int | None) -> str:
+    return "—" if valeur is None else f"{valeur:,}".replace(",", "\u202f")
+
+
+def nombre(valeur: float | None, cible: float | None = None) -> str:
+    if valeur is None:
+        return "—"
+    texte = f"{valeur:.1f}"
+    if cible is not None and valeur < cible <= float(texte):
+        texte = f"{cible - 0.1:.1f}"
+    return texte.replace(".", ",")
+
+
+def taux(valeur: float | None, cible: float | None = None) -> str:
+    return "—" if valeur is None else nombre(valeur, cible) + "\u00a0%"
+
+
+def cible(valeur: float | None) -> str:
+    return "—" if valeur is None else f"{valeur:.0f}\u00a0%"
+
+
+def points(valeur: float | None) -> str:
+    if valeur is None:
+        return "—"
+    texte = f"{abs(valeur):.1f}".replace(".", ",")
+    return texte if texte == "0,0" else ("+" if valeur > 0 else "−") + texte
+
+
+def euros(valeur: Any) -> str:
+    texte = f"{valeur:,.2f}".removesuffix(".00")
+    return texte.replace(",", "\u202f").replace(".", ",") + "\u00a0€"
+
+
+def jour(valeur: date | None) -> str:
+    return "—" if valeur is None else valeur.strftime("%d/%m/%Y")
+
+
+def du_jour(tables: Mapping[str, pl.DataFrame], table: str) -> pl.DataFrame:
+    derniere = tables["indicateurs"]["date_mesure"].max()
+    return tables[table].filter(pl.col("date_mesure") == derniere) if table in PAR_DATE else tables[table]
+
+
+def cle(lignes: pl.DataFrame, *colonnes: str) -> dict[Any, dict[str, Any]]:
+    return {tuple(ligne[c] for c in colonnes): ligne for ligne in lignes.iter_rows(named=True)}
+
+
+@pytest.fixture(scope="module")
+def petites() -> dict[str, pl.DataFrame]:
+    return region(60, DATES)
+
+
+@pytest.fixture(scope="module")
+def petit_site(petites: dict[str, pl.DataFrame]) -> Site:
+    return {chemin: analyser(html) for chemin, html in pages(petites)}
+
+
+def site_ecrit(dossier: Path) -> Site:
+    return {p.relative_to(dossier).as_posix(): analyser(p.read_text("utf-8")) for p in sorted(dossier.rglob("*.html"))}
+
+
+@pytest.fixture(scope="module")
+def demo() -> tuple[dict[str, pl.DataFrame], Site]:
+    """The demo as a night publishes it, its tables read without the report's reader."""
+    version = demo_publiee.version()
+    tables = {
+        t.name: pl.read_parquet(t / "**/*.parquet", hive_partitioning=t.name in PAR_DATE, missing_columns="insert")
+        for t in version.iterdir()
+        if t.is_dir() and t.name != "rapports"
+    }
+    return tables, site_ecrit(version / "rapports")
+
+
+@pytest.fixture(params=["petites", "demo"])
+def publie(request: pytest.FixtureRequest) -> tuple[dict[str, pl.DataFrame], Site]:
+    if request.param == "demo":
+        return request.getfixturevalue("demo")  # type: ignore[no-any-return]
+    return request.getfixturevalue("petites"), request.getfixturevalue("petit_site")
+
+
+# What the pages say
+
+
+def test_one_page_per_essms_and_porteur(publie: tuple[dict[str, pl.DataFrame], Site]) -> None:
+    tables, site = publie
+    attendues = {"index.html", "essms.html", "definitions.html"}
+    attendues |= {f"essms/{f}.html" for f in tables["essms"]["finess_et"]}
+    attendues |= {f"porteurs/{p}.html" for p in tables["essms"]["porteur"]}
+    assert set(site) == attendues
+
+
+def test_every_figure_of_an_essms_is_the_tables(publie: tuple[dict[str, pl.DataFrame], Site]) -> None:
+    tables, site = publie
+    mesures = cle(du_jour(tables, "indicateurs"), "finess_et", "indicateur")
+    evolution = cle(tables["evolution"], "finess_et", "indicateur")
+    fraicheur = cle(tables["fraicheur"], "porteur", "table")
+    populations = cle(du_jour(tables, "populations"), "finess_et")
+    maturin = cle(du_jour(tables, "maturin_sms"), "finess_et")
+    medianes = donnees.medianes(du_jour(tables, "indicateurs"), tables["essms"])
+    for essms in tables["essms"].iter_rows(named=True):
+        finess = essms["finess_et"]
+        page = site[f"essms/{finess}.html"]
+        attendu = []
+        for i in INDICATEURS:
+            m, v = mesures[finess, i], evolution[finess, i] if i in CIBLES else {}
+            mediane = medianes.get((essms["region"], essms["sous_secteur"], i), {}).get("mediane")
+            opposable = "" if m["opposable"] or m["cible"] is None else " non opposable"
+            etat = "—" if m["cible"] is None else {None: "inconnu", True: "oui", False: "non"}[m["atteint"]]
+            attendu.append(
+                [
+                    taux(m["taux"], m["cible"]),
+                    etat,
+                    entier(m["reste_a_faire"]),
+                    entier(m["numerateur"]),
+                    entier(m["denominateur"]),
+                    cible(m["cible"]) + opposable,
+                    taux(mediane),
+                    points(v.get("variation_points")),
+                    jour(v.get("atteint_depuis")),
+                    STATUTS[m["statut"]],
+                ]
+            )
+        assert [ligne[1:] for ligne in page.par_id("mesures").lignes()] == attendu
+        restes = [m for i in CIBLES if (m := mesures[finess, i])["taux"] is None or m["reste_a_faire"]]
+        dits = [li.texte for ul in page.tous("ul") if ul.attributs.get("class") == "reste" for li in ul.tous("li")]
+        assert len(dits) == len(restes)
+        for dit, m in zip(dits, restes, strict=True):
+            assert f" : {entier(m['reste_a_faire'])} " in dit or (
+                m["taux"] is None and dit.endswith(f"taux inconnu, {STATUTS[m['statut']]}.")
+            )
+        sources = du_jour(tables, "sources").filter(pl.col("finess_et") == finess)
+        assert sorted(ligne[2:] for ligne in page.par_id("sources").lignes()) == sorted(
+            [
+                jour(s["derniere_extraction"]),
+                entier(s["lignes_rejetees"]),
+                entier(
+                    fraicheur[essms["porteur"], "mises_a_jour" if s["table"] == "maj" else s["table"]]["retard_jours"]
+                ),
+            ]
+            for s in sources.iter_rows(named=True)
+        )
+        p = populations[(finess,)]
+        assert [ligne[1:] for ligne in page.par_id("etapes").lignes()] == [
+            [entier(p["dossiers_connus"]), entier(p["personnes_connues"])],
+            [entier(p["dossiers_accompagnes"]), entier(p["file_active"])],
+            ["—", entier(p["personnes_eligibles"])],
+            [entier(p["dossiers_actifs"]), "—"],
+            [entier(p["dossiers_projet"]), "—"],
+            [entier(p["dossiers_agenda"]), "—"],
+        ]
+        (fiche,) = page.tous("dl")
+        populations_dites = [
+            entier(maturin[(finess,)][c]) for c in ("file_active", "personnes_eligibles", "file_active_annuelle")
+        ]
+        assert re.findall(r"([\d\u202f]+|—)(?= personnes| éligibles| depuis)", fiche.texte) == populations_dites
+        alertes = du_jour(tables, "alertes").filter(pl.col("finess_et") == finess)
+        lues = page.par_id("alertes").lignes() if len(alertes) else []
+        assert sorted((code, message) for _, message, code in lues) == sorted(alertes.select("code", "message").rows())
+
+
+def historique_attendu(lignes: pl.DataFrame, indicateurs: tuple[str, ...], *, avec_statut: bool) -> list[list[str]]:
+    def case(m: Mapping[str, Any]) -> str:
+        if m["indicateur"] not in CIBLES:
+            return entier(m["numerateur"])
+        if m["taux"] is not None:
+            return f"{nombre(m['taux'], m['cible'])} ({entier(m['numerateur'])}/{entier(m['denominateur'])})"
+        if avec_statut:
+            return f"— {STATUTS[m['statut']]}"
+        return "— masqué" if m.get("masque") else "—"
+
+    par = cle(lignes, "date_mesure", "indicateur")
+    dates = sorted({d for d, _ in par}, reverse=True)
+    return [[jour(d), *(case(par[d, i]) for i in indicateurs)] for d in dates]
+
+
+def test_every_history_is_the_tables(publie: tuple[dict[str, pl.DataFrame], Site]) -> None:
+    tables, site = publie
+    for finess in tables["essms"]["finess_et"]:
+        lignes = tables["indicateurs"].filter(pl.col("finess_et") == finess)
+        lues = site[f"essms/{finess}.html"].par_id("historique").lignes()
+        assert lues == historique_attendu(lignes, tuple(CIBLES), avec_statut=True)
+    for porteur in tables["essms"]["porteur"].unique():
+        lignes = tables["porteurs"].filter(pl.col("porteur") == porteur)
+        lues = site[f"porteurs/{porteur}.html"].par_id("historique").lignes()
+        assert lues == historique_attendu(lignes, INDICATEURS, avec_statut=False)
+    lignes = tables["territoires"].filter((pl.col("niveau") == "national") & (pl.col("sous_secteur") == "TOUS"))
+    assert site["index.html"].par_id("historique").lignes() == historique_attendu(
+        lignes, INDICATEURS, avec_statut=False
+    )
+
+
+def somme_attendue(s: Mapping[str, Any]) -> list[str]:
+    if s.get("masque"):
+        return ["— masqué", "—", "—", cible(s["cible"]), "—", "—", "—"]
+    absent = "— aucun ESSMS calculé" if s["indicateur"] in CIBLES else "—"
+    return [
+        absent if s["taux"] is None else taux(s["taux"], s["cible"]),
+        entier(s["numerateur"]),
+        entier(s["denominateur"]),
+        cible(s["cible"]),
+        entier(s["nb_atteints"]),
+        f"{entier(s['nb_calcules'])} sur {entier(s['nb_essms'])}",
+        entier(s["nb_partiels"]),
+    ]
+
+
+def case_attendue(s: Mapping[str, Any] | None) -> str:
+    if s is None:
+        return "—"
+    if s.get("masque"):
+        return "— masqué"
+    if s["taux"] is None:
+        return "— aucun ESSMS calculé"
+    return f"{taux(s['taux'], s['cible'])} {entier(s['nb_atteints'])} sur {entier(s['nb_essms'])} à la cible"
+
+
+def test_every_figure_of_a_porteur_is_the_tables(publie: tuple[dict[str, pl.DataFrame], Site]) -> None:
+    tables, site = publie
+    sommes = cle(du_jour(tables, "porteurs"), "porteur", "indicateur")
+    mesures = cle(du_jour(tables, "indicateurs"), "finess_et", "indicateur")
+    maturin = cle(du_jour(tables, "maturin_sms"), "finess_et")
+    financement = cle(du_jour(tables, "financement"), "porteur")
+    alertes = du_jour(tables, "alertes")
+    par_essms = Counter(alertes["finess_et"])
+    for porteur in tables["essms"]["porteur"].unique():
+        page = site[f"porteurs/{porteur}.html"]
+        lues = page.par_id("sommes").lignes()
+        assert [ligne[1:] for ligne in lues] == [somme_attendue(sommes[porteur, i]) for i in INDICATEURS]
+        f = financement[(porteur,)]
+        montants = ("montant_usage", "montant_equipement", "montant_total", "avance", "solde")
+        assert page.par_id("financement").lignes() == [[euros(f[m]) for m in montants]]
+        tuiles = " ".join(ul.texte for ul in page.tous("ul") if ul.attributs.get("class") == "chiffres")
+        assert f"{entier(f['nb_a_la_cible'])} sur {entier(f['nb_essms'])}" in tuiles
+        assert (f"il manque {entier(f['nb_manquants'])} ESSMS" in tuiles) == (not f["solde_du"])
+        assert ("Non dû" in tuiles) == (not f["solde_du"])
+        essms = tables["essms"].filter(pl.col("porteur") == porteur).sort("finess_et")
+        attendu = [
+            [
+                entier(maturin[(e["finess_et"],)]["file_active"]),
+                *(
+                    taux(m["taux"], m["cible"])
+                    if m["statut"] == "calcule"
+                    else f"{taux(m['taux'], m['cible'])} {STATUTS[m['statut']]}"
+                    for i in CIBLES
+                    if (m := mesures[e["finess_et"], i])
+                ),
+                {None: "inconnu", True: "oui", False: "non"}[maturin[(e["finess_et"],)]["cibles_atteintes"]],
+                entier(par_essms[e["finess_et"]]),
+            ]
+            for e in essms.iter_rows(named=True)
+        ]
+        assert [ligne[3:] for ligne in page.par_id("liste").lignes()] == attendu
+        fraicheur = tables["fraicheur"].filter(pl.col("porteur") == porteur)
+        assert sorted(ligne[1:] for ligne in page.par_id("fraicheur").lignes()) == sorted(
+            [
+                entier(f["nb_depots"]),
+                jour(f["derniere_extraction"])
+                + (" aucun dépôt utilisable" if f["derniere_extraction"] is None else ""),
+                entier(f["retard_jours"]),
+            ]
+            for f in fraicheur.iter_rows(named=True)
+        )
+        miennes = alertes.filter(pl.col("porteur") == porteur)
+        dites = Counter[tuple[str, str]]()
+        for tr in page.par_id("alertes").tous("tbody")[0].tous("tr") if len(miennes) else ():
+            _, message, liens, code = [c for c in tr.enfants if isinstance(c, Noeud)]
+            dites[code.texte, message.texte] += len(liens.tous("a")) or 1
+        assert dites == Counter(miennes.select("code", "message").rows())
+        depots = tables["depots"].filter(pl.col("porteur") == porteur)
+        lues = page.par_id("depots").lignes() if len(depots) else []
+        assert len(lues) == min(len(depots), 15)
+        recents = depots.sort("recu_le", "nom", "membre", "table", descending=[True, False, False, False])
+        for ligne, d in zip(lues, recents.iter_rows(named=True), strict=False):
+            assert ligne[4:] == [entier(d[c]) for c in ("lignes_lues", "lignes_utilisees", "lignes_rejetees")]
+
+
+def test_every_figure_of_the_first_page_is_the_tables(publie: tuple[dict[str, pl.DataFrame], Site]) -> None:
+    tables, site = publie
+    page = site["index.html"]
+    territoires = cle(du_jour(tables, "territoires"), "niveau", "code", "sous_secteur", "indicateur")
+    ensemble = {i: territoires["national", "FR", "TOUS", i] for i in INDICATEURS}
+    assert [ligne[1:] for ligne in page.par_id("sommes").lignes()] == [somme_attendue(ensemble[i]) for i in INDICATEURS]
+    actifs = ensemble["dossiers_actifs"]
+    if actifs["numerateur"] is not None:
+        assert page.par_id("objectif").texte == (
+            f"{entier(actifs['numerateur'])} dossiers actifs "
+            f"{taux(actifs['part_objectif'])} de l'objectif national de {entier(actifs['objectif'])}"
+        )
+    lieux = {(niveau, code) for niveau, code, *_ in territoires}
+    secteurs = sorted({s for _, _, s, _ in territoires} - {"TOUS"})
+    secteurs = [s for s in secteurs if ("national", "FR", s, "agenda") in territoires]
+    assert [ligne[1:] for ligne in page.par_id("secteurs").lignes()] == [
+        [case_attendue(territoires["national", "FR", s, i]) for i in CIBLES]
+        + [entier(territoires["national", "FR", s, "dossiers_actifs"]["nb_essms"])]
+        for s in secteurs
+    ]
+    regions = sorted(code for niveau, code in lieux if niveau == "region")
+    assert [ligne[1:-1] for ligne in page.par_id("regions").lignes()] == [
+        [case_attendue(territoires["region", code, "TOUS", i]) for i in CIBLES] for code in regions
+    ]
+    departements = sorted(code for niveau, code in lieux if niveau == "departement")
+    tuiles = [li for li in page.par_id("departements").enfants if isinstance(li, Noeud)]
+    for tuile, code in zip(tuiles, departements, strict=True):
+        d = {i: territoires["departement", code, "TOUS", i] for i in CIBLES}
+        attendu = ["masqué" if s["masque"] else taux(s["taux"], s["cible"]) for s in d.values()]
+        if all(s["masque"] for s in d.values()):
+            assert tuile.texte.endswith("Chiffres masqués.")
+        else:
+            assert [dd.texte for dd in tuile.tous("dd")] == attendu
+    sommes = cle(du_jour(tables, "porteurs"), "porteur", "indicateur")
+    financement = cle(du_jour(tables, "financement"), "porteur")
+    porteurs = sorted(set(tables["essms"]["porteur"]))
+    assert [ligne[1:] for ligne in page.par_id("liste").lignes()] == [
+        [
+            entier(financement[(p,)]["nb_essms"]),
+            *(case_attendue(sommes[p, i]) for i in CIBLES),
+            entier(financement[(p,)]["nb_a_la_cible"]),
+            "oui" if financement[(p,)]["solde_du"] else "non",
+        ]
+        for p in porteurs
+    ]
+    alertes = du_jour(tables, "alertes")
+    dites = {ligne[5]: ligne[2:5] for ligne in page.par_id("alertes").lignes()}
+    assert dites == {
+        code: [
+            entier(len(a)),
+            entier(a["finess_et"].drop_nulls().n_unique()),
+            entier(a["porteur"].drop_nulls().n_unique()),
+        ]
+        for (code,), a in alertes.group_by("code")
+    }
+    fraicheur = cle(tables["fraicheur"], "porteur", "table")
+    tables_lues = [
+        "dossiers",
+        "sejours",
+        "mises_a_jour",
+        "projets",
+        "agenda",
+        "mss",
+        "dmp",
+        "eprescription",
+        "eparcours",
+    ]
+    assert [ligne[1:] for ligne in page.par_id("fraicheur").lignes()] == [
+        [
+            f"{entier(f['retard_jours'])} {jour(f['derniere_extraction'])}"
+            if (f := fraicheur[p, t])["derniere_extraction"]
+            else "— aucun dépôt"
+            for t in tables_lues
+        ]
+        for p in porteurs
+    ]
+    assert len(site["essms.html"].par_id("liste").lignes()) == len(tables["essms"])
+
+
+def test_a_rate_that_misses_its_target_is_never_shown_at_it() -> None:
+    assert formats.taux(89.96, 90) == "89,9\u00a0%"
+    assert formats.taux(89.96) == "90,0\u00a0%"
+    assert formats.taux(90.0, 90) == "90,0\u00a0%"
+    assert formats.entier(1234567) == "1\u202f234\u202f567"
+    assert formats.ecart(-0.04) == "0,0"
+
+
+def test_medians_are_of_the_sub_sector_in_its_region() -> None:
+    essms = pl.DataFrame(
+        {
+            "finess_et": list("ABCDEF"),
+            "region": ["R", "R", "R", "R", "S", "R"],
+            "sous_secteur": ["PA", "PA", "PA", "PH", "PA", "PA"],
+        }
+    )
+    mesures = pl.DataFrame(
+        {"finess_et": list("ABCDEF"), "indicateur": ["mss"] * 6, "taux": [10.0, 20.0, 90.0, 50.0, 60.0, None]}
+    )
+    assert donnees.medianes(mesures, essms) == {
+        ("R", "PA", "mss"): {"region": "R", "sous_secteur": "PA", "indicateur": "mss", "mediane": 20.0, "nb": 3}
+    }
+
+
+def test_a_long_history_keeps_the_first_of_each_month_and_the_last() -> None:
+    nuits = pl.date_range(date(2025, 1, 3), date(2026, 4, 20), eager=True).to_list()
+    montrees = donnees.dates_montrees(nuits)
+    assert montrees == [*(date(2025, m, 1) for m in range(5, 13)), *(date(2026, m, 1) for m in range(1, 5)), nuits[-1]]
+    assert donnees.dates_montrees(nuits[:13]) == nuits[:13]
+
+
+# What they are
+
+
+def test_links_resolve_and_nothing_comes_from_elsewhere(petites: dict[str, pl.DataFrame], tmp_path: Path) -> None:
+    racine = tmp_path / "rapports"
+    version = tmp_path / "version"
+    for table, lignes in petites.items():
+        parts = lignes.group_by("date_mesure") if table in PAR_DATE else [((None,), lignes)]
+        for (d,), part in parts:
+            dossier = version / table / f"date_mesure={d}" if d else version / table
+            dossier.mkdir(parents=True)
+            (part.drop("date_mesure") if d else part).write_parquet(dossier / f"{table}.parquet")
+    assert ecrire(version, racine) == len(list(racine.rglob("*.html")))
+    site = site_ecrit(racine)
+    ids = {chemin: {n.attributs["id"] for n in page.tous() if "id" in n.attributs} for chemin, page in site.items()}
+    for chemin, page in site.items():
+        for noeud in page.tous():
+            assert not any(nom.startswith("on") for nom in noeud.attributs)
+            for nom in ("src", "href"):
+                if nom not in noeud.attributs:
+                    continue
+                url = urlsplit(noeud.attributs[nom])
+                assert not url.scheme and not url.netloc and not url.query and not url.path.startswith("/")
+                cible_du_lien = (
+                    ((racine / chemin).parent / unquote(url.path)).resolve() if url.path else racine / chemin
+                )
+                assert cible_du_lien.is_file(), (chemin, noeud.attributs[nom])
+                if url.fragment:
+                    assert url.fragment in ids[cible_du_lien.relative_to(racine.resolve()).as_posix()], noeud.attributs[
+                        nom
+                    ]
+    for style in racine.rglob("*.css"):
+        assert "url(" not in style.read_text("utf-8") and "@import" not in style.read_text("utf-8")
+    for script in (racine / "statiques").glob("*.js"):
+        assert not re.search(r"https?:|fetch\(|XMLHttpRequest|innerHTML|eval\(", script.read_text("utf-8"))
+    for bibliotheque in ("d3", "plot"):
+        assert "Permission to use, copy, modify" in (racine / f"statiques/tiers/{bibliotheque}.LICENSE.txt").read_text()
+
+
+def test_hostile_names_stay_text() -> None:
+    tables = region(20, DATES[-1:], nom=HOSTILE)
+    for chemin, html in pages(tables):
+        page = analyser(html)
+        assert "<img" not in html and "alert(1)>" not in html
+        assert [s.attributs["src"] for s in page.tous("script")] == [
+            ("../" if "/" in chemin else "") + "statiques/rapport.js"
+        ]
+        if chemin.startswith(("essms/", "porteurs/")):
+            (titre,) = page.tous("h1")
+            assert "{{ 7*7 }}" in titre.texte or titre.texte.startswith("ESSMS ")
+
+
+def test_an_essms_or_a_version_without_anything_still_has_a_page() -> None:
+    tables = {
+        nom: lignes.filter(pl.col("finess_et") != "000000003")
+        if nom != "essms" and "finess_et" in lignes.columns
+        else lignes
+        for nom, lignes in region(5, DATES).items()
+    }
+    site = {chemin: analyser(html) for chemin, html in pages(tables)}
+    assert "n'a pas de mesure au 01/04/2026" in site["essms/000000003.html"].tous("main")[0].texte
+    vides = {nom: lignes.clear() if nom not in ("essms", "indicateurs") else lignes for nom, lignes in tables.items()}
+    for _, html in pages(vides):
+        analyser(html)
+
+
+def test_two_thousand_essms_stay_light_and_quick() -> None:
+    tables = region(2000, [date(2025 + m // 12, m % 12 + 1, 1) for m in range(donnees.DATES_MAX)])
+    debut = process_time()
+    tailles = {chemin: len(html.encode()) for chemin, html in pages(tables)}
+    duree_secondes = process_time() - debut
+    statiques = Path(donnees.__file__).parent / "statiques"
+    total = sum(tailles.values()) + sum(f.stat().st_size for f in statiques.rglob("*") if f.is_file())
+    assert len(tailles) == 2000 + 50 + 3
+    assert total < 20_000_000
+    assert max(tailles.values()) < 1_000_000
+    assert duree_secondes < 20

@@ -1,0 +1,181 @@
+"""Specification §4, Types: texts and the value they stand for."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+from scenario import ins
+
+from schemas.depots import champs_de
+from transforms import types
+
+
+def lire(expression: pl.Expr, texte: str, **autres: str) -> Any:
+    """The value of one text, cleaned as the cells of a file are."""
+    net = pl.DataFrame({"v": [texte], **{k: [v] for k, v in autres.items()}}).with_columns(types.nettoyer(pl.col("v")))
+    return net.select(expression).item()
+
+
+V = pl.col("v")
+
+
+@pytest.mark.parametrize(
+    ("texte", "valeur"),
+    [
+        ("2026-03-14", date(2026, 3, 14)),
+        ("14/03/2026", date(2026, 3, 14)),
+        ("  2026-03-14  ", date(2026, 3, 14)),
+        ("2024-02-29", date(2024, 2, 29)),
+        ("2026-02-29", None),
+        ("31/04/2026", None),
+        ("2026-03-14 10:25", date(2026, 3, 14)),
+        ("14/03/2026T23:59:59.999", date(2026, 3, 14)),
+        ("2026-03-14T10:25:00Z", date(2026, 3, 14)),
+        ("2026-03-14 25:00", None),
+        ("2026-3-14", None),
+        ("14-03-2026", None),
+        ("03/14/2026", None),
+        ("20260314", None),
+        ("14/03/26", None),
+        ("46095", None),
+        ("1850-01-01", date(1850, 1, 1)),  # a date, refused by the model
+        ("2099-12-31", date(2099, 12, 31)),
+        ("", None),
+        ("   ", None),
+        ("aujourd'hui", None),
+    ],
+)
+def test_date(texte: str, valeur: date | None) -> None:
+    assert lire(types.date(V), texte) == valeur
+
+
+@pytest.mark.parametrize(
+    ("texte", "valeur"),
+    [("2098-12-31", date(2098, 12, 31)), ("2099-01-01", None), ("31/12/2099", None), ("9999-12-31", None)],
+)
+def test_une_date_a_partir_de_2099_veut_dire_aucune(texte: str, valeur: date | None) -> None:
+    assert lire(types.date(V, sans_fin=True), texte) == valeur
+
+
+@pytest.mark.parametrize(
+    ("texte", "fuseau", "valeur"),
+    [
+        ("2026-03-14", "Europe/Paris", datetime(2026, 3, 14)),
+        ("14/03/2026 10:25", "Europe/Paris", datetime(2026, 3, 14, 10, 25)),
+        ("2026-03-14T10:25:30", "Indian/Reunion", datetime(2026, 3, 14, 10, 25, 30)),
+        ("2026-03-14 10:25:30.5", "Europe/Paris", datetime(2026, 3, 14, 10, 25, 30, 500_000)),
+        ("2026-03-14 10:25:30,123456789", "Europe/Paris", datetime(2026, 3, 14, 10, 25, 30, 123_456)),
+        # with an offset: converted to the zone of the ESSMS
+        ("2026-03-31T19:30:00Z", "Indian/Reunion", datetime(2026, 3, 31, 23, 30)),
+        ("2026-03-31T20:30Z", "Indian/Reunion", datetime(2026, 4, 1, 0, 30)),
+        ("2026-04-01T03:30:00z", "America/Martinique", datetime(2026, 3, 31, 23, 30)),
+        ("2026-03-31 23:30+02:00", "Europe/Paris", datetime(2026, 3, 31, 23, 30)),
+        ("2026-03-31 23:30 +0400", "Europe/Paris", datetime(2026, 3, 31, 21, 30)),
+        ("31/03/2026 23:30-04:30", "Europe/Paris", datetime(2026, 4, 1, 6, 0)),
+        # summer and winter time: the night of the change
+        ("2026-03-29T00:59:59Z", "Europe/Paris", datetime(2026, 3, 29, 1, 59, 59)),
+        ("2026-03-29T01:00:00Z", "Europe/Paris", datetime(2026, 3, 29, 3, 0)),
+        ("2026-10-25T00:30:00Z", "Europe/Paris", datetime(2026, 10, 25, 2, 30)),
+        ("2026-10-25T01:30:00Z", "Europe/Paris", datetime(2026, 10, 25, 2, 30)),
+        # a local time that does not exist, or twice, is a local time all the same
+        ("2026-03-29 02:30", "Europe/Paris", datetime(2026, 3, 29, 2, 30)),
+        ("2026-10-25 02:30", "Europe/Paris", datetime(2026, 10, 25, 2, 30)),
+        ("2026-03-14 24:00", "Europe/Paris", None),
+        ("2026-03-14 10:60", "Europe/Paris", None),
+        ("2026-03-14 10", "Europe/Paris", None),
+        ("2026-03-14 10h25", "Europe/Paris", None),
+        ("2026-03-14T10:25+25:00", "Europe/Paris", None),
+        ("2026-03-14T10:25 CET", "Europe/Paris", None),
+        ("2026-02-30 10:25", "Europe/Paris", None),
+        ("10:25", "Europe/Paris", None),
+        ("", "Europe/Paris", None),
+    ],
+)
+def test_horodatage(texte: str, fuseau: str, valeur: datetime | None) -> None:
+    zones = {"Europe/Paris", "Indian/Reunion", "America/Martinique"}
+    assert lire(types.horodatage(V, pl.col("f"), zones), texte, f=fuseau) == valeur
+
+
+@pytest.mark.parametrize(
+    ("texte", "valeur"),
+    [
+        ("0", 0),
+        ("12", 12),
+        ("0012", 12),
+        ("999999999", 999_999_999),
+        ("-3", -3),
+        ("1000000000", None),
+        ("1,0", None),
+        ("1.5", None),
+        ("1 000", None),
+        ("+3", None),
+        ("trois", None),
+        ("٣", None),
+        ("", None),
+    ],
+)
+def test_entier(texte: str, valeur: int | None) -> None:
+    assert lire(types.entier(V), texte) == valeur
+
+
+@pytest.mark.parametrize(
+    ("texte", "valeur"),
+    [("0,5", 0.5), ("0.5", 0.5), ("1", 1.0), (",5", None), ("50 %", None), ("1e2", None), ("", None)],
+)
+def test_decimal(texte: str, valeur: float | None) -> None:
+    assert lire(types.decimal(V), texte) == valeur
+
+
+@pytest.mark.parametrize(
+    ("texte", "valide"),
+    [
+        (ins("1900175123001"), True),
+        (ins("190012A123001"), True),
+        (ins("290012B123001").lower(), True),
+        (ins("1900175123001")[:-1], False),
+        (ins("1900175123001") + "0", False),
+        (ins("1900175123001")[:-2] + "00", False),
+        (ins("190012A123001").replace("2A", "2B"), False),
+        (ins("190012A123001").replace("2A", "2C"), False),
+        ("1 90 01 75 123 001 " + ins("1900175123001")[-2:], False),
+        ("", False),
+    ],
+)
+def test_ins(texte: str, valide: bool) -> None:
+    assert lire(types.ins(V), texte) == (texte.upper() if valide else None)
+
+
+@pytest.mark.parametrize(
+    ("table", "colonne", "texte", "valeur"),
+    [
+        ("projets", "statut", "En cours", "actif"),
+        ("projets", "statut", "EN_PRÉPARATION", "en_preparation"),
+        ("projets", "statut", "en-preparation", "en_preparation"),
+        ("projets", "statut", "Terminé", "termine"),
+        ("projets", "statut", "cloturé", None),
+        ("agenda", "statut", "Réalisé", "realise"),
+        ("agenda", "statut", "ANNULE", "annule"),
+        ("mss", "sens", "reçu", "recu"),
+        ("mss", "sens", "Envoyé", "envoye"),
+        ("dmp", "statut", "Succès", "succes"),
+        ("dmp", "statut", "Échec", "echec"),
+        ("dossiers", "eligible_projet", "O", True),
+        ("dossiers", "eligible_projet", "Oui", True),
+        ("dossiers", "eligible_projet", "VRAI", True),
+        ("dossiers", "eligible_projet", "true", True),
+        ("dossiers", "eligible_projet", "1", True),
+        ("dossiers", "eligible_projet", "n", False),
+        ("dossiers", "eligible_projet", "NON", False),
+        ("dossiers", "eligible_projet", "faux", False),
+        ("dossiers", "eligible_projet", "False", False),
+        ("dossiers", "eligible_projet", "0", False),
+        ("dossiers", "eligible_projet", "y", None),
+        ("dossiers", "eligible_projet", "1.0", None),
+    ],
+)
+def test_listes_et_booleens(table: str, colonne: str, texte: str, valeur: Any) -> None:
+    correspondance = types.correspondance(pl.Series([texte]), champs_de(table)[colonne])
+    assert correspondance.rows() == [(texte, valeur)]

@@ -1,0 +1,534 @@
+"""Specification §4 and §5: what is accepted, what is said about the rest, and where.
+
+The tables below are the files themselves (separator « | », cells padded with spaces: both are allowed, §4).
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from scenario import ESSMS, deposer, fichier_csv, ins, jouer, projets
+
+from schemas.constats import catalogue
+from schemas.depots import TABLES
+from transforms.lecture.csv import lire_csv
+from transforms.validation import Contexte, Examen, examiner
+
+E1, E2, CORSE = ESSMS["E1"], ESSMS["E2"], ESSMS["CORSE"]
+EXTRACTION = date(2026, 4, 1)
+INS = ins("1900175123001")
+LONG = "X" * 65
+
+
+@dataclass(frozen=True)
+class Controle:
+    """What a file gives: the examination, its findings as (code, line, column, value), the rows kept."""
+
+    examen: Examen
+    constats: list[tuple[str, int | None, str | None, str | None]]
+    lignes: pl.DataFrame
+
+
+def controler(dossier: Path, table: str, texte: str, **contexte: Any) -> Controle:
+    """Examine a file of E1, E2 and Corsica's ESSMS, extracted on 1 April 2026."""
+    contenu = textwrap.dedent(texte).strip("\n").replace("@E1", E1).replace("@E2", E2).replace("@CORSE", CORSE)
+    donnees = {
+        "depot": "depot",
+        "table": table,
+        "date_extraction": EXTRACTION,
+        "projet": frozenset({E1, E2, CORSE}),
+        "cle_pseudonymes": b"cle",
+        **contexte,
+    }
+    sortie = dossier / "lignes.parquet"
+    examen = examiner(lire_csv(io.BytesIO(contenu.encode())), Contexte(**donnees), sortie)
+    lignes = pl.read_parquet(sortie) if sortie.exists() else pl.DataFrame()
+    assert not list(dossier.glob("*.brut"))
+    assert examen.lignes_lues == examen.lignes_utilisees + examen.lignes_rejetees
+    constats = list(examen.constats.select("code", "ligne", "colonne", "valeur").iter_rows())
+    return Controle(examen, constats, lignes)
+
+
+LIGNES = {
+    # code, table: file, then (line, column, value) of each finding
+    ("VALEUR_MANQUANTE", "dossiers"): (
+        """
+        finess_et | id_dossier | id_personne
+                  | D1         | P1
+        @E1       |            | P2
+        @E1       | D3         |
+        """,
+        [(2, "finess_et", None), (3, "id_dossier", None), (4, "id_personne", None)],
+    ),
+    ("VALEUR_MANQUANTE", "mises_a_jour"): (
+        "finess_et | id_dossier | horodatage\n@E1 | D1 |",
+        [(2, "horodatage", None)],
+    ),
+    ("FINESS_INVALIDE", "dossiers"): (
+        """
+        finess_et  | id_dossier | id_personne
+        12-45      | D1         | P1
+        01000001é  | D2         | P2
+        0100000161 | D3         | P3
+        """,
+        [(2, "finess_et", "12-45"), (3, "finess_et", "01000001é"), (4, "finess_et", "0100000161")],
+    ),
+    ("IDENTIFIANT_INVALIDE", "dossiers"): (
+        f"finess_et | id_dossier | id_personne\n@E1 | {LONG} | P1\n@E1 | D2 | {LONG}",
+        [(2, "id_dossier", LONG), (3, "id_personne", LONG)],
+    ),
+    ("DATE_INVALIDE", "sejours"): (
+        """
+        finess_et | id_dossier | date_entree | date_sortie
+        @E1       | D1         | 2025-02-30  |
+        @E1       | D2         | 2025-01-01  | bientôt
+        @E1       | D3         | 1/2/2025    |
+        """,
+        [(2, "date_entree", "2025-02-30"), (3, "date_sortie", "bientôt"), (4, "date_entree", "1/2/2025")],
+    ),
+    ("HORODATAGE_INVALIDE", "mises_a_jour"): (
+        "finess_et | id_dossier | horodatage\n@E1 | D1 | 2026-01-01 25:00\n@E1 | D2 | 2026-01-01T10h30",
+        [(2, "horodatage", "2026-01-01 25:00"), (3, "horodatage", "2026-01-01T10h30")],
+    ),
+    ("BOOLEEN_INVALIDE", "dossiers"): (
+        "finess_et | id_dossier | id_personne | eligible_projet\n@E1 | D1 | P1 | peut-être",
+        [(2, "eligible_projet", "peut-être")],
+    ),
+    ("ENTIER_INVALIDE", "mss"): (
+        "finess_et | horodatage | nb_messages\n@E1 | 2026-01-01 | 1,5\n@E1 | 2026-01-01 | deux",
+        [(2, "nb_messages", "1,5"), (3, "nb_messages", "deux")],
+    ),
+    ("ENTIER_NEGATIF", "mss"): (
+        "finess_et | horodatage | nb_messages\n@E1 | 2026-01-01 | -1",
+        [(2, "nb_messages", "-1")],
+    ),
+    ("VALEUR_HORS_LISTE", "projets"): (
+        "finess_et | id_dossier | id_projet | statut\n@E1 | D1 | PP1 | ouvert",
+        [(2, "statut", "ouvert")],
+    ),
+    ("DATE_TROP_ANCIENNE", "sejours"): (
+        """
+        finess_et | id_dossier | date_entree | date_sortie
+        @E1       | D1         | 1899-12-31  |
+        @E1       | D2         | 1900-01-01  |
+        @E1       | D3         | 0000-01-01  |
+        """,
+        [(2, "date_entree", "1899-12-31"), (4, "date_entree", "0000-01-01")],
+    ),
+    ("DATE_TROP_LOINTAINE", "sejours"): (
+        """
+        finess_et | id_dossier | date_entree
+        @E1       | D1         | 2027-04-01
+        @E1       | D2         | 2027-04-02
+        """,
+        [(3, "date_entree", "2027-04-02")],
+    ),
+    ("DATE_TROP_LOINTAINE", "agenda"): (
+        """
+        finess_et | id_dossier | id_evenement | debut
+        @E1       | D1         | R1           | 2028-04-01 23:59
+        @E1       | D1         | R2           | 2028-04-02 00:00
+        """,
+        [(3, "debut", "2028-04-02 00:00")],
+    ),
+    ("SORTIE_AVANT_ENTREE", "sejours"): (
+        """
+        finess_et | id_dossier | date_entree | date_sortie
+        @E1       | D1         | 2025-01-02  | 2025-01-01
+        @E1       | D2         | 2025-01-02  | 2025-01-02
+        """,
+        [(2, "date_sortie", "2025-01-01")],
+    ),
+    ("CLE_EN_DOUBLE", "dossiers"): (
+        """
+        finess_et | id_dossier | id_personne
+        @E1       | D1         | P1
+        @E1       | D2         | P2
+        @E1       | D1         | P3
+        @E2       | D1         | P3
+        """,
+        [(2, None, None), (4, None, None)],
+    ),
+    ("CLE_EN_DOUBLE", "sejours"): (
+        """
+        finess_et | id_dossier | date_entree | date_sortie
+        @E1       | D1         | 2025-01-01  |
+        @E1       | D1         | 2025-01-01  | 2026-01-01
+        @E1       | D1         | 2026-02-01  |
+        """,
+        [(2, None, None), (3, None, None)],
+    ),
+    ("CLE_EN_DOUBLE", "projets"): (
+        "finess_et | id_dossier | id_projet | statut\n@E1 | D1 | PP1 | actif\n@E1 | D2 | PP1 | actif",
+        [(2, None, None), (3, None, None)],
+    ),
+    ("SANS_IDENTIFIANT", "dmp"): (
+        "finess_et | horodatage | id_document | ins | id_dossier\n@E1 | 2026-01-01 | DOC1 | | \n@E1 | 2026-01-01 | DOC2 | | D1",
+        [(2, None, None)],
+    ),
+    ("CELLULES_EN_TROP", "dossiers"): (
+        "finess_et | id_dossier | id_personne\n@E1 | D1 | P1 | encore\n@E1 | D2 | P2 | |",
+        [(2, None, None)],
+    ),
+}
+FAITS = {
+    "mises_a_jour": ("horodatage", "finess_et|id_dossier|horodatage\n@E1|D1|{0}\n@E1|D1|{1}"),
+    "mss": ("horodatage", "finess_et|horodatage|id_message\n@E1|{0}|M1\n@E1|{1}|M2"),
+    "dmp": ("horodatage", "finess_et|horodatage|id_dossier\n@E1|{0}|D1\n@E1|{1}|D1"),
+    "eprescription": ("horodatage", "finess_et|id_import|horodatage\n@E1|I1|{0}\n@E1|I2|{1}"),
+    "eparcours": ("horodatage", "finess_et|id_echange|horodatage\n@E1|X1|{0}\n@E1|X2|{1}"),
+    "dossiers": (
+        "date_derniere_maj",
+        "finess_et|id_dossier|id_personne|date_derniere_maj\n@E1|D1|P1|{0}\n@E1|D2|P2|{1}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "table"), LIGNES)
+def test_ligne_rejetee(tmp_path: Path, code: str, table: str) -> None:
+    """§5, « row rejected (the others are used) »: code, line, column, value of every finding; the other rows are kept."""
+    texte, attendus = LIGNES[code, table]
+    controle = controler(tmp_path, table, texte)
+    assert [c for c in controle.constats if c[0] != "TROP_DE_REJETS"] == [(code, *attendu) for attendu in attendus]
+    assert catalogue()[code].niveau == "ligne"
+    if controle.examen.refus is None:
+        rejetees = {ligne for ligne, _, _ in attendus}
+        lues = len(textwrap.dedent(texte).strip("\n").splitlines()) - 1
+        assert controle.examen.lignes_rejetees == len(rejetees)
+        assert controle.examen.lignes_utilisees == lues - len(rejetees)
+        gardees = [] if controle.lignes.is_empty() else controle.lignes["ligne"].to_list()
+        assert not rejetees.intersection(gardees)
+    else:
+        assert controle.examen.refus == "TROP_DE_REJETS"
+
+
+@pytest.mark.parametrize("table", FAITS)
+def test_fait_date_apres_l_extraction(tmp_path: Path, table: str) -> None:
+    """« a fact dated more than one day after it »: 2 April 23:59 is accepted, 3 April is not; 1899 is never."""
+    colonne, texte = FAITS[table]
+    controle = controler(tmp_path, table, texte.format("2026-04-02 23:59", "2026-04-03 00:00"))
+    assert controle.constats == [("FAIT_FUTUR", 3, colonne, "2026-04-03 00:00")]
+    controle = controler(tmp_path, table, texte.format("1900-01-01", "31/12/1899"))
+    assert controle.constats == [("DATE_TROP_ANCIENNE", 3, colonne, "31/12/1899")]
+
+
+def test_date_creation_est_un_fait(tmp_path: Path) -> None:
+    texte = "finess_et|id_dossier|id_personne|date_creation\n@E1|D1|P1|2026-04-02\n@E1|D2|P2|2026-04-03"
+    controle = controler(tmp_path, "dossiers", texte)
+    assert controle.constats == [("FAIT_FUTUR", 3, "date_creation", "2026-04-03")]
+
+
+def test_toutes_les_fautes_d_une_ligne_en_une_fois(tmp_path: Path) -> None:
+    """« Checks run on all rows, lazily, and report everything at once »; a rejected row counts once."""
+    controle = controler(
+        tmp_path,
+        "sejours",
+        """
+        finess_et | id_dossier | date_entree | date_sortie
+        12-45     |            | 1850-01-01  | demain
+        @E1       | D1         | 2025-01-01  |
+        """,
+    )
+    assert controle.constats == [
+        ("DATE_INVALIDE", 2, "date_sortie", "demain"),
+        ("DATE_TROP_ANCIENNE", 2, "date_entree", "1850-01-01"),
+        ("FINESS_INVALIDE", 2, "finess_et", "12-45"),
+        ("VALEUR_MANQUANTE", 2, "id_dossier", None),
+    ]
+    assert (controle.examen.lignes_rejetees, controle.examen.lignes_utilisees) == (1, 1)
+
+
+def test_structures_hors_projet(tmp_path: Path) -> None:
+    """A structure outside the project is said once, with its rows; those set aside in the register are told apart."""
+    ecarte = ESSMS["E3"]
+    controle = controler(
+        tmp_path,
+        "dossiers",
+        f"""
+        finess_et | id_dossier | id_personne
+        @E1       | D1         | P1
+        {ESSMS["AUTRE"]} | D1  | P1
+        {ESSMS["AUTRE"]} | D2  | P2
+        12345678  | D3         | P3
+        {ecarte}  | D4         | P4
+        """,
+        ecartes=frozenset({ecarte}),
+    )
+    assert sorted(controle.examen.constats.select("code", "ligne", "valeur", "nombre").iter_rows()) == [
+        ("ESSMS_ECARTE", 6, ecarte, 1),
+        ("HORS_PROJET", 3, ESSMS["AUTRE"], 2),
+        ("HORS_PROJET", 5, "12345678", 1),
+    ]
+    assert controle.examen.refus is None
+    assert (controle.examen.lignes_lues, controle.examen.lignes_rejetees) == (5, 4)
+    assert controle.examen.lignes_hors_projet == 4
+    # It is named in no count of the project.
+    assert controle.examen.bilan.rows() == [(E1, 1, 0)]
+
+
+def test_avertissements(tmp_path: Path) -> None:
+    """§5, warnings (row used): a bad FINESS key, a lost zero, an INS malformed or with a bad key (the row is kept)."""
+    mauvaise_cle = E1[:8] + str((int(E1[8]) + 5) % 10)
+    controle = controler(
+        tmp_path,
+        "dossiers",
+        f"""
+        finess_et      | id_dossier | id_personne | ins
+        {E1[1:]}       | D1         | P1          | {INS}
+        {mauvaise_cle} | D2         | P2          | {INS[:-2]}00
+        {E1.lower()}   | D3         | P3          | 19001751230
+        @CORSE         | D4         | P4          | {ins("190012A123001").lower()}
+        """,
+        projet=frozenset({E1, mauvaise_cle, CORSE}),
+    )
+    assert controle.constats == [
+        ("ZERO_PERDU", 2, "finess_et", E1[1:]),
+        ("FINESS_CLE", 3, "finess_et", mauvaise_cle),
+        ("INS_INVALIDE", 3, "ins", f"{INS[:-2]}00"),
+        ("INS_INVALIDE", 4, "ins", "19001751230"),
+    ]
+    lignes = controle.lignes.sort("ligne")
+    assert lignes["finess_et"].to_list() == [E1, mauvaise_cle, E1, CORSE]
+    assert lignes["ins"].is_null().to_list() == [False, True, True, False]
+
+
+def test_un_ins_faux_ne_compte_pas_comme_identifiant(tmp_path: Path) -> None:
+    """§4.2: « a dropped INS does not count: no identifier left, row rejected »."""
+    controle = controler(
+        tmp_path, "dmp", f"finess_et|horodatage|ins\n@E1|2026-01-01|{INS[:-2]}00\n@E1|2026-01-01|{INS}"
+    )
+    assert controle.constats == [
+        ("INS_INVALIDE", 2, "ins", f"{INS[:-2]}00"),
+        ("SANS_IDENTIFIANT", 2, None, None),
+    ]
+    assert controle.lignes["ligne"].to_list() == [3]
+
+
+def test_doublons_exacts(tmp_path: Path) -> None:
+    """« exact duplicate row of a state table, of agenda or of an event with an identifier (kept once) »: by parsed content.
+
+    Daily counts of mss and updates are plain facts: nothing is said, all are kept.
+    """
+    etat = "finess_et|id_dossier|date_entree\n@E1|D1|2025-01-01\n@E1|D1|01/01/2025\n@E1|D1|2025-01-01"
+    controle = controler(tmp_path, "sejours", etat)
+    assert controle.constats == [("DOUBLON_EXACT", 3, None, None), ("DOUBLON_EXACT", 4, None, None)]
+    assert (controle.examen.lignes_rejetees, controle.lignes["ligne"].to_list()) == (0, [2])
+    rendez_vous = (
+        "finess_et|id_dossier|id_evenement|debut\n@E1|D1|R1|2026-01-01\n@E1|D1|R1|2026-01-01\n@E1|D1|R1|2026-01-08"
+    )
+    controle = controler(tmp_path, "agenda", rendez_vous)
+    assert controle.constats == [("DOUBLON_EXACT", 3, None, None)]
+    assert controle.lignes["ligne"].to_list() == [2, 4]
+    messages = "finess_et|horodatage|id_message\n@E1|2026-01-01|M1\n@E1|2026-01-01|M1\n@E1|2026-01-01|\n@E1|2026-01-01|"
+    controle = controler(tmp_path, "mss", messages)
+    assert controle.constats == [("DOUBLON_EXACT", 3, None, None)]
+    assert controle.lignes["ligne"].to_list() == [2, 4, 5]
+    controle = controler(
+        tmp_path, "mises_a_jour", "finess_et|id_dossier|horodatage\n@E1|D1|2026-01-01\n@E1|D1|2026-01-01"
+    )
+    assert (controle.constats, controle.lignes.height) == ([], 2)
+
+
+def test_cle_en_double_sans_les_lignes_rejetees_pour_autre_chose(tmp_path: Path) -> None:
+    """« (all its rows; rows rejected for another reason left out) »: D1's second row is bad by itself, the first stays."""
+    controle = controler(
+        tmp_path,
+        "sejours",
+        """
+        finess_et | id_dossier | date_entree | date_sortie
+        @E1       | D1         | 2025-01-01  |
+        @E1       | D1         | 2025-01-01  | 2024-01-01
+        """,
+    )
+    assert [c[0] for c in controle.constats] == ["SORTIE_AVANT_ENTREE"]
+    assert controle.lignes["ligne"].to_list() == [2]
+
+
+@pytest.mark.parametrize(
+    ("bonnes", "mauvaises", "hors_projet", "refuse"),
+    [
+        (12, 3, 0, False),  # 3 of 15 is 20 %, not more
+        (11, 3, 0, True),  # 3 of 14 is 21.4 %
+        (0, 2, 0, False),  # all of it, but fewer than 3
+        (12, 3, 50, False),  # rows outside the project are left out of both counts
+        (11, 3, 50, True),
+        (0, 0, 50, False),  # nothing of the project: nothing rejected
+    ],
+)
+def test_regle_des_20_pour_cent(tmp_path: Path, bonnes: int, mauvaises: int, hors_projet: int, refuse: bool) -> None:
+    """« refused when more than 20 % of its rows, and at least 3, are rejected, rows outside the project left out »."""
+    lignes = ["finess_et|id_dossier|date_entree"]
+    lignes += [f"@E1|D{n}|2025-01-01" for n in range(bonnes)]
+    lignes += [f"@E1|F{n}|2025-02-30" for n in range(mauvaises)]
+    lignes += [f"{ESSMS['AUTRE']}|X{n}|2025-02-30" for n in range(hors_projet)]
+    controle = controler(tmp_path, "sejours", "\n".join(lignes))
+    assert controle.examen.refus == ("TROP_DE_REJETS" if refuse else None)
+    assert controle.lignes.height == (0 if refuse else bonnes)
+    # « everything is reported »: also the rows of a refused file, and what each ESSMS lost.
+    assert sum(c[0] == "DATE_INVALIDE" for c in controle.constats) == mauvaises
+    rejets = bonnes + mauvaises if refuse else mauvaises
+    attendu = [(E1, bonnes + mauvaises, rejets)] if bonnes + mauvaises else []
+    assert controle.examen.bilan.rows() == attendu
+
+
+def test_les_cles_en_double_comptent_dans_la_regle(tmp_path: Path) -> None:
+    lignes = [f"@E1|D{n}|P{n}" for n in range(10)] + ["@E1|D0|Q0", "@E1|D1|Q1"]
+    controle = controler(tmp_path, "dossiers", "\n".join(["finess_et|id_dossier|id_personne", *lignes]))
+    assert controle.examen.refus == "TROP_DE_REJETS"  # 4 rows of 12
+
+
+@pytest.mark.parametrize(
+    ("table", "texte", "attendus"),
+    [
+        ("dossiers", "finess_et|id_dossier\n@E1|D1", [("COLONNE_MANQUANTE", None, "id_personne", None)]),
+        (
+            "dossiers",
+            "finess_et|id_dossier|ID Dossier|id_personne\n@E1|D1|D2|P1",
+            [("COLONNE_EN_DOUBLE", None, "id_dossier", None)],
+        ),
+        (
+            "dossiers",
+            "finess_et|id_dossier|date_entree\n@E1|D1|2025-01-01",
+            [("AUTRE_TABLE", None, None, None), ("COLONNE_MANQUANTE", None, "id_personne", None)],
+        ),
+        ("dossiers", "finess_et|id_dossier|id_personne", [("AUCUNE_LIGNE", None, None, None)]),
+        ("dossiers", "finess_et|id_dossier|id_personne\n | |\n\n", [("AUCUNE_LIGNE", None, None, None)]),
+        ("dossiers", 'finess_et|id_dossier|id_personne\n@E1|"D1|P1', [("GUILLEMET_OUVERT", 2, None, None)]),
+    ],
+)
+def test_fichier_refuse(
+    tmp_path: Path, table: str, texte: str, attendus: list[tuple[str, int | None, str | None, str | None]]
+) -> None:
+    """§5, « file refused (nothing of it is used) »."""
+    controle = controler(tmp_path, table, texte)
+    assert controle.constats == attendus
+    assert controle.examen.refus == attendus[0][0]
+    assert catalogue()[attendus[0][0]].niveau == "fichier"
+    assert controle.lignes.is_empty()
+
+
+def test_une_colonne_inconnue_n_est_jamais_conservee(tmp_path: Path) -> None:
+    """§4: « Unknown columns are ignored and never stored »: names, birth dates; only the header is told, to the porteur."""
+    controle = controler(
+        tmp_path,
+        "dossiers",
+        """
+        finess_et | id_dossier | Nom de naissance | id_personne | N° sécurité sociale
+        @E1       | D1         | HOARAUSENTINELLE | P1          | 190017512300199
+        """,
+    )
+    assert controle.constats == [
+        ("COLONNE_IGNOREE", None, None, "Nom de naissance"),
+        ("COLONNE_IGNOREE", None, None, "N° sécurité sociale"),
+    ]
+    assert set(controle.lignes.columns) == {"depot", "ligne", "seau", *TABLES["dossiers"].to_schema().columns} - {
+        "date_extraction"
+    }
+    octets = b"".join(f.read_bytes() for f in tmp_path.iterdir())
+    assert b"HOARAUSENTINELLE" not in octets
+    assert b"190017512300199" not in octets
+
+
+def test_les_valeurs_rejetees_ne_vont_pas_au_registre(tmp_path: Path) -> None:
+    """§5: « Received values of id_*, ins and unknown columns never reach a log, a report for somebody else, or the curated
+    tables »: through the night, the register knows the findings without these values; dates and FINESS it may show.
+    """
+    projets(tmp_path, "E1")
+    bonnes = "".join(f"{E1};D{n};P{n};;\n" for n in range(30))
+    deposer(
+        tmp_path,
+        "dossiers_2026-04-01.csv",
+        f"finess_et;id_dossier;id_personne;ins;date_creation;prénom\n{bonnes}"
+        f"{E1};{LONG};P1;;;SENTINELLE\n{E1};D98;P98;19001SENTINELLE;;\n{E1};D99;P99;;2030-01-01;\n{ESSMS['AUTRE']};D;P;;;\n",
+    )
+    nuit = jouer(tmp_path)
+    constats = set(nuit.constats.select("code", "ligne", "valeur").iter_rows())
+    assert constats == {
+        ("COLONNE_IGNOREE", None, None),
+        ("IDENTIFIANT_INVALIDE", 32, None),
+        ("INS_INVALIDE", 33, None),
+        ("FAIT_FUTUR", 34, "2030-01-01"),
+        ("HORS_PROJET", 35, ESSMS["AUTRE"]),
+    }
+    octets = b"".join(f.read_bytes() for f in (tmp_path / "staging").rglob("*") if f.is_file())
+    assert b"SENTINELLE" not in octets
+    assert LONG.encode() not in octets
+
+
+def test_ce_qui_est_garde(tmp_path: Path) -> None:
+    """Types, defaults, local times, pseudonyms, buckets: the rows as the measure reads them."""
+    controle = controler(
+        tmp_path,
+        "mss",
+        """
+        FINESS ET | Horodatage             | Id.Message | BAL émettrice | Sens   | Nb-Messages
+        @E1       | 01/02/2026 10:30       | M1         | a@b           |        |
+        @E1       | 2026-02-01T23:30:00Z   |            | A@B           | Reçu   | 07
+        """.replace("BAL émettrice", "BAL_émettrice"),
+    )
+    assert controle.constats == []
+    lignes = controle.lignes.sort("ligne").to_dicts()
+    assert [x["horodatage"] for x in lignes] == [datetime(2026, 2, 1, 10, 30), datetime(2026, 2, 2, 0, 30)]
+    assert [(x["sens"], x["nb_messages"]) for x in lignes] == [("envoye", 1), ("recu", 7)]
+    assert lignes[0]["id_message"] not in (None, "M1")
+    assert lignes[1]["id_message"] is None
+    assert len(lignes[0]["bal_emettrice"]) == 32
+
+
+def test_finess_d_une_boite_connue(tmp_path: Path) -> None:
+    """§4.2: `finess_et` « required unless bal_emettrice is in referentiels/bal.csv », in any case of letters."""
+    texte = "finess_et|horodatage|bal_emettrice\n|2026-01-01|Accueil@s.fr\n|2026-01-01|autre@s.fr\n@E2|2026-01-01|accueil@s.fr"
+    controle = controler(tmp_path, "mss", texte, bal={"accueil@s.fr": E1})
+    assert controle.constats == [("VALEUR_MANQUANTE", 3, "finess_et", None)]
+    assert controle.lignes.sort("ligne")["finess_et"].to_list() == [E1, E2]
+
+
+def test_entite_juridique(tmp_path: Path) -> None:
+    """§4.4: a FINESS of an entité juridique that stands for no one ESSMS rejects the row."""
+    ej = "010999992"
+    controle = controler(
+        tmp_path, "dossiers", f"finess_et|id_dossier|id_personne\n{ej}|D1|P1", entites_juridiques=frozenset({ej})
+    )
+    assert controle.constats == [("EJ_SANS_ESSMS_UNIQUE", 2, "finess_et", ej)]
+
+
+def test_encodages_et_separateurs_de_bout_en_bout(tmp_path: Path) -> None:
+    """§4, CSV: the same séjours in every dress give the same rows."""
+    projets(tmp_path, "E1")
+    texte = fichier_csv("sejours", ["é1 2025-01-01 →", "é2 2025-01-01 → 2026-01-01"]).replace(
+        "date_entree", "Date entrée"
+    )
+    habits = {
+        "a.csv": texte.encode("utf-8-sig"),
+        "b.csv": texte.replace(";", ",").encode("cp1252"),
+        "c.csv": texte.replace(";", "\t").replace("\n", "\r\n").encode("utf-16"),
+        "d.csv": texte.replace(";", "|").encode("iso8859-15"),
+        "e.csv": ('"' + texte.strip().replace(";", '";"').replace("\n", '"\n"') + '"').encode(),
+    }
+    for nom, octets in habits.items():
+        deposer(tmp_path, f"sejours_2026-04-01_{nom}", octets)
+    nuit = jouer(tmp_path)
+    assert nuit.constats.is_empty()
+    lus = nuit.depots.sort("nom")
+    assert lus["statut"].to_list() == ["accepte"] * 5
+    tables = {pl.read_parquet(nuit.reglages.staging / f).drop("depot").write_json() for f in lus["fichier"].to_list()}
+    assert len(tables) == 1
+
+
+def test_chaque_constat_de_ligne_ou_d_entete_a_son_test() -> None:
+    """The codes that `examiner` can raise, but those of the other readers, are all raised above."""
+    leves = {code for code, _ in LIGNES} | {
+        "FAIT_FUTUR",
+        "HORS_PROJET",
+        "ESSMS_ECARTE",
+        "EJ_SANS_ESSMS_UNIQUE",
+        "DECIMAL_INVALIDE",  # no input table has a decimal; projets.csv says it in its own words
+    }
+    assert leves == {c.code for c in catalogue().values() if c.niveau == "ligne"}
