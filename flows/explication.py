@@ -160,8 +160,8 @@ def _source(source: dict[str, Any], fin_fenetre: date) -> Source:
 
 
 def _indicateur(ligne: dict[str, Any], sources: list[Source]) -> Indicateur:
-    champs = ("indicateur numerateur denominateur taux cible opposable atteint reste_a_faire statut").split()
-    return Indicateur(**{c: ligne[c] for c in champs}, phrase=_phrase(ligne, sources), sources=tuple(sources))
+    publies = {nom: valeur for nom, valeur in ligne.items() if nom in Indicateur.__dataclass_fields__}
+    return Indicateur(**publies, phrase=_phrase(ligne, sources), sources=tuple(sources))
 
 
 _TERMES = {
@@ -200,7 +200,8 @@ def _phrase(ligne: dict[str, Any], sources: list[Source]) -> str:
         return f"{libelle.nom} : non calculé, il manque {_enumerer(absentes)}."
     compte = accord(ligne["numerateur"], *termes)
     if ligne["statut"] == "denominateur_nul":
-        return f"{libelle.nom} : non calculé, {compte} mais aucun(e) {tout} dans la fenêtre."
+        aucun = "aucun" if tout.startswith("dossier") else "aucune"
+        return f"{libelle.nom} : non calculé, {compte} mais {aucun} {tout} dans la fenêtre."
     if ligne["taux"] is None:
         return f"{libelle.nom} : {compte} dans la fenêtre (sans cible)."
     dit = (

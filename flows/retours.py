@@ -104,7 +104,9 @@ def sans_bloquer(porteur: str) -> Iterator[None]:
         journal().warning("Retours non écrits (%s) : vérifiez son dossier (%s).", porteur, erreur.strerror)
 
 
-def partie(unite: Unite, examen: FicheExamen | Verdict, constats: pl.DataFrame, premier: Premier | None = None) -> Partie:
+def partie(
+    unite: Unite, examen: FicheExamen | Verdict, constats: pl.DataFrame, premier: Premier | None = None
+) -> Partie:
     """What the acknowledgement says of one table of a file; `constats` (columns of the register or of an examination)."""
     return Partie(
         membre=unite.membre,
@@ -124,7 +126,9 @@ def partie(unite: Unite, examen: FicheExamen | Verdict, constats: pl.DataFrame, 
     )
 
 
-def partie_deja_recue(unite: Unite, du_fichier: Sequence[FicheExamen], registre: Registre, reglages: Reglages) -> Partie:
+def partie_deja_recue(
+    unite: Unite, du_fichier: Sequence[FicheExamen], registre: Registre, reglages: Reglages
+) -> Partie:
     """The same for a content already examined: earlier in the same file, or once before (its values are not kept)."""
     for fiche in du_fichier:
         if fiche.depot == unite.depot:

@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -335,7 +335,8 @@ def tuer(travail: Path, morts: int, graine: int, *, prefect_tous_les: int = 0) -
                 else:
                     nuit = n.lancer(data)
                     time.sleep(hasard.uniform(0, 1.3 * duree))
-                    os.kill(nuit.pid, signal.SIGKILL)
+                    with suppress(ProcessLookupError):  # over before its time
+                        os.kill(nuit.pid, signal.SIGKILL)
                     tue = nuit.attendre() < 0
                 bilan.morts += tue
                 bilan.trop_tard += not tue

@@ -37,7 +37,8 @@ import xlsxwriter
 
 PORTEUR, AUTRE = "alpha", "beta"
 FINESS = {"F1": "970400123", "F0": "010000123", "FX": "970400124", "FB": "970400115"}
-SECRET = "dossiers_2026-04-01.csv"  # the file of the other porteur that links try to reach
+# Files of the other porteur that links try to reach; the second one has two names then, and nobody knows whose it is.
+SECRET, PARTAGE = "dossiers_2026-04-01.csv", "dossiers_2026-03-01.csv"
 
 REFUSE, OK, REJETS, RIEN = "refuse", "accepte", "accepte_avec_rejets", "-"
 SANS: str = ""
@@ -175,7 +176,11 @@ def xlsx(feuilles: Feuilles, apres: Callable[[xlsxwriter.Workbook], None] | None
 
 def parties(contenu: Contenu, **changements: bytes | None) -> Contenu:
     """A workbook some of whose parts are replaced (or removed): `sheet1`, `sharedStrings`, `workbook`…"""
-    lieux = {"sheet1": "xl/worksheets/sheet1.xml", "sharedStrings": "xl/sharedStrings.xml", "workbook": "xl/workbook.xml"}
+    lieux = {
+        "sheet1": "xl/worksheets/sheet1.xml",
+        "sharedStrings": "xl/sharedStrings.xml",
+        "workbook": "xl/workbook.xml",
+    }
 
     def refaire(n: int) -> bytes:
         tampon = io.BytesIO()
@@ -195,7 +200,9 @@ def parties(contenu: Contenu, **changements: bytes | None) -> Contenu:
 
 def feuille(corps: bytes, avant: bytes = b"") -> bytes:
     return (
-        b'<?xml version="1.0"?>' + avant + b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+        b'<?xml version="1.0"?>'
+        + avant
+        + b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
         b"<sheetData>" + corps + b"</sheetData></worksheet>"
     )
 
@@ -273,9 +280,7 @@ def parquet(colonnes: Mapping[str, Any], **options: Any) -> Contenu:
         def adapter(valeur: Any) -> Any:
             return remplir(valeur, n) if isinstance(valeur, str) else valeur
 
-        tableaux = [
-            pa.array([adapter(x) for x in v]) if isinstance(v, list) else v for v in colonnes.values()
-        ]
+        tableaux = [pa.array([adapter(x) for x in v]) if isinstance(v, list) else v for v in colonnes.values()]
         tampon = io.BytesIO()
         pq.write_table(pa.Table.from_arrays(tableaux, names=list(colonnes)), tampon, **options)
         return tampon.getvalue()
@@ -292,7 +297,9 @@ def arrow_ipc(n: int) -> bytes:
 def parquet_double(n: int) -> bytes:
     tampon = io.BytesIO()
     colonnes = [pa.array([FINESS["F1"]]), pa.array([f"D{n}"]), pa.array([f"P{n}"]), pa.array([f"D{n}"])]
-    pq.write_table(pa.Table.from_arrays(colonnes, names=["finess_et", "id_dossier", "id_personne", "id_dossier"]), tampon)
+    pq.write_table(
+        pa.Table.from_arrays(colonnes, names=["finess_et", "id_dossier", "id_personne", "id_dossier"]), tampon
+    )
     return tampon.getvalue()
 
 
@@ -364,7 +371,7 @@ def lien_mort(chemin: Path, _: int) -> None:
 
 @pose
 def lien_physique(chemin: Path, _: int) -> None:
-    os.link(chemin.parents[1] / AUTRE / SECRET, chemin)
+    os.link(chemin.parents[1] / AUTRE / PARTAGE, chemin)
 
 
 @pose
@@ -445,7 +452,9 @@ def _depuis_1904(contenu: Contenu) -> Contenu:
                 f.write(0, colonne, entete)
             f.write_string(1, 0, FINESS["F1"])
             f.write_string(1, 1, f"D{n}")
-            f.write_datetime(1, 2, datetime(2026, 3, 14, 10, 25), classeur.add_format({"num_format": "dd/mm/yyyy hh:mm"}))
+            f.write_datetime(
+                1, 2, datetime(2026, 3, 14, 10, 25), classeur.add_format({"num_format": "dd/mm/yyyy hh:mm"})
+            )
         return tampon.getvalue()
 
     return faire
@@ -457,8 +466,12 @@ XLSB = zippe({"[Content_Types].xml": t("<Types n='@'/>"), "xl/workbook.bin": t("
 HTML = t("<html><body><table><tr><td>finess_et</td><td>@</td></tr></table></body></html>")
 MILLE = t(bonnes(D, "F1;D@-#;P@-#", 1000))
 NOMBREUX = xlsx({"dossiers": [DX, *(["F1", f"D@-{i}", f"P@-{i}"] for i in range(300))]})
-ZIP_BON = zippe({"dossiers_2026-04-01_z.csv": MILLE, "sejours_2026-04-01_z.csv": t(bonnes(S, "F1;D@-#;2025-06-01;", 1000))})
-PARQUET_BON = parquet({nom: [v[0] + "-" + str(i) if nom != "finess_et" else v[0] for i in range(300)] for nom, v in DP1.items()})
+ZIP_BON = zippe(
+    {"dossiers_2026-04-01_z.csv": MILLE, "sejours_2026-04-01_z.csv": t(bonnes(S, "F1;D@-#;2025-06-01;", 1000))}
+)
+PARQUET_BON = parquet(
+    {nom: [v[0] + "-" + str(i) if nom != "finess_et" else v[0] for i in range(300)] for nom, v in DP1.items()}
+)
 TDDUI_BON = t(bundle(entrees()))
 
 
@@ -475,10 +488,28 @@ def cas_de_table() -> Iterator[Cas]:
     yield from GENRES
     for part in range(1, 21):
         bout = f"tronque-{part:02d}"
-        yield cas(f"dossiers_2026-04-01_{bout}.csv.gz", f"gzip coupé à {part}/21", coupe(gz(MILLE), part), REFUSE, "FICHIER_ILLISIBLE")
-        yield cas(f"dossiers_2026-04-01_{bout}.xlsx", f"classeur coupé à {part}/21", coupe(NOMBREUX, part), REFUSE, "FICHIER_ILLISIBLE")
+        yield cas(
+            f"dossiers_2026-04-01_{bout}.csv.gz",
+            f"gzip coupé à {part}/21",
+            coupe(gz(MILLE), part),
+            REFUSE,
+            "FICHIER_ILLISIBLE",
+        )
+        yield cas(
+            f"dossiers_2026-04-01_{bout}.xlsx",
+            f"classeur coupé à {part}/21",
+            coupe(NOMBREUX, part),
+            REFUSE,
+            "FICHIER_ILLISIBLE",
+        )
         yield cas(f"{bout}.zip", f"archive coupée à {part}/21", coupe(ZIP_BON, part), REFUSE, "FICHIER_ILLISIBLE")
-        yield cas(f"dossiers_2026-04-01_{bout}.parquet", f"parquet coupé à {part}/21", coupe(PARQUET_BON, part), REFUSE, "FICHIER_ILLISIBLE")
+        yield cas(
+            f"dossiers_2026-04-01_{bout}.parquet",
+            f"parquet coupé à {part}/21",
+            coupe(PARQUET_BON, part),
+            REFUSE,
+            "FICHIER_ILLISIBLE",
+        )
 
 
 # fmt: off
@@ -810,7 +841,8 @@ def ecrire(depots: Path) -> None:
     """Make the drop folders of both porteurs; a device needs rights, and is left out without them."""
     autre = depots / AUTRE
     autre.mkdir(parents=True)
-    (autre / SECRET).write_text(remplir(D + "FB;SECRET;SECRET\n", 0), encoding="utf-8")
+    for nom in (SECRET, PARTAGE):
+        (autre / nom).write_text(remplir(D + "FB;SECRET;SECRET\n", 0), encoding="utf-8")
     for numero, un in enumerate(CORPUS):
         chemin = Path(os.fsdecode(os.fsencode(depots / PORTEUR) + b"/" + un.nom))
         chemin.parent.mkdir(parents=True, exist_ok=True)

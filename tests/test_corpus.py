@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from corpus import AUTRE, CORPUS, FINESS, PORTEUR, RIEN, Cas, ecrire
+from corpus import AUTRE, CORPUS, FINESS, PARTAGE, PORTEUR, RIEN, SECRET, Cas, ecrire
 
 from flows import reception, referentiels
 from flows.isolement import preparer
@@ -173,8 +173,9 @@ def test_aucun_fichier_ne_prend_plus_de_5_s_ni_de_512_mio(nuit: Nuit) -> None:
 
 
 def test_aucun_ne_lit_le_fichier_d_un_autre_porteur(nuit: Nuit) -> None:
-    secret = nuit.depots.filter(porteur=AUTRE)
-    assert secret["statut"].to_list() == ["accepte"]
-    assert nuit.depots.filter(porteur=PORTEUR, sha256=secret["sha256"][0]).is_empty()
+    d_autre = nuit.depots.filter(porteur=AUTRE)
+    assert dict(d_autre.select("nom", "statut").iter_rows()) == {SECRET: "accepte", PARTAGE: "refuse"}
+    (sha256,) = d_autre.filter(nom=SECRET)["sha256"]
+    assert nuit.depots.filter(porteur=PORTEUR, sha256=sha256).is_empty()
     d_alpha = nuit.depots.filter(porteur=PORTEUR)["depot"]
     assert nuit.bilans.filter(pl.col("depot").is_in(d_alpha.implode()), finess_et=FINESS["FB"]).is_empty()

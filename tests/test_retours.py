@@ -23,6 +23,8 @@ from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de
 from transforms.retours.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
 from transforms.retours.ecriture import accord, csv_excel, jour_en_lettres, nombre, taille, taux
+from transforms.retours.index import Fichier, Situation
+from transforms.retours.index import en_html as en_page
 from transforms.validation import CONSTATS, constat_de_fichier
 
 D = date(2026, 4, 1)
@@ -281,10 +283,11 @@ def test_un_fichier_juge_de_nouveau_recrit_son_accuse(tmp_path: Path) -> None:
 def test_registre_a_corriger(tmp_path: Path) -> None:
     projets(tmp_path, "E1 porteur=asso\nE1 porteur=autre\nE2 porteur=tiers")
     deposer(tmp_path, "dossiers_2026-04-01.csv", DOSSIERS)
-    jouer(tmp_path, aujourd_hui=D)
+    nuit_directe(tmp_path, [D], NUIT_1)
     recu = accuse_de(tmp_path, "dossiers_2026-04-01.csv")
     assert recu["statut"] == "en_attente"
     assert "corriger son registre" in str(recu["verdict"])
+    assert "Vos fichiers attendent" in texte(retours(tmp_path)["index.html"].decode())
 
 
 def test_rien_pour_un_porteur_inconnu(tmp_path: Path) -> None:
@@ -489,6 +492,38 @@ def test_un_fichier_retire_ne_se_lit_plus(nuitee: Path, tmp_path: Path) -> None:
     deposer(racine, "agenda_2026-04-02.csv", _AGENDA + "\n".join(agenda) + "\n")
     nuit_directe(racine, [D], NUIT_1 + timedelta(days=3))
     assert f"a_completer_{E1}.csv" not in retours(racine)
+
+
+def test_mille_structures_et_cinq_mille_fichiers(nuitee: Path) -> None:
+    version = nuitee / "curated" / "actuel"
+    essms = pl.read_parquet(version / "essms" / "essms.parquet").filter(pl.col("finess_et") == E1)
+    indicateurs = pl.read_parquet(version / "indicateurs" / f"date_mesure={D}" / "indicateurs.parquet")
+    sources = pl.read_parquet(version / "sources" / f"date_mesure={D}" / "sources.parquet")
+    mille = pl.DataFrame({"numero": [f"{i:09d}" for i in range(1000)]})
+
+    def multiplier(table: pl.DataFrame) -> pl.DataFrame:
+        modele = table.filter(pl.col("finess_et") == E1)
+        return modele.join(mille, how="cross").with_columns(finess_et="numero").drop("numero")
+
+    page = en_page(
+        Situation(
+            porteur="asso",
+            nom="Association",
+            date_mesure=D,
+            edite_le=NUIT_1,
+            version="v",
+            essms=multiplier(essms).with_columns(raison_sociale=pl.lit("Établissement d'accueil & de soins " * 3)),
+            indicateurs=multiplier(indicateurs),
+            sources=multiplier(sources),
+            listes={numero: f"a_completer_{numero}.csv" for numero in mille["numero"]},
+            fichiers=[Fichier("f" * 200, NUIT_1, "accepte", ("dossiers",), 1, 1, 0, "accuse_x.html")] * 5000,
+            refus=(),
+            ecartes=frozenset(),
+            en_attente=False,
+        )
+    )
+    assert len(page.encode()) < MO
+    assert "Et 500 autres structures" in texte(page) and "Et 4 900 fichiers plus anciens" in texte(page)
 
 
 @pytest.mark.parametrize(

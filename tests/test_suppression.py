@@ -192,7 +192,7 @@ def test_l_attaque_retrouve_ce_qui_n_est_cache_que_la_ou_c_est_petit() -> None:
         vraie, regions = une_table(rng)
         petite = (pl.col("numerateur") < SEUIL) | (pl.col("denominateur") < SEUIL)
         naive = vraie.with_columns(masque=petite.fill_null(False))
-        vaincues += any(resolues(x, l) or serrees(x, l) for x, l, _ in systemes(vraie, naive, regions))
+        vaincues += any(resolues(x, e) or serrees(x, e) for x, e, _ in systemes(vraie, naive, regions))
     assert vaincues > 60
 
 

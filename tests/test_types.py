@@ -41,6 +41,8 @@ V = pl.col("v")
         ("20260314", None),
         ("14/03/26", None),
         ("46095", None),
+        ("0000-01-01", None),
+        ("0001-01-01", date(1, 1, 1)),
         ("1850-01-01", date(1850, 1, 1)),  # a date, refused by the model
         ("2099-12-31", date(2099, 12, 31)),
         ("", None),
@@ -91,6 +93,10 @@ def test_une_date_a_partir_de_2099_veut_dire_aucune(texte: str, valeur: date | N
         ("2026-03-14T10:25 CET", "Europe/Paris", None),
         ("2026-02-30 10:25", "Europe/Paris", None),
         ("10:25", "Europe/Paris", None),
+        # what no date of Python's holds
+        ("0000-01-01 10:25", "Europe/Paris", None),
+        ("0001-01-01T00:00+05:00", "Europe/Paris", None),
+        ("9999-12-31T23:59Z", "Indian/Reunion", None),
         ("", "Europe/Paris", None),
     ],
 )

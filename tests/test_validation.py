@@ -94,8 +94,8 @@ LIGNES = {
         [(2, "date_entree", "2025-02-30"), (3, "date_sortie", "bientôt"), (4, "date_entree", "1/2/2025")],
     ),
     ("HORODATAGE_INVALIDE", "mises_a_jour"): (
-        "finess_et | id_dossier | horodatage\n@E1 | D1 | 2026-01-01 25:00\n@E1 | D2 | 2026-01-01T10h30",
-        [(2, "horodatage", "2026-01-01 25:00"), (3, "horodatage", "2026-01-01T10h30")],
+        "finess_et | id_dossier | horodatage\n@E1 | D1 | 2026-01-01 25:00\n@E1 | D2 | 0001-01-01T00:00+05:00",
+        [(2, "horodatage", "2026-01-01 25:00"), (3, "horodatage", "0001-01-01T00:00+05:00")],
     ),
     ("BOOLEEN_INVALIDE", "dossiers"): (
         "finess_et | id_dossier | id_personne | eligible_projet\n@E1 | D1 | P1 | peut-être",
@@ -118,9 +118,9 @@ LIGNES = {
         finess_et | id_dossier | date_entree | date_sortie
         @E1       | D1         | 1899-12-31  |
         @E1       | D2         | 1900-01-01  |
-        @E1       | D3         | 0000-01-01  |
+        @E1       | D3         | 01/01/0001  |
         """,
-        [(2, "date_entree", "1899-12-31"), (4, "date_entree", "0000-01-01")],
+        [(2, "date_entree", "1899-12-31"), (4, "date_entree", "01/01/0001")],
     ),
     ("DATE_TROP_LOINTAINE", "sejours"): (
         """

@@ -10,12 +10,14 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from scenario import ESSMS, deposer, nuit_directe, projets
 
 from flows import epingles, publication
 from flows.cli import main
 from flows.nuit import vues
+from flows.reglages import ReglageInvalide
 
 JOUR = date(2026, 4, 1)
 # The next day in the region (Europe/Paris).
@@ -165,3 +167,24 @@ def test_a_damaged_pin_removes_nothing_and_the_night_is_published(
     vieillir(region)
     nuit_directe(region, [JOUR], datetime.now(UTC))
     assert len(publication.lister(region / "curated")) == 5
+
+
+def test_another_key_is_refused_and_the_documented_renewal_gives_the_same_figures(
+    region: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/exploitation.md, « Changer la clé »: aside goes staging, everything is read again under the new key."""
+    maj = f"finess_et;id_dossier;horodatage\n{ESSMS['E1']};D1;2026-02-03\n"
+    deposer(region, "mises_a_jour_2026-04-02.csv", maj)
+    avant = nuit_directe(region, [JOUR], DEBUT + timedelta(days=1)).mesures[JOUR]
+    monkeypatch.setenv("DUIMETRE_CLE", "une autre clé, assez longue pour être sûre")
+    with pytest.raises(ReglageInvalide, match="n'est pas celle des données déjà rangées"):
+        nuit_directe(region, [JOUR], DEBUT + timedelta(days=2))
+    (region / "staging").rename(region / "staging.ancienne")
+    apres = nuit_directe(region, [JOUR], DEBUT + timedelta(days=2)).mesures[JOUR]
+    assert apres.equals(avant)
+    assert avant.filter(indicateur="dossiers_actifs")["numerateur"].to_list() == [1]
+    pseudonymes = [
+        {v for f in (region / ou / "mises_a_jour").glob("*.parquet") for v in pl.read_parquet(f)["id_dossier"]}
+        for ou in ("staging", "staging.ancienne")
+    ]
+    assert pseudonymes[0].isdisjoint(pseudonymes[1])

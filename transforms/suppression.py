@@ -8,9 +8,9 @@ that share a count: the denominator of one is the numerator of another, so hidin
 2. *Secondary*: what is hidden must not come back by subtracting what is shown from a total. The counts of a publication
    obey two kinds of equations: the sub-sectors of a territory add up to its `TOUS`, the départements to their région,
    the régions to the country. For each hidden case and each of its counts there must be a *déplacement*: persons moved
-   from one sub-sector to another, from one département to another, or both, that changes hidden cases only. The
-   published figures are then the same before and after it, and nobody can tell which of the two is true. Where no such
-   move exists, the cases of the one that costs fewest persons are hidden too, up to the totals if need be.
+   from one département × sub-sector to another, or exchanged between two, that changes hidden cases only. The published
+   figures are then the same before and after it, and nobody can tell which of the two is true. Where no such move
+   exists, the cases of the one that costs fewest persons are hidden too, up to the totals if need be.
 
 Guaranteed, for whoever solves all published equations and knows that counts are not negative: from the lowest to the
 highest value a hidden count may have there is at least the threshold. Each publication is protected by itself: comparing
@@ -19,7 +19,8 @@ two dates, or what other sources say, is not covered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -84,49 +85,41 @@ class Grille:
     regions: Mapping[Lieu, Lieu]
 
     @cached_property
-    def secteurs(self) -> tuple[str, ...]:
-        """Sub-sectors, without the total."""
-        return tuple(sorted({secteur for _, secteur in self.effectifs} - {TOUS}))
+    def fermetures(self) -> Mapping[Case, frozenset[Case]]:
+        """For each département × sub-sector: itself and the totals it is part of."""
+        return {
+            (lieu, secteur): frozenset(
+                (ou, quoi) for ou in (lieu, self.regions[lieu], _NATIONAL) for quoi in (secteur, TOUS)
+            )
+            for lieu, secteur in sorted(self.effectifs)
+            if lieu in self.regions and secteur != TOUS
+        }
 
-    @cached_property
-    def chemins(self) -> Mapping[Lieu, frozenset[Lieu]]:
-        """For each département: itself, its région, the country."""
-        return {feuille: frozenset((feuille, region, _NATIONAL)) for feuille, region in sorted(self.regions.items())}
+    def deplacements(self, case: Case) -> Iterator[tuple[frozenset[Case], frozenset[Case]]]:
+        """Every move that adds to `case`: the cases it adds to, and those it takes from.
 
-    def deplacements(self, case: Case) -> Iterator[tuple[list[Case], list[Case]]]:
-        """Every move that adds to `case`: the cases it adds to, and those it takes from, all of them existing.
-
-        A move is a change of place (from one département to another, or from outside) times a change of sub-sector
-        (from one to another, or from outside): the totals it leaves as they are do not appear in it.
+        A move brings persons into a leaf (département × sub-sector) from outside or from another leaf; or exchanges the
+        sub-sectors of two départements, which leaves the totals of both as they are. A total that has both ends of the
+        move does not change.
         """
-        lieu, secteur = case
-        for chemin in self.chemins.values():
-            if lieu not in chemin:
+        for feuille, arrivee in self.fermetures.items():
+            if case not in arrivee:
                 continue
-            for depart in (None, *self.chemins):
-                autre = self.chemins[depart] if depart is not None else frozenset()
-                if lieu in autre:
-                    continue
-                for vers, de in self._changements(secteur):
-                    plus = [(x, s) for x in chemin - autre for s in vers] + [(x, s) for x in autre - chemin for s in de]
-                    moins = [(x, s) for x in chemin - autre for s in de] + [
-                        (x, s) for x in autre - chemin for s in vers
-                    ]
-                    if all(c in self.effectifs for c in plus) and all(c in self.effectifs for c in moins):
-                        yield plus, moins
-
-    def _changements(self, secteur: str) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-        if secteur == TOUS:
-            for vers in self.secteurs:
-                yield (vers, TOUS), ()
-            return
-        yield (secteur, TOUS), ()
-        for de in self.secteurs:
-            if de != secteur:
-                yield (secteur,), (de,)
+            yield arrivee, frozenset()
+            for origine, depart in self.fermetures.items():
+                if case not in depart:
+                    yield arrivee - depart, depart - arrivee
+                croisees = (feuille[0], origine[1]), (origine[0], feuille[1])
+                if all(c in self.fermetures and c not in (feuille, origine) for c in croisees):
+                    plus = Counter([*arrivee, *depart])
+                    plus.subtract([c for croisee in croisees for c in self.fermetures[croisee]])
+                    if plus[case] > 0:
+                        yield frozenset(c for c, k in plus.items() if k > 0), frozenset(
+                            c for c, k in plus.items() if k < 0
+                        )
 
 
-def _grille(lignes: pl.DataFrame, indicateurs: Sequence[str]) -> Grille:
+def _grille(lignes: pl.DataFrame, indicateurs: Collection[str]) -> Grille:
     effectifs: dict[Case, dict[str, int]] = {}
     regions: dict[Lieu, Lieu] = {}
     utiles = lignes.filter(pl.col("indicateur").is_in(indicateurs)).select(
@@ -182,9 +175,9 @@ def _compagnes(
     ajoutees: set[Case] = set()
     deplacements = [(plus, moins) for plus, moins in grille.deplacements(case)] if restent else []
     while restent:
-        choix: tuple[float, list[Case], set[str]] | None = None
+        choix: tuple[float, frozenset[Case], set[str]] | None = None
         for plus, moins in deplacements:
-            nouvelles = [c for c in (*plus, *moins) if c not in masquees and c not in ajoutees]
+            nouvelles = (plus | moins) - masquees - ajoutees
             cout = sum(poids[c] for c in nouvelles)
             if choix is not None and cout / len(restent) >= choix[0]:
                 continue
@@ -195,12 +188,12 @@ def _compagnes(
                     break
         assert choix is not None  # a move from outside takes from no case: nothing bounds it
         _, nouvelles, floutes = choix
-        ajoutees |= set(nouvelles)
+        ajoutees |= nouvelles
         restent -= floutes
     return ajoutees
 
 
-def _largeur(effectifs: Mapping[Case, Effectifs], plus: Sequence[Case], moins: Sequence[Case], nom: str) -> float:
+def _largeur(effectifs: Mapping[Case, Effectifs], plus: Collection[Case], moins: Collection[Case], nom: str) -> float:
     """How far a count may go one way and the other along a move, no count of it turning negative.
 
     Zero when it is null in a case of the move: whoever knows which structures have no figure knows that it stays so.

@@ -40,6 +40,11 @@ def nettoyer(texte: pl.Expr) -> pl.Expr:
     return pl.when(net != "").then(net)
 
 
+def _de_notre_ere(valeur: pl.Expr) -> pl.Expr:
+    """Null outside the years 1 to 9999, the only ones that Python's dates hold."""
+    return pl.when(valeur.dt.year().is_between(1, 9999)).then(valeur)
+
+
 def _jour(texte: pl.Expr) -> pl.Expr:
     francais = texte.str.slice(2, 1) == "/"
     return pl.coalesce(
@@ -50,7 +55,7 @@ def _jour(texte: pl.Expr) -> pl.Expr:
 
 def date(texte: pl.Expr, *, sans_fin: bool = False) -> pl.Expr:
     """`AAAA-MM-JJ` or `JJ/MM/AAAA`, a time behind it ignored; with `sans_fin`, a date from 2099 on means none."""
-    jour = pl.when(texte.str.contains(INSTANT)).then(_jour(texte))
+    jour = _de_notre_ere(pl.when(texte.str.contains(INSTANT)).then(_jour(texte)))
     return pl.when(jour < DATE_SANS_FIN).then(jour) if sans_fin else jour
 
 
@@ -83,7 +88,8 @@ def horodatage(texte: pl.Expr, fuseau: pl.Expr, fuseaux: Iterable[str]) -> pl.Ex
     for nom in sorted(set(fuseaux)):
         heure_locale = utc.dt.convert_time_zone(nom).dt.replace_time_zone(None)
         converti = pl.when(fuseau == nom).then(heure_locale).otherwise(converti)
-    return pl.when(texte.str.contains(INSTANT)).then(pl.when(decalage.is_null()).then(local).otherwise(converti))
+    valeur = pl.when(decalage.is_null()).then(local).otherwise(converti)
+    return _de_notre_ere(pl.when(texte.str.contains(INSTANT)).then(valeur))
 
 
 def entier(texte: pl.Expr) -> pl.Expr:

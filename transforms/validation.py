@@ -69,9 +69,9 @@ _CODE_DU_TYPE = {
 class Contexte:
     """What a file is judged against: never its own content.
 
-    `depot`: identifier written beside each staged row; `projet`: FINESS of the porteur's project; `ecartes`: those set aside in the register; `entites_juridiques`: numbers
-    of EJ that do not stand for one ESSMS of the project; `bal`: mailbox (lower case) → FINESS; `cle_pseudonymes`: key of
-    the pseudonyms.
+    `depot`: identifier written beside each staged row; `projet`: FINESS of the porteur's project; `ecartes`: those set
+    aside in the register; `entites_juridiques`: numbers of EJ that do not stand for one ESSMS of the project; `bal`:
+    mailbox (lower case) → FINESS; `cle_pseudonymes`: key of the pseudonyms.
     """
 
     depot: str
@@ -344,9 +344,9 @@ def _ranger(
 def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
     """Validate one table of a file and write its accepted, pseudonymised rows to the parquet file `sortie`.
 
-    Columns of `sortie`: `depot`, `ligne`, those of the model (identifiers as pseudonyms, `horodatage` as local civil time of the
-    ESSMS), `seau`; sorted by bucket, ESSMS and order in the file. Nothing is left at `sortie` when the file is refused. Never raises
-    for a fault of the file: it is a refusal.
+    Columns of `sortie`: `depot`, `ligne`, those of the model (identifiers as pseudonyms, `horodatage` as local civil time
+    of the ESSMS), `seau`; sorted by bucket, ESSMS and order in the file. Nothing is left at `sortie` when the file is
+    refused. Never raises for a fault of the file: it is a refusal.
     """
     colonnes = champs_de(contexte.table)
     correspondance = apparier(feuille.entetes, colonnes)

@@ -173,7 +173,9 @@ def grouper(constats: pl.DataFrame, table: str) -> list[Groupe]:
         .agg(
             pl.col("nombre").cast(pl.Int64).sum(),
             lignes=pl.col("ligne").drop_nulls().sort().head(LIGNES_CITEES),
-            valeurs=lisible(pl.col("valeur").drop_nulls().unique(maintain_order=True).head(VALEURS_CITEES), LONGUEUR_CITEE),
+            valeurs=lisible(
+                pl.col("valeur").drop_nulls().unique(maintain_order=True).head(VALEURS_CITEES), LONGUEUR_CITEE
+            ),
             distinctes=pl.col("valeur").drop_nulls().n_unique(),
         )
     )

@@ -181,7 +181,11 @@ def actions(situation: Situation, noms: Mapping[str, str]) -> list[Action]:
             Action(
                 f"Corriger les lignes rejetées de « {dire_texte(pire.nom, 120)} »",
                 f"{accord(pire.lignes_rejetees, 'ligne n’est pas comptée', 'lignes ne sont pas comptées')}"
-                + (f", et d'autres dans {accord(len(rejets) - 1, 'autre fichier', 'autres fichiers')}." if rejets[1:] else "."),
+                + (
+                    f", et d'autres dans {accord(len(rejets) - 1, 'autre fichier', 'autres fichiers')}."
+                    if rejets[1:]
+                    else "."
+                ),
                 pire.accuse,
                 "Voir les lignes à corriger",
             )

@@ -71,7 +71,9 @@ def en_csv(lignes: pl.DataFrame, mesures: pl.DataFrame) -> bytes:
     par_indicateur = {m["indicateur"]: m for m in mesures.iter_rows(named=True)}
     ordre = {nom: rang for rang, nom in enumerate(INDICATEURS)}
     groupes = (
-        lignes.with_columns(fois=pl.when(pl.col("brut").is_null()).then(pl.len().over("indicateur", "motif", "jour", "brut")))
+        lignes.with_columns(
+            fois=pl.when(pl.col("brut").is_null()).then(pl.len().over("indicateur", "motif", "jour", "brut"))
+        )
         .unique(["indicateur", "motif", "jour", "brut"])
         .with_columns(rang=pl.col("indicateur").replace_strict(ordre, return_dtype=pl.Int64))
         .sort("rang", "motif", "jour", "brut", nulls_last=True)
@@ -79,7 +81,9 @@ def en_csv(lignes: pl.DataFrame, mesures: pl.DataFrame) -> bytes:
     dites = [_ligne(g, par_indicateur[g["indicateur"]]) for g in groupes.iter_rows(named=True)]
     colonnes = ("dossier", "indicateur", "raison", "que faire", "effet sur le taux")
     return csv_excel(
-        pl.DataFrame(dites, schema=dict.fromkeys(colonnes, pl.String), orient="row").with_columns(lisible(pl.col("dossier")))
+        pl.DataFrame(dites, schema=dict.fromkeys(colonnes, pl.String), orient="row").with_columns(
+            lisible(pl.col("dossier"))
+        )
     )
 
 
@@ -89,7 +93,9 @@ def _ligne(groupe: dict[str, Any], mesure: dict[str, Any]) -> tuple[str, ...]:
     )
     que_faire = _QUE_FAIRE[groupe["indicateur"]]
     if groupe["brut"] is None:
-        que_faire = f"Déposez de nouveau « dossiers » : {accord(groupe['fois'], 'identifiant')} ne se lit plus ici. {que_faire}"
+        que_faire = (
+            f"Déposez de nouveau « dossiers » : {accord(groupe['fois'], 'identifiant')} ne se lit plus ici. {que_faire}"
+        )
     effet = (
         f"1 de plus ; il en manque {mesure['reste_a_faire']} pour atteindre {pourcent(mesure['cible'])} "
         f"(taux : {taux(mesure['taux'], mesure['cible'])})"

@@ -80,11 +80,14 @@
         ligne.hidden = !vue;
         vues += vue;
       });
+      compter(vues);
+    }
+    function compter(vues) {
       total.textContent = `${vues} ligne${vues > 1 ? "s" : ""} sur ${lignes.length}`;
     }
     barre.append(total);
     (table.closest(".defile") ?? table).before(barre);
-    appliquer();
+    compter(lignes.length);
   }
 
   const fr = new Intl.NumberFormat("fr-FR", { maximumFractionDigits: 1 });
