@@ -23,8 +23,8 @@ def premiers_du_mois(jour: date, nombre: int = MOIS_REPRIS) -> list[date]:
 
 # Another night may hold the lock: this one waits its turn.
 @flow(name="mesure mensuelle", retries=3, retry_delay_seconds=1200)
-def mesure_mensuelle(data: str | None = None) -> Bilan:
+def mesure_mensuelle(data: str | None = None, fuseau: str | None = None) -> Bilan:
     """A night that measures the 1st of this month and the two firsts before it. Raises what `nuit` raises."""
-    reglages = lire(Path(data) if data else None)
+    reglages = lire(Path(data) if data else None, fuseau=fuseau)
     aujourd_hui = datetime.now(UTC).astimezone(ZoneInfo(reglages.fuseau)).date()
-    return nuit(data, premiers_du_mois(aujourd_hui))
+    return nuit(data, premiers_du_mois(aujourd_hui), fuseau)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 import secrets
 import tomllib
@@ -197,7 +196,7 @@ def cle_des_pseudonymes(reglages: Reglages) -> bytes:
     if reglages.cle is not None:
         if len(reglages.cle) < CLE_SURE_CARACTERES:
             journal().warning("DUIMETRE_CLE est courte : %d caractères au moins sont conseillés.", CLE_SURE_CARACTERES)
-        return _meme_cle(reglages, reglages.cle.encode())
+        return reglages.cle.encode()
     fichier = reglages.staging / "cle"
     if not fichier.exists():
         if reglages.registre.exists():
@@ -216,22 +215,4 @@ def cle_des_pseudonymes(reglages: Reglages) -> bytes:
     valeur = fichier.read_text(encoding="ascii").strip()
     if len(valeur) < CLE_SURE_CARACTERES:
         raise ReglageInvalide(f"La clé des pseudonymes est vide ou abîmée : {fichier}")
-    return _meme_cle(reglages, valeur.encode())
-
-
-def _meme_cle(reglages: Reglages, cle: bytes) -> bytes:
-    """The key, once it is sure that what is staged was made with it: `staging/cle.empreinte` says it without telling it."""
-    fichier = reglages.staging / "cle.empreinte"
-    empreinte = hmac.digest(cle, b"duimetre", "sha256").hex()
-    connue = fichier.read_text(encoding="ascii").strip() if fichier.exists() else ""
-    if connue and connue != empreinte:
-        raise ReglageInvalide(
-            "La clé des pseudonymes n'est pas celle des données déjà rangées : chaque personne serait comptée deux fois. "
-            "Remettez l'ancienne clé ; pour en changer, suivez « Changer la clé » de docs/exploitation.md."
-        )
-    if not connue:
-        reglages.staging.mkdir(parents=True, exist_ok=True, mode=0o700)
-        provisoire = fichier.with_name(f".cle.{secrets.token_hex(4)}")
-        provisoire.write_text(empreinte + "\n", encoding="ascii")
-        provisoire.replace(fichier)
-    return cle
+    return valeur.encode()

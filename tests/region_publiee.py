@@ -23,7 +23,7 @@ DEPOSEES = ("dossiers", "sejours", "mises_a_jour", "projets", "agenda", "mss", "
 
 
 def region(
-    nb_essms: int, dates: Sequence[date], *, nom: str = "EHPAD L'OLIVIER", graine: int = 1
+    nb_essms: int, dates: Sequence[date], *, nom: str = "SERVICE D'ACCOMPAGNEMENT LES VACOAS", graine: int = 1
 ) -> dict[str, pl.DataFrame]:
     """The tables that the report reads, for `nb_essms` ESSMS of `nb_essms` / 40 porteurs; `nom` begins every name."""
     hasard = Random(graine)

@@ -215,7 +215,7 @@ def test_csv(tmp_path: Path, encodage: str) -> None:
         ("finess-structures-1.json.gz", b"\x1f\x8b\x08" + b"\xff" * 40, "FICHIER_ILLISIBLE"),
         ("etalab-cs1100502-stock-1.csv", b"", "CONTENU_INATTENDU"),
         ("etalab-cs1100502-stock-1.csv", b"numero;nom\n1;2\n", "CONTENU_INATTENDU"),
-        ("etalab-cs1100502-stock-1.csv", b'structureet;"' + b"x" * 200_000, "FICHIER_ILLISIBLE"),
+        ("etalab-cs1100502-stock-1.csv", b'structureet;"' + b"x" * 2_000_000, "FICHIER_ILLISIBLE"),
     ],
 )
 def test_fichier_inutilisable(tmp_path: Path, nom: str, contenu: bytes, code: str) -> None:

@@ -319,7 +319,7 @@ def test_trop_de_colonnes() -> None:
 def test_contenu_inattendu(debut: bytes, nature: str) -> None:
     erreur = refus(debut)
     assert erreur.code == "CONTENU_INATTENDU"
-    assert nature in erreur.detail
+    assert nature.casefold() in erreur.detail.casefold()
 
 
 def test_une_table_de_texte_n_est_rien_d_autre() -> None:

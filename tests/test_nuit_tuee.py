@@ -2,7 +2,8 @@
 continues; no deposit is lost or counted twice. »
 
 Each kill starts from the same data root: one night published, half of the deposits still to come. Most nights run without
-Prefect in a process forked from a warm one; some are the command itself. `DUIMETRE_TEST_MORTS=20` kills 20 (default 6).
+Prefect in a process forked from a warm one; one in five is the command itself. `DUIMETRE_TEST_MORTS=20` kills 20 (6
+otherwise), `DUIMETRE_TEST_GRAINE` repeats a draw.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from test_nuit import D1, D2, commande, fichiers, memes_lignes, publie
 from flows.publication import actuelle, verifier_chaine, verifier_version
 
 MORTS = int(os.environ.get("DUIMETRE_TEST_MORTS", "6"))
-PAR_LA_COMMANDE = max(1, MORTS // 5)
+GRAINE = int(os.environ.get("DUIMETRE_TEST_GRAINE") or time.time())
 FICHIERS, FICHIERS_TARD = 18, 10
 
 
@@ -72,55 +73,59 @@ def fourche() -> Iterator[multiprocessing.context.ForkServerContext]:
         yield contexte
 
 
+@pytest.fixture(scope="module")
+def vivantes() -> list[bool]:
+    """Of each kill, whether the night was still running."""
+    return []
+
+
+@pytest.mark.parametrize("numero", range(MORTS))
 def test_tuee_a_un_instant_quelconque(
+    numero: int,
     atelier: tuple[Path, dict[str, pl.DataFrame], dict[str, float]],
     fourche: multiprocessing.context.ForkServerContext,
+    vivantes: list[bool],
     tmp_path: Path,
 ) -> None:
     base, reference, durees = atelier
-    graine = int(os.environ.get("DUIMETRE_TEST_GRAINE") or time.time())
-    hasard = random.Random(graine)
-    achevees = 0
-    for numero in range(MORTS):
-        racine = tmp_path / str(numero)
-        shutil.copytree(base, racine, symlinks=True, ignore=shutil.ignore_patterns("verrou"))
-        avant = actuelle(racine / "curated")
-        par_commande = numero < PAR_LA_COMMANDE
-        # Spread over the night: one kill in each of as many slices as there are kills.
-        part = (numero + hasard.random()) / MORTS if not par_commande else hasard.random()
-        attente_s = part * durees["commande" if par_commande else "directe"]
-        circonstance = f"graine {graine}, mort {numero}, {attente_s:.2f} s, {'commande' if par_commande else 'directe'}"
-        tuer(racine, attente_s, fourche, par_commande=par_commande)
-        version = actuelle(racine / "curated")
-        assert version is not None, circonstance
-        achevees += version != avant
-        assert verifier_version(version) == [], circonstance
-        versions = {v for f in version.glob("*/*.parquet") for v in pl.read_parquet(f)["version"].unique().to_list()}
-        assert versions == {version.name}, circonstance
-        nuit_directe(racine, [D1, D2])
-        assert verifier_chaine(racine / "curated") == [], circonstance
-        assert not list((racine / "curated" / "versions").glob(".*")), circonstance
-        try:
-            memes_lignes(racine, reference)
-        except AssertionError as ecart:
-            raise AssertionError(circonstance) from ecart
-        shutil.rmtree(racine)
-    assert achevees < MORTS
+    hasard = random.Random(f"{GRAINE} {numero}")
+    racine = tmp_path / "racine"
+    shutil.copytree(base, racine, symlinks=True, ignore=shutil.ignore_patterns("verrou"))
+    par_commande = numero % 5 == 4
+    # Spread over the night: one kill in each of as many slices as there are kills.
+    attente_s = (numero + hasard.random()) / MORTS * durees["commande" if par_commande else "directe"]
+    print(f"DUIMETRE_TEST_GRAINE={GRAINE}, tuée après {attente_s:.2f} s")
+    vivantes.append(tuer(racine, attente_s, fourche, par_commande=par_commande))
+    version = actuelle(racine / "curated")
+    assert version is not None
+    assert verifier_version(version) == []
+    versions = {v for f in version.glob("*/*.parquet") for v in pl.read_parquet(f)["version"].unique().to_list()}
+    assert versions == {version.name}
+    nuit_directe(racine, [D1, D2])
+    assert verifier_chaine(racine / "curated") == []
+    assert not list((racine / "curated" / "versions").glob(".*"))
+    memes_lignes(racine, reference)
+
+
+def test_des_nuits_ont_bien_ete_tuees(vivantes: list[bool]) -> None:
+    """A kill that comes after the end shows nothing: most came before."""
+    assert sum(vivantes) > len(vivantes) / 2
 
 
 def tuer(
     racine: Path, attente_s: float, fourche: multiprocessing.context.ForkServerContext, *, par_commande: bool
-) -> None:
-    """Start a night and SIGKILL it after some seconds; gives up waiting when it has ended before."""
+) -> bool:
+    """Start a night and SIGKILL it after some seconds; whether it was still running."""
     if par_commande:
         processus = commande("nuit", "--data", racine, "--date-mesure", str(D1), "--date-mesure", str(D2))
         time.sleep(attente_s)
         processus.send_signal(signal.SIGKILL)
         processus.communicate()
-        return
+        return processus.returncode == -signal.SIGKILL
     fils: BaseProcess = fourche.Process(target=nuit_directe, args=(racine, [D1, D2]))
     fils.start()
     assert until((racine / "staging" / "verrou").exists, 60)  # it has begun: the lock is the first thing it takes
     fils.join(attente_s)
     fils.kill()
     fils.join()
+    return fils.exitcode == -signal.SIGKILL

@@ -27,13 +27,14 @@ def test_deux_identifiants_partagent_un_ins(verifier: Verifier) -> None:
 def test_un_identifiant_a_deux_ins(verifier: Verifier) -> None:
     """« None, or several (alert IDENTITE_INCOHERENTE): the person is that id_personne ».
 
-    IPP1 has two INS: IPP1 is the person of D1 and D2, and IPP2, whose only INS is one of them, is somebody else.
+    IPP1 has two INS: IPP1 is the person of D1 and D2; IPP2 and IPP3, whose only INS is one of them, are somebody else.
     """
     verifier(f"""
     dossiers            | sejours         | attendu le 2026-04-01
-    D1 IPP1 ins={INS_A} | D1 2025-01-01 → | file_active 2
+    D1 IPP1 ins={INS_A} | D1 2025-01-01 → | file_active 3
     D2 IPP1 ins={INS_B} | D2 2025-01-01 → | alerte IDENTITE_INCOHERENTE 1
     D3 IPP2 ins={INS_A} | D3 2025-01-01 → | alerte DOUBLON_PERSONNE 1
+    D4 IPP3 ins={INS_B} | D4 2025-01-01 → |
     """)
 
 

@@ -169,22 +169,26 @@ def test_a_damaged_pin_removes_nothing_and_the_night_is_published(
     assert len(publication.lister(region / "curated")) == 5
 
 
-def test_another_key_is_refused_and_the_documented_renewal_gives_the_same_figures(
+def test_the_documented_renewal_of_the_key_gives_the_same_figures(
     region: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """docs/exploitation.md, « Changer la clé »: aside goes staging, everything is read again under the new key."""
+    """docs/exploitation.md, « Changer la clé »: the next night reads everything again under the new one."""
     maj = f"finess_et;id_dossier;horodatage\n{ESSMS['E1']};D1;2026-02-03\n"
     deposer(region, "mises_a_jour_2026-04-02.csv", maj)
     avant = nuit_directe(region, [JOUR], DEBUT + timedelta(days=1)).mesures[JOUR]
+    anciens = pseudonymes(region)
     monkeypatch.setenv("DUIMETRE_CLE", "une autre clé, assez longue pour être sûre")
-    with pytest.raises(ReglageInvalide, match="n'est pas celle des données déjà rangées"):
-        nuit_directe(region, [JOUR], DEBUT + timedelta(days=2))
-    (region / "staging").rename(region / "staging.ancienne")
     apres = nuit_directe(region, [JOUR], DEBUT + timedelta(days=2)).mesures[JOUR]
     assert apres.equals(avant)
     assert avant.filter(indicateur="dossiers_actifs")["numerateur"].to_list() == [1]
-    pseudonymes = [
-        {v for f in (region / ou / "mises_a_jour").glob("*.parquet") for v in pl.read_parquet(f)["id_dossier"]}
-        for ou in ("staging", "staging.ancienne")
-    ]
-    assert pseudonymes[0].isdisjoint(pseudonymes[1])
+    # A file that is no longer there could not be read again: the night says so, and publishes nothing.
+    (region / "raw" / "depots" / "asso" / "sejours_2026-04-02.csv").unlink()
+    monkeypatch.setenv("DUIMETRE_CLE", "une troisième clé, assez longue elle aussi")
+    with pytest.raises(ReglageInvalide, match="Remettez ces fichiers, ou l'ancienne clé"):
+        nuit_directe(region, [JOUR], DEBUT + timedelta(days=3))
+    assert anciens.isdisjoint(pseudonymes(region))
+
+
+def pseudonymes(racine: Path) -> set[str]:
+    fichiers = (racine / "staging" / "mises_a_jour").glob("*.parquet")
+    return {v for f in fichiers for v in pl.read_parquet(f)["id_dossier"]}

@@ -19,7 +19,6 @@ two dates, or what other sources say, is not covered.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,44 +78,69 @@ def masquer(territoires: pl.DataFrame, seuil: int) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Grille:
-    """The cases of one publication with their counts (null ones left out), and the région of each département."""
+    """The cases of one publication with their counts (null ones left out), and the région of each département.
+
+    A set of cases is an integer, one bit per case in the order of `cases`: a country has thousands of moves to try.
+    """
 
     effectifs: Mapping[Case, Effectifs]
     regions: Mapping[Lieu, Lieu]
 
     @cached_property
-    def fermetures(self) -> Mapping[Case, frozenset[Case]]:
-        """For each département × sub-sector: itself and the totals it is part of."""
+    def cases(self) -> tuple[Case, ...]:
+        """All cases, in an order that does not depend on that of the rows."""
+        return tuple(sorted(self.effectifs))
+
+    @cached_property
+    def bits(self) -> Mapping[Case, int]:
+        """The set that holds one case."""
+        return {case: 1 << rang for rang, case in enumerate(self.cases)}
+
+    @cached_property
+    def couts(self) -> tuple[int, ...]:
+        """What hiding each case costs: its largest count."""
+        return tuple(1 + max(self.effectifs[case].values(), default=0) for case in self.cases)
+
+    @cached_property
+    def fermetures(self) -> Mapping[Case, int]:
+        """For each leaf (département × sub-sector): itself and the totals it is part of."""
         return {
-            (lieu, secteur): frozenset(
-                (ou, quoi) for ou in (lieu, self.regions[lieu], _NATIONAL) for quoi in (secteur, TOUS)
+            (lieu, secteur): sum(
+                self.bits[ou, quoi] for ou in (lieu, self.regions[lieu], _NATIONAL) for quoi in (secteur, TOUS)
             )
-            for lieu, secteur in sorted(self.effectifs)
+            for lieu, secteur in self.cases
             if lieu in self.regions and secteur != TOUS
         }
 
-    def deplacements(self, case: Case) -> Iterator[tuple[frozenset[Case], frozenset[Case]]]:
+    def deplacements(self, case: Case) -> Iterator[tuple[int, int]]:
         """Every move that adds to `case`: the cases it adds to, and those it takes from.
 
-        A move brings persons into a leaf (département × sub-sector) from outside or from another leaf; or exchanges the
-        sub-sectors of two départements, which leaves the totals of both as they are. A total that has both ends of the
-        move does not change.
+        A move brings persons into a leaf from outside or from another leaf; or exchanges the sub-sectors of two
+        départements, which leaves the totals of both as they are. A total that has both ends does not change.
         """
+        bit = self.bits[case]
         for feuille, arrivee in self.fermetures.items():
-            if case not in arrivee:
+            if not arrivee & bit:
                 continue
-            yield arrivee, frozenset()
+            yield arrivee, 0
             for origine, depart in self.fermetures.items():
-                if case not in depart:
-                    yield arrivee - depart, depart - arrivee
-                croisees = (feuille[0], origine[1]), (origine[0], feuille[1])
-                if all(c in self.fermetures and c not in (feuille, origine) for c in croisees):
-                    plus = Counter([*arrivee, *depart])
-                    plus.subtract([c for croisee in croisees for c in self.fermetures[croisee]])
-                    if plus[case] > 0:
-                        yield frozenset(c for c, k in plus.items() if k > 0), frozenset(
-                            c for c, k in plus.items() if k < 0
-                        )
+                if not depart & bit:
+                    yield arrivee & ~depart, depart & ~arrivee
+                if feuille[0] == origine[0] or feuille[1] == origine[1]:
+                    continue
+                premiere = self.fermetures.get((feuille[0], origine[1]))
+                seconde = self.fermetures.get((origine[0], feuille[1]))
+                if premiere and seconde:
+                    plus, moins = arrivee | depart, premiere | seconde
+                    if plus & ~moins & bit:
+                        yield plus & ~moins, moins & ~plus
+
+    def eclater(self, ensemble: int) -> Iterator[int]:
+        """The ranks of the cases of a set."""
+        while ensemble:
+            dernier = ensemble & -ensemble
+            yield dernier.bit_length() - 1
+            ensemble ^= dernier
 
 
 def _grille(lignes: pl.DataFrame, indicateurs: Collection[str]) -> Grille:
@@ -152,40 +176,37 @@ def _sensible(effectifs: Effectifs, seuil: int) -> bool:
 
 def _a_masquer(grille: Grille, seuil: int) -> set[Case]:
     """Primary then secondary suppression: the cases to hide."""
-    masquees = {case for case, effectifs in grille.effectifs.items() if _sensible(effectifs, seuil)}
-    a_voir = sorted(masquees)
-    poids = {case: 1 + max(e.values(), default=0) for case, e in grille.effectifs.items()}
+    a_voir = [case for case in grille.cases if _sensible(grille.effectifs[case], seuil)]
+    masquees = sum(grille.bits[case] for case in a_voir)
     while a_voir:
-        case = a_voir.pop()
-        for nouvelle in sorted(_compagnes(grille, poids, case, masquees, seuil)):
-            masquees.add(nouvelle)
-            a_voir.append(nouvelle)
-    return masquees
+        nouvelles = _compagnes(grille, a_voir.pop(), masquees, seuil)
+        masquees |= nouvelles
+        a_voir += [grille.cases[rang] for rang in grille.eclater(nouvelles)]
+    return {grille.cases[rang] for rang in grille.eclater(masquees)}
 
 
-def _compagnes(
-    grille: Grille,
-    poids: Mapping[Case, int],
-    case: Case,
-    masquees: set[Case],
-    seuil: int,
-) -> set[Case]:
+def _compagnes(grille: Grille, case: Case, masquees: int, seuil: int) -> int:
     """The cases to hide with `case` so that none of its counts can be told: the cheapest moves that blur them all."""
     restent = set(grille.effectifs[case])
-    ajoutees: set[Case] = set()
-    deplacements = [(plus, moins) for plus, moins in grille.deplacements(case)] if restent else []
+    possibles = []
+    for plus, moins in grille.deplacements(case):
+        if (plus | moins) & ~masquees:
+            possibles.append((plus, moins))
+            continue
+        restent -= _floutes(grille, plus, moins, restent, seuil)
+        if not restent:
+            return 0
+    ajoutees = 0
     while restent:
-        choix: tuple[float, frozenset[Case], set[str]] | None = None
-        for plus, moins in deplacements:
-            nouvelles = (plus | moins) - masquees - ajoutees
-            cout = sum(poids[c] for c in nouvelles)
+        choix: tuple[float, int, set[str]] | None = None
+        for plus, moins in possibles:
+            nouvelles = (plus | moins) & ~masquees & ~ajoutees
+            cout = sum(grille.couts[rang] for rang in grille.eclater(nouvelles))
             if choix is not None and cout / len(restent) >= choix[0]:
                 continue
-            floutes = {nom for nom in restent if _largeur(grille.effectifs, plus, moins, nom) >= seuil}
+            floutes = _floutes(grille, plus, moins, restent, seuil)
             if floutes and (choix is None or cout / len(floutes) < choix[0]):
                 choix = cout / len(floutes), nouvelles, floutes
-                if cout == 0 and floutes == restent:
-                    break
         assert choix is not None  # a move from outside takes from no case: nothing bounds it
         _, nouvelles, floutes = choix
         ajoutees |= nouvelles
@@ -193,13 +214,19 @@ def _compagnes(
     return ajoutees
 
 
-def _largeur(effectifs: Mapping[Case, Effectifs], plus: Collection[Case], moins: Collection[Case], nom: str) -> float:
+def _floutes(grille: Grille, plus: int, moins: int, noms: Collection[str], seuil: int) -> set[str]:
+    """The counts that a move changes far enough."""
+    return {nom for nom in noms if _largeur(grille, plus, moins, nom) >= seuil}
+
+
+def _largeur(grille: Grille, plus: int, moins: int, nom: str) -> float:
     """How far a count may go one way and the other along a move, no count of it turning negative.
 
     Zero when it is null in a case of the move: whoever knows which structures have no figure knows that it stays so.
     """
-    if any(nom not in effectifs[c] for c in (*plus, *moins)):
-        return 0
-    baisse = min((effectifs[c][nom] for c in plus), default=inf)
-    hausse = min((effectifs[c][nom] for c in moins), default=inf)
-    return baisse + hausse
+    baisse = hausse = inf
+    for rang in grille.eclater(plus):
+        baisse = min(baisse, grille.effectifs[grille.cases[rang]].get(nom, -1))
+    for rang in grille.eclater(moins):
+        hausse = min(hausse, grille.effectifs[grille.cases[rang]].get(nom, -1))
+    return 0 if baisse < 0 or hausse < 0 else baisse + hausse

@@ -98,7 +98,7 @@ def _verifier_nature(debut: bytes) -> None:
     if nature is None and est_du_texte(debut):
         nature = "fichier texte (CSV)"
     if nature not in (None, "archive ZIP"):
-        detail = f"{nature} renommé en .zip : rendez-lui son extension, ou refaites une archive .zip"
+        detail = f"{nature} sous une extension .zip : rendez-lui la sienne, ou refaites une archive .zip"
         raise LectureImpossible("CONTENU_INATTENDU", detail)
 
 

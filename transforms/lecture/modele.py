@@ -21,8 +21,13 @@ class LectureImpossible(Exception):
     def __init__(self, code: str, detail: str = "", ligne: int | None = None) -> None:
         super().__init__(code, detail, ligne)
         self.code = code
-        self.detail = detail
+        self.detail = _phrase(detail)
         self.ligne = ligne
+
+
+def _phrase(detail: str) -> str:
+    """A capital and a full stop: a detail stands behind the sentence of its finding."""
+    return detail[:1].upper() + detail[1:] + ("" if not detail or detail.endswith((".", "?", "!")) else ".")
 
 
 @dataclass(frozen=True)
