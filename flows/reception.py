@@ -29,7 +29,7 @@ from schemas.constats import catalogue
 from transforms.lecture.archive import BLOC_OCTETS, Limites
 from transforms.lecture.modele import LectureImpossible
 from transforms.lecture.ouverture import Lecture, Piece
-from transforms.nommage import en_cours_d_ecriture
+from transforms.nommage import en_cours_d_ecriture, format_de
 from transforms.profils import Profil, en_mots_du_porteur
 from transforms.retours.accuse import Partie
 from transforms.validation import BILAN, EXAMEN_VERSION, Contexte, Examen, constat_de_fichier, examiner
@@ -227,9 +227,18 @@ def _prendre(depose: Depose, copie: Path, limites: Limites) -> str:
     """Copy the deposit, if it is one that may be opened; its SHA-256. Raises `EncoreEnEcriture`, `LectureImpossible`."""
     if refus := _refus_du_genre(depose):
         raise refus
-    if depose.apercu.taille > limites.taille_octets:
+    if depose.apercu.taille > _taille_admise(depose, copie.parent, limites):
         raise LectureImpossible("ARCHIVE_DEMESUREE", f"{depose.apercu.taille >> 20} Mio reçus")
     return _copier(depose, copie)
+
+
+def _taille_admise(depose: Depose, travail: Path, limites: Limites) -> int:
+    """A CSV is read in lots, whatever its size: only the room for its copy bounds it. A file with holes weighs nothing there
+    and would fill the disk here, so it is held to the limit of what unpacks, like the other formats."""
+    plein = depose.reel.lstat().st_blocks * 512 >= depose.apercu.taille
+    if plein and format_de(depose.chemin) == "csv":
+        return max(limites.taille_octets, shutil.disk_usage(travail).free // 2)
+    return limites.taille_octets
 
 
 def _copier(depose: Depose, copie: Path) -> str:
