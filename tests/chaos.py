@@ -218,8 +218,11 @@ class Nuits:
     def fermer(self) -> None:
         """No more nights."""
         assert self.processus.stdin is not None
+        assert self.processus.stdout is not None
+        self.processus.kill()
         self.processus.stdin.close()
-        self.processus.wait(30)
+        self.processus.stdout.close()
+        self.processus.wait()
 
 
 @contextmanager
@@ -348,6 +351,7 @@ def tuer(travail: Path, morts: int, graine: int, *, prefect_tous_les: int = 0) -
             if resultat(data) != resultat(jumeau):
                 bilan.fautes.append(f"tour {tour} : la nuit d'après diffère de celle de la jumelle")
             bilan.fautes += [f"tour {tour} : {d}" for d in defauts(data)]
+            _avancer(f"{bilan.morts} morts sur {morts}, {len(bilan.fautes) + len(lecteur.fautes)} fautes")
         lecteur.fini.set()
         lecteur.join(30)
     bilan.fautes += lecteur.fautes
@@ -432,7 +436,13 @@ def pannes(travail: Path, bibliotheque: Path, rangs: int | None, graine: int) ->
             if resultat(essai) != attendu:
                 bilan.fautes.append(f"{ou} : la nuit suivante ne guérit pas")
             bilan.fautes += [f"{ou} : {d}" for d in defauts(essai)]
+            _avancer(f"{bilan.essais} pannes, {bilan.echecs} nuits échouées, {len(bilan.fautes)} fautes")
     return bilan
+
+
+def _avancer(ligne: str) -> None:
+    """How far the campaign is, for who waits."""
+    sys.stderr.write(f"{ligne}\n")
 
 
 def _copier(source: Path, cible: Path) -> None:
@@ -455,6 +465,7 @@ def ensemble(travail: Path, tours: int) -> list[tuple[int, int]]:
             paire = [un.lancer(data), deux.lancer(data)]
             a, b = sorted(nuit.attendre() for nuit in paire)
             codes.append((a, b))
+            _avancer(f"{len(codes)} paires sur {tours}, {sum(c != (0, 10) for c in codes)} fautes")
     return codes
 
 
