@@ -329,11 +329,13 @@ def nuit(
     data: str | None = None,
     dates_mesure: list[date] | None = None,
     fuseau: str | None = None,
+    reconstruire: bool = False,
     maintenant: datetime | None = None,
 ) -> Bilan:
     """The whole nightly job on one data root, for one or several measure dates (default: today in the region).
 
-    `fuseau`: time zone of the region, when it is not that of the settings; it says what day it is.
+    `fuseau`: time zone of the region, when it is not that of the settings; it says what day it is. `reconstruire`:
+    read every file of raw/ again, as if it had just come.
 
     Raises `VerrouPris` when another night runs, `ReferentielIllisible` without a usable projets.csv, `ReglageInvalide`.
     Whatever it raises, the version that was published stays.
@@ -345,6 +347,9 @@ def nuit(
         cle = cle_des_pseudonymes(reglages)
         publiee = actuelle(reglages.curated)
         registres = lire_referentiels(reglages)
+        if reconstruire:
+            with Registre(reglages.registre) as registre:
+                registre.tout_refaire()
         a_lire = inventorier(reglages, _tel_quel(registres), cle)
         noter("Fichiers à lire", etape="inventaire", fichiers=len(a_lire))
         compteur = Compteur(len(a_lire))
@@ -443,4 +448,6 @@ def resumer(bilan: Bilan, reglages: Reglages) -> list[str]:
             f"{int(opposables['atteint'].sum())} à la cible partout"
         )
     lignes.append(f"Publié : {reglages.curated / 'actuel'} (version {bilan.version})")
+    lignes.append(f"Rapport : {reglages.curated / 'actuel' / 'rapports' / 'index.html'}")
+    lignes.append(f"Réponses aux porteurs : {reglages.retours}")
     return lignes

@@ -410,6 +410,13 @@ class Registre:
         with self._transaction() as base:
             base.executemany("UPDATE examens SET fichier = ? WHERE fichier = ?", [(vers, f) for f in fichiers])
 
+    def tout_refaire(self) -> None:
+        """Have every file that is still in raw/ read and judged again, tonight or, after a kill, the next nights."""
+        with self._transaction() as base:
+            base.execute("UPDATE receptions SET contexte = 'à refaire'")
+            # The fingerprint of the key stays: contents without their file keep their pseudonyms.
+            base.execute("UPDATE examens SET contexte = 'à refaire-' || substr(contexte, -8)")
+
     def sous_autre_cle(self, empreinte: str) -> int:
         """How many staged contents were pseudonymised under another key than that of this fingerprint."""
         requete = "SELECT count(*) FROM examens WHERE fichier IS NOT NULL AND contexte NOT LIKE '%-' || ?"

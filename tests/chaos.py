@@ -252,9 +252,17 @@ class Lecteur(threading.Thread):
     """Reads the published version without a pause, through the catalogue and the files; keeps what it saw mixed."""
 
     def __init__(self, curated: Path) -> None:
-        super().__init__(daemon=True)
+        super().__init__()
         self.curated, self.fini = curated, threading.Event()
         self.lectures, self.fautes, self.versions = 0, list[str](), set[str]()
+
+    def __enter__(self) -> Lecteur:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.fini.set()
+        self.join()
 
     def run(self) -> None:
         while not self.fini.wait(0.02):
@@ -325,35 +333,32 @@ def tuer(travail: Path, morts: int, graine: int, *, prefect_tous_les: int = 0) -
         depart = time.monotonic()
         n.faire(data)
         duree = time.monotonic() - depart
-        lecteur = Lecteur(data / "curated")
-        lecteur.start()
         tour = 0
-        while bilan.morts < morts:
-            tour += 1
-            for racine in (data, jumeau):
-                deposer_tour(racine, tour)
-            while True:
-                if prefect_tous_les and bilan.morts % prefect_tous_les == prefect_tous_les - 1:
-                    tue = _tuer_commande(data, hasard)
-                else:
-                    nuit = n.lancer(data)
-                    time.sleep(hasard.uniform(0, 1.3 * duree))
-                    with suppress(ProcessLookupError):  # over before its time
-                        os.kill(nuit.pid, signal.SIGKILL)
-                    tue = nuit.attendre() < 0
-                bilan.morts += tue
-                bilan.trop_tard += not tue
-                if bilan.morts >= morts or hasard.random() < 0.6:
-                    break
-            for racine in (data, jumeau):
-                n.faire(racine)
-            bilan.nuits += 1
-            if resultat(data) != resultat(jumeau):
-                bilan.fautes.append(f"tour {tour} : la nuit d'après diffère de celle de la jumelle")
-            bilan.fautes += [f"tour {tour} : {d}" for d in defauts(data)]
-            _avancer(f"{bilan.morts} morts sur {morts}, {len(bilan.fautes) + len(lecteur.fautes)} fautes")
-        lecteur.fini.set()
-        lecteur.join(30)
+        with Lecteur(data / "curated") as lecteur:
+            while bilan.morts < morts:
+                tour += 1
+                for racine in (data, jumeau):
+                    deposer_tour(racine, tour)
+                while True:
+                    if prefect_tous_les and bilan.morts % prefect_tous_les == prefect_tous_les - 1:
+                        tue = _tuer_commande(data, hasard)
+                    else:
+                        nuit = n.lancer(data)
+                        time.sleep(hasard.uniform(0, 1.3 * duree))
+                        with suppress(ProcessLookupError):  # over before its time
+                            os.kill(nuit.pid, signal.SIGKILL)
+                        tue = nuit.attendre() < 0
+                    bilan.morts += tue
+                    bilan.trop_tard += not tue
+                    if bilan.morts >= morts or hasard.random() < 0.6:
+                        break
+                for racine in (data, jumeau):
+                    n.faire(racine)
+                bilan.nuits += 1
+                if resultat(data) != resultat(jumeau):
+                    bilan.fautes.append(f"tour {tour} : la nuit d'après diffère de celle de la jumelle")
+                bilan.fautes += [f"tour {tour} : {d}" for d in defauts(data)]
+                _avancer(f"{bilan.morts} morts sur {morts}, {len(bilan.fautes) + len(lecteur.fautes)} fautes")
     bilan.fautes += lecteur.fautes
     bilan.lectures, bilan.versions = lecteur.lectures, len(lecteur.versions)
     bilan.duree_s = time.monotonic() - debut

@@ -360,7 +360,14 @@ def _sans_moteur() -> Iterator[None]:
         yield
 
 
-def nuit_directe(racine: Path, dates_mesure: Sequence[date], maintenant: datetime | None = None) -> nuit.Bilan:
+def nuit_directe(
+    racine: Path, dates_mesure: Sequence[date], maintenant: datetime | None = None, *, reconstruire: bool = False
+) -> nuit.Bilan:
     """The whole night, publication included, as `flows/nuit.py` writes it, but without Prefect's engine."""
     with _sans_moteur():
-        return nuit.nuit.fn(str(racine), list(dates_mesure), maintenant=maintenant or datetime.now(UTC))
+        return nuit.nuit.fn(
+            str(racine),
+            list(dates_mesure),
+            reconstruire=reconstruire,
+            maintenant=maintenant or datetime.now(UTC),
+        )

@@ -19,9 +19,9 @@ ENTETES = "finess_et;id_dossier;id_personne\n"
 
 
 def test_killed_nights_never_show_a_mixed_version_and_the_next_one_is_right(tmp_path: Path) -> None:
-    bilan = chaos.tuer(tmp_path, 3, graine=4)
+    bilan = chaos.tuer(tmp_path, 2, graine=4)
     assert bilan.fautes == []
-    assert bilan.morts == 3
+    assert bilan.morts == 2
     assert bilan.lectures > 10
     assert bilan.versions > 1
 
@@ -30,7 +30,7 @@ def test_a_failing_call_leaves_the_old_version_and_the_next_night_heals(tmp_path
     bibliotheque = chaos.compiler(tmp_path)
     if bibliotheque is None:
         pytest.skip("no C compiler for the library that makes calls fail")
-    bilan = chaos.pannes(tmp_path, bibliotheque, 5, graine=6)
+    bilan = chaos.pannes(tmp_path, bibliotheque, 4, graine=6)
     assert bilan.fautes == []
     assert bilan.appels > 500
     assert bilan.echecs > 0

@@ -130,7 +130,7 @@ def test_ce_que_deviennent_les_fichiers(tmp_path: Path) -> None:
     [
         (None, "projets.csv manque"),
         (b"", "ne peut pas être lu"),
-        (b"PK\x03\x04 xl/ classeur", "classeur Excel"),
+        (b"PK\x03\x04 xl/ classeur", "Excel renommé en .csv"),
         (b"porteur;nom\np1;Un\n", "« finess_et »"),
         (b"porteur;nom;finess_et;FINESS-ET\np1;Un;010000016;010000016\n", "deux colonnes"),
         (b"porteur;nom;finess_et\n", "aucune ligne"),

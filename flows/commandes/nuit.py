@@ -11,14 +11,16 @@ from flows.commandes.commun import Declarer, Sortie, dire_erreur, option_dates
 
 def ajouter(declarer: Declarer) -> None:
     """Declare the command."""
-    option_dates(declarer("nuit", "Reçoit les dépôts, les contrôle, mesure et publie.", _executer))
+    parseur = declarer("nuit", "Reçoit les dépôts, les contrôle, mesure et publie.", _executer)
+    option_dates(parseur)
+    parseur.add_argument("--reconstruire", action="store_true", help="relit tous les fichiers de raw, comme s'ils arrivaient")
 
 
 def _executer(options: argparse.Namespace) -> int:
-    return lancer(options.data, options.date_mesure)
+    return lancer(options.data, options.date_mesure, reconstruire=options.reconstruire)
 
 
-def lancer(data: Path | None, dates: list[date] | None) -> int:
+def lancer(data: Path | None, dates: list[date] | None, *, reconstruire: bool = False) -> int:
     """Run the night under Prefect, embedded or not; its exit code (§3). The lock is taken before anything starts."""
     from flows import reglages as r  # noqa: PLC0415
     from flows.moteur import MoteurInterrompu, moteur  # noqa: PLC0415
@@ -37,7 +39,7 @@ def lancer(data: Path | None, dates: list[date] | None) -> int:
             from transforms.referentiels import ReferentielIllisible  # noqa: PLC0415
 
             try:
-                nuit(str(reglages.data), dates)
+                nuit(str(reglages.data), dates, reconstruire=reconstruire)
             except ReferentielIllisible as erreur:
                 dire_erreur(f"Rien n'est publié. {erreur}")
                 return Sortie.ECHEC
