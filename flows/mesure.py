@@ -47,7 +47,11 @@ def tranches(entrees: Entrees) -> list[list[int]]:
 
 
 def mesurer_dates(
-    entrees: Entrees, dates: Sequence[date], seaux: Collection[int], publiee: Path | None, a_completer: date | None = None
+    entrees: Entrees,
+    dates: Sequence[date],
+    seaux: Collection[int],
+    publiee: Path | None,
+    a_completer: date | None = None,
 ) -> dict[date, dict[str, pl.DataFrame]]:
     """Measure some buckets at each date, earliest first: the rates of one date are the previous ones of the next (CHUTE).
 

@@ -249,7 +249,8 @@ def ecrire_agregats(
     version = maintenant.strftime(_FORMAT_VERSION)
     jour = maintenant.astimezone(ZoneInfo(reglages.fuseau)).date()
     indicateurs = pl.concat(
-        relations["indicateurs"].with_columns(date_mesure=pl.lit(jour_mesure)) for jour_mesure, relations in mesures.items()
+        relations["indicateurs"].with_columns(date_mesure=pl.lit(jour_mesure))
+        for jour_mesure, relations in mesures.items()
     )
     par_date = agregats.sommer(indicateurs, registres.essms)
     par_date["territoires"] = masquer(par_date["territoires"], reglages.seuil_publication)
@@ -377,11 +378,15 @@ def nuit(
             unmapped(jour_des_pages),
         ).result()
         mesures = {jour: {nom: reunir([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in dates}
-        dossier = publier_version(reglages, _tel_quel(registres), _tel_quel(depots), _tel_quel(mesures), publiee, instant)
+        dossier = publier_version(
+            reglages, _tel_quel(registres), _tel_quel(depots), _tel_quel(mesures), publiee, instant
+        )
         noter("Version publiée", etape="publication", version=dossier.name, dates=len(dates))
         if jour_des_pages is not None:
             a_completer = _tel_quel(mesures[jour_des_pages]["a_completer"])
-            rendre(reglages, _tel_quel(registres), dossier, jour_des_pages, a_completer, _tel_quel(depots), cle, instant)
+            rendre(
+                reglages, _tel_quel(registres), dossier, jour_des_pages, a_completer, _tel_quel(depots), cle, instant
+            )
         conserver_versions(reglages, instant)
         bilan = _bilan(dossier, traites, mesures)
         for ligne in resumer(bilan, reglages):

@@ -123,11 +123,16 @@ def _vue_deposee(table: str, fichiers: Sequence[str], seaux: Collection[int]) ->
                FROM read_parquet([{liste}], hive_partitioning = false, filename = 'fichier') AS s
                INNER JOIN depots AS d ON d.depot = s.depot AND d.fichier = s.fichier AND d.accepte
                INNER JOIN essms AS e ON e.finess_et = s.finess_et AND e.porteur = d.porteur
-               WHERE s.seau IN ({', '.join(map(str, sorted(seaux)))})"""
+               WHERE s.seau IN ({", ".join(map(str, sorted(seaux)))})"""
 
 
 def mesurer(
-    entrees: Entrees, date_mesure: date, seaux: Collection[int], *, memoire: str = "1GB", relations: Sequence[str] = RESULTATS
+    entrees: Entrees,
+    date_mesure: date,
+    seaux: Collection[int],
+    *,
+    memoire: str = "1GB",
+    relations: Sequence[str] = RESULTATS,
 ) -> dict[str, pl.DataFrame]:
     """Measure the ESSMS of some buckets at one date: the asked `relations`, each sorted by its first columns.
 

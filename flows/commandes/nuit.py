@@ -13,7 +13,9 @@ def ajouter(declarer: Declarer) -> None:
     """Declare the command."""
     parseur = declarer("nuit", "Reçoit les dépôts, les contrôle, mesure et publie.", _executer)
     option_dates(parseur)
-    parseur.add_argument("--reconstruire", action="store_true", help="relit tous les fichiers de raw, comme s'ils arrivaient")
+    parseur.add_argument(
+        "--reconstruire", action="store_true", help="relit tous les fichiers de raw, comme s'ils arrivaient"
+    )
 
 
 def _executer(options: argparse.Namespace) -> int:
