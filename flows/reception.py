@@ -227,24 +227,23 @@ def _prendre(depose: Depose, copie: Path, limites: Limites) -> str:
     """Copy the deposit, if it is one that may be opened; its SHA-256. Raises `EncoreEnEcriture`, `LectureImpossible`."""
     if refus := _refus_du_genre(depose):
         raise refus
-    if depose.apercu.taille > _taille_admise(depose, copie.parent, limites):
-        raise LectureImpossible("ARCHIVE_DEMESUREE", f"{depose.apercu.taille >> 20} Mio reçus")
-    return _copier(depose, copie)
+    return _copier(depose, copie, limites)
 
 
-def _taille_admise(depose: Depose, travail: Path, limites: Limites) -> int:
+def _taille_admise(vu: os.stat_result, chemin: str, travail: Path, limites: Limites) -> int:
     """A CSV is read in lots, whatever its size: only the room for its copy bounds it. A file with holes weighs nothing there
     and would fill the disk here, so it is held to the limit of what unpacks, like the other formats."""
-    plein = depose.reel.lstat().st_blocks * 512 >= depose.apercu.taille
-    if plein and format_de(depose.chemin) == "csv":
+    plein = vu.st_blocks * 512 >= vu.st_size
+    if plein and format_de(chemin) == "csv":
         return max(limites.taille_octets, shutil.disk_usage(travail).free // 2)
     return limites.taille_octets
 
 
-def _copier(depose: Depose, copie: Path) -> str:
+def _copier(depose: Depose, copie: Path, limites: Limites) -> str:
     """Copy the file under a name of our own; its SHA-256. The file that is open is the one that was seen.
 
-    Raises `EncoreEnEcriture`, `LectureImpossible` (FICHIER_INACCESSIBLE); any other OSError is not about this file alone.
+    Raises `EncoreEnEcriture`, `LectureImpossible` (FICHIER_INACCESSIBLE, ARCHIVE_DEMESUREE); any other OSError is not
+    about this file alone.
     """
     empreinte = hashlib.sha256()
     taille = 0
@@ -254,6 +253,8 @@ def _copier(depose: Depose, copie: Path) -> str:
         vu = os.fstat(source.fileno())
         if not stat.S_ISREG(vu.st_mode) or vu.st_nlink > 1:
             raise EncoreEnEcriture
+        if vu.st_size > _taille_admise(vu, depose.chemin, copie.parent, limites):
+            raise LectureImpossible("ARCHIVE_DEMESUREE", f"{vu.st_size >> 20} Mio reçus")
         while bloc := _bloc(source):
             taille += len(bloc)
             if taille > depose.apercu.taille:  # one that grows as fast as it is read has no end

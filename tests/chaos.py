@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -109,7 +109,10 @@ def defauts(data: Path) -> list[str]:
 
 
 def lanceur() -> NoReturn:
-    """Fork one night per line of standard input: only nights are killed, and nothing is imported again."""
+    """Fork a night for each line of standard input that asks one, wait for one when asked to.
+
+    Only nights are killed, and nothing is imported again.
+    """
     sys.path[:0] = [str(ICI), str(ICI.parent)]
     from scenario import _sans_moteur  # noqa: PLC0415
 
@@ -127,11 +130,10 @@ def lanceur() -> NoReturn:
     flows.moteur.moteur = lambda _dossier: nullcontext()  # type: ignore[assignment]
     for ligne in sys.stdin:
         demande = json.loads(ligne)
-        pid = os.fork()
-        if pid:
+        if "attendre" in demande:
+            print(os.waitstatus_to_exitcode(os.waitpid(demande["attendre"], 0)[1]), flush=True)
+        elif pid := os.fork():
             print(pid, flush=True)
-            _, statut = os.waitpid(pid, 0)
-            print(os.waitstatus_to_exitcode(statut), flush=True)
         else:
             _nuit(demande, main)
     sys.exit(0)
@@ -172,8 +174,7 @@ class Nuit:
 
     def attendre(self) -> int:
         """Exit code, negative when killed."""
-        assert self.lanceur.processus.stdout is not None
-        return int(self.lanceur.processus.stdout.readline())
+        return self.lanceur.demander(attendre=self.pid)
 
     def dit(self) -> str:
         """Its standard output and error."""
@@ -191,7 +192,7 @@ class Nuits:
     def __init__(self, travail: Path, preload: Path | None = None) -> None:
         environnement = {**os.environ, "POLARS_MAX_THREADS": "2"} | ({"LD_PRELOAD": str(preload)} if preload else {})
         travail.mkdir(parents=True, exist_ok=True)
-        self.sortie = travail / "sortie.txt"
+        self.travail, self.lancees = travail, 0
         self.processus = subprocess.Popen(
             [sys.executable, __file__, "--lanceur"],
             stdin=subprocess.PIPE,
@@ -200,14 +201,18 @@ class Nuits:
             env=environnement,
         )
 
-    def lancer(self, data: Path, **panne: Any) -> Nuit:
-        """Start a night."""
+    def demander(self, **demande: Any) -> int:
+        """Ask the launcher; its answer."""
         assert self.processus.stdin is not None
         assert self.processus.stdout is not None
-        print(
-            json.dumps({"data": str(data), "sortie": str(self.sortie), **panne}), file=self.processus.stdin, flush=True
-        )
-        return Nuit(int(self.processus.stdout.readline()), self, self.sortie)
+        print(json.dumps(demande), file=self.processus.stdin, flush=True)
+        return int(self.processus.stdout.readline())
+
+    def lancer(self, data: Path, **panne: Any) -> Nuit:
+        """Start a night; two may run at once."""
+        self.lancees += 1
+        sortie = self.travail / f"sortie-{self.lancees % 2}.txt"
+        return Nuit(self.demander(data=str(data), sortie=str(sortie), **panne), self, sortie)
 
     def faire(self, data: Path) -> None:
         """A whole night, which must succeed."""
@@ -317,7 +322,7 @@ class Bilan:
     duree_s: float = 0.0
 
 
-def tuer(travail: Path, morts: int, graine: int, *, prefect_tous_les: int = 0) -> Bilan:
+def tuer(n: Nuits, travail: Path, morts: int, graine: int, *, prefect_tous_les: int = 0) -> Bilan:
     """Kill `morts` nights at random moments; after each kill or run of kills, a night must give what its twin gives.
 
     The twin receives the same files and is never disturbed. `prefect_tous_les`: every so many kills, the night is the
@@ -327,38 +332,35 @@ def tuer(travail: Path, morts: int, graine: int, *, prefect_tous_les: int = 0) -
     data, jumeau = travail / "data", travail / "jumeau"
     for racine in (data, jumeau):
         monde(racine)
-    with nuits(travail) as n:
-        n.faire(jumeau)
-        n.faire(data)
-        depart = time.monotonic()
-        n.faire(data)
-        duree = time.monotonic() - depart
-        tour = 0
-        with Lecteur(data / "curated") as lecteur:
-            while bilan.morts < morts:
-                tour += 1
-                for racine in (data, jumeau):
-                    deposer_tour(racine, tour)
-                while True:
-                    if prefect_tous_les and bilan.morts % prefect_tous_les == prefect_tous_les - 1:
-                        tue = _tuer_commande(data, hasard)
-                    else:
-                        nuit = n.lancer(data)
-                        time.sleep(hasard.uniform(0, 1.3 * duree))
-                        with suppress(ProcessLookupError):  # over before its time
-                            os.kill(nuit.pid, signal.SIGKILL)
-                        tue = nuit.attendre() < 0
-                    bilan.morts += tue
-                    bilan.trop_tard += not tue
-                    if bilan.morts >= morts or hasard.random() < 0.6:
-                        break
-                for racine in (data, jumeau):
-                    n.faire(racine)
-                bilan.nuits += 1
-                if resultat(data) != resultat(jumeau):
-                    bilan.fautes.append(f"tour {tour} : la nuit d'après diffère de celle de la jumelle")
-                bilan.fautes += [f"tour {tour} : {d}" for d in defauts(data)]
-                _avancer(f"{bilan.morts} morts sur {morts}, {len(bilan.fautes) + len(lecteur.fautes)} fautes")
+    n.faire(jumeau)
+    depart = time.monotonic()
+    n.faire(data)
+    duree = time.monotonic() - depart
+    tour = 0
+    with Lecteur(data / "curated") as lecteur:
+        while bilan.morts < morts:
+            tour += 1
+            for racine in (data, jumeau):
+                deposer_tour(racine, tour)
+            while True:
+                if prefect_tous_les and bilan.morts % prefect_tous_les == prefect_tous_les - 1:
+                    tue = _tuer_commande(data, hasard)
+                else:
+                    nuit = n.lancer(data)
+                    time.sleep(hasard.uniform(0, 1.3 * duree))
+                    os.kill(nuit.pid, signal.SIGKILL)
+                    tue = nuit.attendre() < 0
+                bilan.morts += tue
+                bilan.trop_tard += not tue
+                if bilan.morts >= morts or hasard.random() < 0.6:
+                    break
+            for racine in (data, jumeau):
+                n.faire(racine)
+            bilan.nuits += 1
+            if resultat(data) != resultat(jumeau):
+                bilan.fautes.append(f"tour {tour} : la nuit d'après diffère de celle de la jumelle")
+            bilan.fautes += [f"tour {tour} : {d}" for d in defauts(data)]
+            _avancer(f"{bilan.morts} morts sur {morts}, {len(bilan.fautes) + len(lecteur.fautes)} fautes")
     bilan.fautes += lecteur.fautes
     bilan.lectures, bilan.versions = lecteur.lectures, len(lecteur.versions)
     bilan.duree_s = time.monotonic() - debut
@@ -394,54 +396,49 @@ class BilanPannes:
     fautes: list[str] = field(default_factory=list)
 
 
-def pannes(travail: Path, bibliotheque: Path, rangs: int | None, graine: int) -> BilanPannes:
+def pannes(n: Nuits, travail: Path, rangs: int | None, graine: int) -> BilanPannes:
     """Make each write, fsync, rename… of a night fail in turn, once or from then on (`rangs`: only so many of them).
 
     After a failure: exit 1 with a sentence that says what to do and the old version whole, or exit 0 and all published
     (a call that may fail, such as one of the log). The next night gives what an undisturbed one gives.
     """
     hasard, bilan = random.Random(graine), BilanPannes()
-    avant, apres, essai = travail / "avant", travail / "apres", travail / "essai"
-    with nuits(travail / "sain") as n:
-        monde(avant)
-        n.faire(avant)
-        shutil.copytree(avant, apres, symlinks=True)
-        deposer_tour(apres, 1)
-        n.faire(apres)
-    ancien, attendu = resultat(avant), resultat(apres)
+    avant, essai = travail / "avant", travail / "essai"
+    monde(avant)
+    n.faire(avant)
+    ancien = resultat(avant)
     deposer_tour(avant, 1)
-    with nuits(travail / "panne", bibliotheque) as n:
+    _copier(avant, essai)
+    compter = n.lancer(essai, rang=0, erreur=0, suite=0)
+    assert compter.attendre() == 0, compter.dit()
+    bilan.appels, attendu = compter.compte()[0], resultat(essai)
+    tous = range(1, bilan.appels + 1)
+    for rang in tous if rangs is None else sorted(hasard.sample(tous, min(rangs, len(tous)))):
+        erreur, suite = hasard.choice(ERREURS), hasard.randrange(2)
         _copier(avant, essai)
-        compter = n.lancer(essai, rang=0, erreur=0, suite=0)
-        assert compter.attendre() == 0, compter.dit()
-        bilan.appels = compter.compte()[0]
-        tous = range(1, bilan.appels + 1)
-        for rang in tous if rangs is None else sorted(hasard.sample(tous, min(rangs, len(tous)))):
-            erreur, suite = hasard.choice(ERREURS), hasard.randrange(2)
-            _copier(avant, essai)
-            nuit = n.lancer(essai, rang=rang, erreur=erreur, suite=suite)
-            code, dit = nuit.attendre(), nuit.dit()
-            faute = nuit.compte()[1]
-            if not faute:
-                continue  # the order of a few calls changes from night to night
-            bilan.essais += 1
-            ou = f"{errno.errorcode[erreur]}{' puis tout' * suite} sur {faute}"
-            bilan.echecs += code == 1
-            bilan.toleres += code == 0
-            if code == 1:
-                if "Rien n'est publié" not in dit or "Traceback" in dit or "relancez" not in dit:
-                    bilan.fautes.append(f"{ou} : message {dit[-300:]!r}")
-                if resultat(essai) != ancien:
-                    bilan.fautes.append(f"{ou} : l'ancienne version n'est plus entière")
-            elif code != 0 or "Traceback" in dit:
-                bilan.fautes.append(f"{ou} : sortie {code} {dit[-300:]!r}")
-            elif resultat(essai) != attendu and "repris la prochaine nuit" not in dit:
-                bilan.fautes.append(f"{ou} : publié, mais autrement")
-            n.faire(essai)
-            if resultat(essai) != attendu:
-                bilan.fautes.append(f"{ou} : la nuit suivante ne guérit pas")
-            bilan.fautes += [f"{ou} : {d}" for d in defauts(essai)]
-            _avancer(f"{bilan.essais} pannes, {bilan.echecs} nuits échouées, {len(bilan.fautes)} fautes")
+        nuit = n.lancer(essai, rang=rang, erreur=erreur, suite=suite)
+        code, dit = nuit.attendre(), nuit.dit()
+        faute = nuit.compte()[1]
+        if not faute:
+            continue  # the order of a few calls changes from night to night
+        bilan.essais += 1
+        ou = f"{errno.errorcode[erreur]}{' puis tout' * suite} sur {faute}"
+        bilan.echecs += code == 1
+        bilan.toleres += code == 0
+        if code == 1:
+            if "Rien n'est publié" not in dit or "Traceback" in dit or "relancez" not in dit:
+                bilan.fautes.append(f"{ou} : message {dit[-300:]!r}")
+            if resultat(essai) != ancien:
+                bilan.fautes.append(f"{ou} : l'ancienne version n'est plus entière")
+        elif code != 0 or "Traceback" in dit:
+            bilan.fautes.append(f"{ou} : sortie {code} {dit[-300:]!r}")
+        elif resultat(essai) != attendu and "repris la prochaine nuit" not in dit:
+            bilan.fautes.append(f"{ou} : publié, mais autrement")
+        n.faire(essai)
+        if resultat(essai) != attendu:
+            bilan.fautes.append(f"{ou} : la nuit suivante ne guérit pas")
+        bilan.fautes += [f"{ou} : {d}" for d in defauts(essai)]
+        _avancer(f"{bilan.essais} pannes, {bilan.echecs} nuits échouées, {len(bilan.fautes)} fautes")
     return bilan
 
 
@@ -459,18 +456,16 @@ def _copier(source: Path, cible: Path) -> None:
 # --- two nights at once ----------------------------------------------------------------------------------------------
 
 
-def ensemble(travail: Path, tours: int) -> list[tuple[int, int]]:
+def ensemble(n: Nuits, travail: Path, tours: int) -> list[tuple[int, int]]:
     """Start two nights together `tours` times; gives their sorted exit codes."""
     data = travail / "data"
     monde(data)
     codes = []
-    with nuits(travail / "un") as un, nuits(travail / "deux") as deux:
-        un.faire(data)
-        for _ in range(tours):
-            paire = [un.lancer(data), deux.lancer(data)]
-            a, b = sorted(nuit.attendre() for nuit in paire)
-            codes.append((a, b))
-            _avancer(f"{len(codes)} paires sur {tours}, {sum(c != (0, 10) for c in codes)} fautes")
+    for _ in range(tours):
+        paire = [n.lancer(data), n.lancer(data)]
+        a, b = sorted(nuit.attendre() for nuit in paire)
+        codes.append((a, b))
+        _avancer(f"{len(codes)} paires sur {tours}, {sum(c != (0, 10) for c in codes)} fautes")
     return codes
 
 
@@ -570,28 +565,32 @@ def main(arguments: Sequence[str]) -> int:
     fautes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="duimetre-chaos-") as temporaire:
         travail = Path(temporaire)
-        if options.morts:
-            morts = tuer(travail / "morts", options.morts, options.graine, prefect_tous_les=options.prefect_tous_les)
-            print(
-                f"{morts.morts} nuits tuées ({morts.trop_tard} finies avant), {morts.nuits} nuits d'après, "
-                f"{morts.lectures} lectures de {morts.versions} versions, {len(morts.fautes)} fautes, {morts.duree_s:.0f} s"
-            )
-            fautes += morts.fautes
         bibliotheque = compiler(travail)
-        if bibliotheque is None:
-            print("Pas de compilateur C : pannes non essayées.")
-        elif options.rangs != 0:
-            essais = pannes(travail / "pannes", bibliotheque, options.rangs, options.graine)
-            print(
-                f"{essais.appels} appels d'une nuit peuvent échouer ; {essais.essais} pannes : {essais.echecs} nuits "
-                f"échouées, {essais.toleres} tolérées, {len(essais.fautes)} fautes"
-            )
-            fautes += essais.fautes
-        if options.tours:
-            codes = ensemble(travail / "ensemble", options.tours)
-            bons = sum(c == (0, 10) for c in codes)
-            print(f"{bons} paires sur {len(codes)} : l'une publie, l'autre sort avec 10")
-            fautes += [f"codes {c}" for c in codes if c != (0, 10)]
+        with nuits(travail, bibliotheque) as n:
+            if options.morts:
+                morts = tuer(
+                    n, travail / "morts", options.morts, options.graine, prefect_tous_les=options.prefect_tous_les
+                )
+                print(
+                    f"{morts.morts} nuits tuées ({morts.trop_tard} finies avant), {morts.nuits} nuits d'après, "
+                    f"{morts.lectures} lectures de {morts.versions} versions, {len(morts.fautes)} fautes, "
+                    f"{morts.duree_s:.0f} s"
+                )
+                fautes += morts.fautes
+            if bibliotheque is None:
+                print("Pas de compilateur C : pannes non essayées.")
+            elif options.rangs != 0:
+                essais = pannes(n, travail / "pannes", options.rangs, options.graine)
+                print(
+                    f"{essais.appels} appels d'une nuit peuvent échouer ; {essais.essais} pannes : {essais.echecs} nuits "
+                    f"échouées, {essais.toleres} tolérées, {len(essais.fautes)} fautes"
+                )
+                fautes += essais.fautes
+            if options.tours:
+                codes = ensemble(n, travail / "ensemble", options.tours)
+                bons = sum(c == (0, 10) for c in codes)
+                print(f"{bons} paires sur {len(codes)} : l'une publie, l'autre sort avec 10")
+                fautes += [f"codes {c}" for c in codes if c != (0, 10)]
         if not options.sans_deploiement:
             print(f"Nuit planifiée, prise par un ouvrier Prefect : {prouver_deploiement(travail / 'deploiement')}")
     for faute in fautes[:50]:

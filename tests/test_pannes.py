@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -18,26 +19,38 @@ JOUR = date(2026, 4, 1)
 ENTETES = "finess_et;id_dossier;id_personne\n"
 
 
-def test_killed_nights_never_show_a_mixed_version_and_the_next_one_is_right(tmp_path: Path) -> None:
-    bilan = chaos.tuer(tmp_path, 2, graine=4)
+@pytest.fixture(scope="module")
+def bibliotheque(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    return chaos.compiler(tmp_path_factory.mktemp("bibliotheque"))
+
+
+@pytest.fixture(scope="module")
+def nuits(tmp_path_factory: pytest.TempPathFactory, bibliotheque: Path | None) -> Iterator[chaos.Nuits]:
+    with chaos.nuits(tmp_path_factory.mktemp("nuits"), bibliotheque) as n:
+        yield n
+
+
+def test_killed_nights_never_show_a_mixed_version_and_the_next_one_is_right(nuits: chaos.Nuits, tmp_path: Path) -> None:
+    bilan = chaos.tuer(nuits, tmp_path, 2, graine=4)
     assert bilan.fautes == []
     assert bilan.morts == 2
     assert bilan.lectures > 10
     assert bilan.versions > 1
 
 
-def test_a_failing_call_leaves_the_old_version_and_the_next_night_heals(tmp_path: Path) -> None:
-    bibliotheque = chaos.compiler(tmp_path)
+def test_a_failing_call_leaves_the_old_version_and_the_next_night_heals(
+    nuits: chaos.Nuits, bibliotheque: Path | None, tmp_path: Path
+) -> None:
     if bibliotheque is None:
         pytest.skip("no C compiler for the library that makes calls fail")
-    bilan = chaos.pannes(tmp_path, bibliotheque, 4, graine=6)
+    bilan = chaos.pannes(nuits, tmp_path, 3, graine=6)
     assert bilan.fautes == []
     assert bilan.appels > 500
     assert bilan.echecs > 0
 
 
-def test_of_two_nights_started_together_one_runs(tmp_path: Path) -> None:
-    assert chaos.ensemble(tmp_path, 2) == [(0, 10)] * 2
+def test_of_two_nights_started_together_one_runs(nuits: chaos.Nuits, tmp_path: Path) -> None:
+    assert chaos.ensemble(nuits, tmp_path, 2) == [(0, 10)] * 2
 
 
 def depots(racine: Path) -> dict[str, tuple[str, str]]:
