@@ -14,8 +14,8 @@ import polars as pl
 from flows.publication import PARTITION
 from schemas.curated import INDICATEURS as ORDRE
 from transforms.agregats import besoins
+from transforms.formats import accord, cible, entier, jour, jour_en_lettres, taux
 from transforms.rapports.libelles import INDICATEURS, SOURCES
-from transforms.retours.ecriture import accord, jour, jour_en_lettres, nombre, pourcent, taux
 
 
 class Inconnu(Exception):
@@ -211,7 +211,7 @@ def _phrase(ligne: dict[str, Any], sources: list[Source]) -> str:
     if ligne["cible"] is None:
         return dit + "."
     portee = "" if ligne["opposable"] else ", non opposable ici"
-    dit += f" (cible {pourcent(ligne['cible'])}{portee}) : "
+    dit += f" (cible {cible(ligne['cible'])}{portee}) : "
     if ligne["atteint"]:
         dit += "cible atteinte."
     else:
@@ -250,8 +250,8 @@ def dire(explication: Explication) -> str:
 
 
 def _dire_etape(etape: Etape) -> str:
-    perdus = f"  ({nombre(etape.perdus)} de moins)" if etape.perdus else ""
-    return f"  {etape.nom:<50}{nombre(etape.nombre):>8}{perdus}"
+    perdus = f"  ({entier(etape.perdus)} de moins)" if etape.perdus else ""
+    return f"  {etape.nom:<50}{entier(etape.nombre):>8}{perdus}"
 
 
 def _personnes(combien: int | None) -> str:

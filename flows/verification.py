@@ -18,9 +18,10 @@ from flows.reception import Depose, Dossier
 from flows.registre import Apercu
 from flows.reglages import Reglages
 from schemas.constats import catalogue
+from transforms.formats import accord, entier, jour
 from transforms.nommage import en_cours_d_ecriture
 from transforms.retours.accuse import NIVEAUX, STATUTS, Accuse, Groupe, Partie, grouper, nom_de_table, verdict
-from transforms.retours.ecriture import accord, dire_texte, jour, nombre
+from transforms.retours.ecriture import dire_texte
 
 LIGNES_MONTREES = 5
 _LONGUEUR_VALEUR = 60
@@ -107,8 +108,8 @@ def _titre(partie: Partie) -> str:
 def _comptes(partie: Partie) -> str:
     hors = partie.lignes_hors_projet
     return (
-        f"{accord(partie.lignes_lues, 'ligne lue', 'lignes lues')}, {nombre(partie.lignes_utilisees)} utilisées, "
-        f"{nombre(partie.lignes_rejetees)} rejetées{f' dont {nombre(hors)} hors projet' if hors else ''}"
+        f"{accord(partie.lignes_lues, 'ligne lue', 'lignes lues')}, {entier(partie.lignes_utilisees)} utilisées, "
+        f"{entier(partie.lignes_rejetees)} rejetées{f' dont {entier(hors)} hors projet' if hors else ''}"
     )
 
 

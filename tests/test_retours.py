@@ -21,8 +21,9 @@ from flows.restitution import date_des_pages
 from flows.retours import nom_sur
 from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de
+from transforms.formats import accord, entier, jour_en_lettres, taille, taux
 from transforms.retours.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
-from transforms.retours.ecriture import accord, csv_excel, jour_en_lettres, nombre, taille, taux
+from transforms.retours.ecriture import csv_excel
 from transforms.retours.index import Fichier, Situation
 from transforms.retours.index import en_html as en_page
 from transforms.validation import CONSTATS, constat_de_fichier
@@ -91,11 +92,11 @@ def test_un_texte_ordinaire_reste_tel_quel(valeur: str) -> None:
 
 
 def test_nombres_et_dates_a_la_francaise() -> None:
-    assert taux(85.714, 90) == "85,7\u202f%"
-    assert taux(89.96, 90) == "89,9\u202f%", "a rate under its target is not shown at it"
-    assert taux(90.0, 90) == "90,0\u202f%"
+    assert taux(85.714, 90) == "85,7\u00a0%"
+    assert taux(89.96, 90) == "89,9\u00a0%", "a rate under its target is not shown at it"
+    assert taux(90.0, 90) == "90,0\u00a0%"
     assert taux(None) == "—"
-    assert nombre(1234567) == "1\u202f234\u202f567"
+    assert entier(1234567) == "1\u202f234\u202f567"
     assert accord(1, "ligne") == "1 ligne" and accord(2, "ligne") == "2 lignes" and accord(0, "ligne") == "0 ligne"
     assert jour_en_lettres(D) == "1er avril 2026"
     assert taille(12_345) == "12,3\u202fKo"
@@ -147,7 +148,7 @@ def test_cent_mille_constats() -> None:
     html, brut = en_html(recu), en_json(recu)
     assert time.perf_counter() - debut < 10
     assert len(html.encode()) < MO and len(brut.encode()) < MO
-    assert texte(f"</style>{nombre(100_000 // len(codes))} fois") in texte(html)
+    assert texte(f"</style>{entier(100_000 // len(codes))} fois") in texte(html)
     octets = en_csv(recu)
     assert octets is not None and len(lire_csv(octets)) == 100_000
 
@@ -424,7 +425,7 @@ def test_liste_a_completer(nuitee: Path) -> None:
         ("A-7", "Agenda", "Dossier actif ; tous ses événements d'agenda du 01/01/2026 au 31/03/2026 sont annulés."),
     ]
     assert {ligne["effet sur le taux"] for ligne in lignes if ligne["indicateur"] == "Dossiers actifs"} == {
-        "1 de plus ; il en manque 1 pour atteindre 90\u202f% (taux : 80,0\u202f%)"
+        "1 de plus ; il en manque 1 pour atteindre 90\u00a0% (taux : 80,0\u00a0%)"
     }
     assert not re.search(r"PA-\d", str(lignes)), "persons appear by dossier only"
 

@@ -16,8 +16,8 @@ import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from schemas.curated import INDICATEURS, TOUS
-from transforms import regles
-from transforms.rapports import formats, libelles
+from transforms import formats, regles
+from transforms.rapports import libelles
 from transforms.rapports.donnees import DATES_MAX, MEDIANE_MIN, Ligne, Tables, lire, medianes, par_cle
 
 DEPOTS_MONTRES = 15

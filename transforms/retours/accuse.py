@@ -12,16 +12,8 @@ import polars as pl
 
 from schemas.constats import Niveau, catalogue
 from schemas.depots import TABLES, libelle
-from transforms.retours.ecriture import (
-    accord,
-    csv_excel,
-    dire_texte,
-    instant,
-    jour,
-    lisible,
-    nombre,
-    page,
-)
+from transforms.formats import accord, entier, instant, jour
+from transforms.retours.ecriture import csv_excel, dire_texte, lisible, page
 
 # What a page shows: the whole list is in the error file.
 LIGNES_CITEES = 8
@@ -124,7 +116,7 @@ class Groupe:
         """« lignes 12, 15, 18… », empty for a finding about the whole file."""
         if not self.lignes:
             return ""
-        cites = ", ".join(map(nombre, self.lignes))
+        cites = ", ".join(map(entier, self.lignes))
         if self.nombre == 1:
             return f"ligne {cites}"
         return f"lignes {cites}{'…' if self.nombre > len(self.lignes) else ''}"
@@ -222,7 +214,7 @@ def verdict(accuse: Accuse) -> str:
             )
         case _ if refusees:
             return (
-                f"{accord(refusees, 'partie')} sur {nombre(len(accuse.parties))} refusée"
+                f"{accord(refusees, 'partie')} sur {entier(len(accuse.parties))} refusée"
                 f"{'s' if refusees > 1 else ''} : le reste est utilisé. Corrigez, puis déposez de nouveau ces parties."
             )
         case _:

@@ -1,18 +1,17 @@
-"""How returns are written: French numbers and dates, harmless text, CSV that Excel opens, self-contained HTML pages."""
+"""How returns are written: harmless text, CSV that Excel opens, self-contained HTML pages."""
 
 from __future__ import annotations
 
 import io
 import re
-from datetime import date, datetime
 from functools import cache
 from typing import Any
 
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-ESPACE_FINE = "\u202f"
-ABSENT = "—"
+from transforms.formats import accord, entier, instant, jour, taille
+
 # A longer value is cut: a whole column may have slipped into one cell.
 VALEUR_MAX = 1000
 
@@ -20,9 +19,6 @@ VALEUR_MAX = 1000
 _FORMULE = "^(?:[\\s\\x00-\\x20\u00a0\u200b\ufeff]*[=+\\-@＝＋－＠]|[\\t\\r\\n])"
 # Controls and marks that hide or reorder what is read; the line feed and the tab of a cell stay.
 _INVISIBLES = "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
-_MOIS = (
-    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre",
-)  # fmt: skip
 
 
 def sans_formule(texte: pl.Expr) -> pl.Expr:
@@ -56,54 +52,6 @@ def csv_excel(table: pl.DataFrame) -> bytes:
     return flux.getvalue()
 
 
-def nombre(valeur: int | None) -> str:
-    """12 345, or a dash."""
-    return ABSENT if valeur is None else f"{valeur:,}".replace(",", ESPACE_FINE)
-
-
-def accord(valeur: int, singulier: str, pluriel: str | None = None) -> str:
-    """A count with its noun: 1 ligne, 2 lignes."""
-    return f"{nombre(valeur)} {singulier if valeur < 2 else pluriel or singulier + 's'}"
-
-
-def taux(valeur: float | None, cible: float | None = None) -> str:
-    """A rate to one decimal, in French; one below its target is never rounded up to it."""
-    if valeur is None:
-        return ABSENT
-    arrondi = round(valeur, 1)
-    if cible is not None and valeur < cible <= arrondi:
-        arrondi = round(cible - 0.1, 1)
-    return f"{arrondi:,.1f}".replace(",", ESPACE_FINE).replace(".", ",") + f"{ESPACE_FINE}%"
-
-
-def pourcent(valeur: float) -> str:
-    """A target: 90 %."""
-    return f"{valeur:g}".replace(".", ",") + f"{ESPACE_FINE}%"
-
-
-def jour(valeur: date | None) -> str:
-    """31/03/2026, or a dash."""
-    return ABSENT if valeur is None else f"{valeur:%d/%m/%Y}"
-
-
-def jour_en_lettres(valeur: date) -> str:
-    """1er avril 2026."""
-    return f"{'1er' if valeur.day == 1 else valeur.day} {_MOIS[valeur.month - 1]} {valeur.year}"
-
-
-def instant(valeur: datetime) -> str:
-    """31/03/2026 à 02 h 15, in the time zone of `valeur`."""
-    return f"{valeur:%d/%m/%Y} à {valeur:%H} h {valeur:%M}"
-
-
-def taille(octets: int) -> str:
-    """A size of file as people say it."""
-    for unite, seuil in (("Go", 10**9), ("Mo", 10**6), ("Ko", 10**3)):
-        if octets >= seuil:
-            return f"{octets / seuil:.1f}".replace(".", ",") + f"{ESPACE_FINE}{unite}"
-    return accord(octets, "octet")
-
-
 @cache
 def _gabarits() -> Environment:
     environnement = Environment(
@@ -113,7 +61,7 @@ def _gabarits() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environnement.filters.update(nombre=nombre, jour=jour, instant=instant, taille=taille)
+    environnement.filters.update(nombre=entier, jour=jour, instant=instant, taille=taille)
     environnement.globals["accord"] = accord
     return environnement
 

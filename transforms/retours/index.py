@@ -10,18 +10,9 @@ from typing import Any
 import polars as pl
 
 from schemas.depots import TABLES, libelle
+from transforms.formats import VIDE, accord, cible, entier, jour, jour_en_lettres, taux
 from transforms.retours.accuse import STATUTS
-from transforms.retours.ecriture import (
-    ABSENT,
-    accord,
-    dire_texte,
-    jour,
-    jour_en_lettres,
-    nombre,
-    page,
-    pourcent,
-    taux,
-)
+from transforms.retours.ecriture import dire_texte, page
 from transforms.retours.liste import INDICATEURS
 
 ESSMS_MAX = 500
@@ -136,9 +127,9 @@ def en_html(situation: Situation) -> str:
         actions=actions(situation, noms),
         cibles=[(INDICATEURS[i], c) for i, c in _cibles(situation.indicateurs).items()],
         chiffres=[
-            ("Structures du projet", nombre(situation.essms.height)),
-            ("Structures mesurées", nombre(mesures)),
-            ("À la cible partout", nombre(int(a_la_cible or 0))),
+            ("Structures du projet", entier(situation.essms.height)),
+            ("Structures mesurées", entier(mesures)),
+            ("À la cible partout", entier(int(a_la_cible or 0))),
             ("Dossiers actifs", _somme(actifs["numerateur"])),
             ("Personnes accompagnées", _somme(actifs["denominateur"])),
         ],
@@ -152,7 +143,7 @@ def en_html(situation: Situation) -> str:
 
 
 def _somme(valeurs: pl.Series) -> str:
-    return nombre(int(valeurs.sum())) if valeurs.count() else ABSENT
+    return entier(int(valeurs.sum())) if valeurs.count() else VIDE
 
 
 def _noms(essms: pl.DataFrame) -> dict[str, str]:
@@ -164,7 +155,7 @@ def _cibles(indicateurs: pl.DataFrame) -> dict[str, str]:
     resultat = {}
     for nom in _AVEC_CIBLE:
         valeurs = indicateurs.filter(pl.col("indicateur") == nom)["cible"].drop_nulls().unique().sort().to_list()
-        resultat[nom] = "cible " + " ou ".join(map(pourcent, valeurs)) if valeurs else ""
+        resultat[nom] = "cible " + " ou ".join(map(cible, valeurs)) if valeurs else ""
     return resultat
 
 
@@ -252,7 +243,7 @@ def _cibles_proches(situation: Situation, noms: Mapping[str, str]) -> list[Actio
             Action(
                 f"{noms[ligne['finess_et']]} : {accord(ligne['reste_a_faire'], *_UNITES[ligne['indicateur']])}",
                 f"{INDICATEURS[ligne['indicateur']]} : {taux(ligne['taux'], ligne['cible'])} pour une cible de "
-                f"{pourcent(ligne['cible'])}. Il n'en manque que {nombre(ligne['reste_a_faire'])} pour l'atteindre.",
+                f"{cible(ligne['cible'])}. Il n'en manque que {entier(ligne['reste_a_faire'])} pour l'atteindre.",
                 liste,
                 "Ouvrir la liste des dossiers",
             )
@@ -294,11 +285,11 @@ def _lignes(situation: Situation, noms: Mapping[str, str]) -> list[dict[str, Any
 def _cellule(mesure: dict[str, Any] | None) -> tuple[str, str, str]:
     """The rate, its class of colour, and what there is to know of it."""
     if mesure is None:
-        return ABSENT, "", "non mesuré"
+        return VIDE, "", "non mesuré"
     if mesure["taux"] is None:
-        return ABSENT, "", _SANS_TAUX[mesure["statut"]]
-    precisions = [f"{nombre(mesure['numerateur'])} sur {nombre(mesure['denominateur'])}"]
-    precisions.append("atteint" if mesure["atteint"] else f"reste {nombre(mesure['reste_a_faire'])}")
+        return VIDE, "", _SANS_TAUX[mesure["statut"]]
+    precisions = [f"{entier(mesure['numerateur'])} sur {entier(mesure['denominateur'])}"]
+    precisions.append("atteint" if mesure["atteint"] else f"reste {entier(mesure['reste_a_faire'])}")
     if mesure["statut"] == "source_partielle":
         precisions.append("sources incomplètes")
     if not mesure["opposable"]:

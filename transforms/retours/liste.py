@@ -9,10 +9,11 @@ import polars as pl
 
 from schemas.depots import champs_de
 from transforms import types
+from transforms.formats import accord, cible, jour, taux
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import Feuille
 from transforms.pseudonymes import pseudonymiser
-from transforms.retours.ecriture import accord, csv_excel, jour, lisible, pourcent, taux
+from transforms.retours.ecriture import csv_excel, lisible
 
 INDICATEURS = {
     "dossiers_actifs": "Dossiers actifs",
@@ -97,7 +98,7 @@ def _ligne(groupe: dict[str, Any], mesure: dict[str, Any]) -> tuple[str, ...]:
             f"Déposez de nouveau « dossiers » : {accord(groupe['fois'], 'identifiant')} ne se lit plus ici. {que_faire}"
         )
     effet = (
-        f"1 de plus ; il en manque {mesure['reste_a_faire']} pour atteindre {pourcent(mesure['cible'])} "
+        f"1 de plus ; il en manque {mesure['reste_a_faire']} pour atteindre {cible(mesure['cible'])} "
         f"(taux : {taux(mesure['taux'], mesure['cible'])})"
     )
     return groupe["brut"] or SANS_FICHIER, INDICATEURS[groupe["indicateur"]], raison, que_faire, effet

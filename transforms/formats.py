@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 FINE = "\u202f"  # thin no-break space, between thousands
 INSECABLE = "\u00a0"
 VIDE = "—"
+_MOIS = (
+    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+)  # fmt: skip
 
 
 def entier(valeur: int | None) -> str:
@@ -59,6 +62,29 @@ def euros(montant: Decimal | None) -> str:
 def jour(valeur: date | None) -> str:
     """2026-04-01 → 01/04/2026."""
     return VIDE if valeur is None else f"{valeur:%d/%m/%Y}"
+
+
+def accord(valeur: int, singulier: str, pluriel: str | None = None) -> str:
+    """A count with its noun: 1 ligne, 2 lignes."""
+    return f"{entier(valeur)} {singulier if valeur < 2 else pluriel or singulier + 's'}"
+
+
+def jour_en_lettres(valeur: date) -> str:
+    """1er avril 2026."""
+    return f"{'1er' if valeur.day == 1 else valeur.day} {_MOIS[valeur.month - 1]} {valeur.year}"
+
+
+def instant(valeur: datetime) -> str:
+    """31/03/2026 à 02 h 15, in the time zone of `valeur`."""
+    return f"{valeur:%d/%m/%Y} à {valeur:%H} h {valeur:%M}"
+
+
+def taille(octets: int) -> str:
+    """A size of file as people say it."""
+    for unite, seuil in (("Go", 10**9), ("Mo", 10**6), ("Ko", 10**3)):
+        if octets >= seuil:
+            return f"{octets / seuil:.1f}".replace(".", ",") + f"{FINE}{unite}"
+    return accord(octets, "octet")
 
 
 def _virgule(valeur: float) -> str:
