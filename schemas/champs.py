@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import pandera.backends.polars.builtin_checks  # a check made before this cannot be called by itself  # noqa: F401
 import pandera.polars as pa
 import polars as pl
 

@@ -93,6 +93,8 @@ def test_une_date_a_partir_de_2099_veut_dire_aucune(texte: str, valeur: date | N
         ("2026-03-14T10:25 CET", "Europe/Paris", None),
         ("2026-02-30 10:25", "Europe/Paris", None),
         ("10:25", "Europe/Paris", None),
+        # digits of another script
+        ("2026-03-14 1٣:25", "Europe/Paris", None),
         # what no date of Python's holds
         ("0000-01-01 10:25", "Europe/Paris", None),
         ("0001-01-01T00:00+05:00", "Europe/Paris", None),

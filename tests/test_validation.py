@@ -17,7 +17,7 @@ import pytest
 from scenario import ESSMS, deposer, fichier_csv, ins, jouer, projets
 
 from schemas.constats import catalogue
-from schemas.depots import TABLES
+from schemas.depots import TABLES, champs_de
 from transforms.lecture.csv import lire_csv
 from transforms.validation import Contexte, Examen, examiner
 
@@ -532,3 +532,28 @@ def test_chaque_constat_de_ligne_ou_d_entete_a_son_test() -> None:
         "DECIMAL_INVALIDE",  # no input table has a decimal; projets.csv says it in its own words
     }
     assert leves == {c.code for c in catalogue().values() if c.niveau == "ligne"}
+
+
+@pytest.mark.parametrize("table", ["dossiers", "agenda", "mss", "dmp", "mises_a_jour"])
+def test_un_fichier_de_plusieurs_lots_est_juge_comme_un_petit(tmp_path: Path, table: str) -> None:
+    """A file of one lot is sorted and compared in memory, a bigger one on the disk: same findings, same rows."""
+    noms = ("finess_et", "id_dossier", "id_personne", "id_evenement", "id_message", "id_document")
+    colonnes = [nom for nom in noms if nom in champs_de(table)]
+    dates = [nom for nom in ("horodatage", "debut") if nom in champs_de(table)]
+    lignes = [
+        [(E2, E1, CORSE)[n % 3], *(f"{c}{n % 5}" for c in colonnes[1:]), *(f"2026-01-0{1 + n // 30}" for _ in dates)]
+        for n in range(40)
+    ]
+    lignes += [[E1, *(f"A{n}" for _ in colonnes[1:]), *("2026-01-01" for _ in dates)] for n in range(400)]
+    lignes[7][1] = lignes[9][-1] = ""
+    contenu = "\n".join(";".join(ligne) for ligne in [[*colonnes, *dates], *lignes]).encode()
+    contexte = Contexte("depot", table, EXTRACTION, frozenset({E1, E2, CORSE}), b"cle")
+    vus = []
+    for taille_lot in (1000, 7):
+        sortie = tmp_path / f"{taille_lot}.parquet"
+        examen = examiner(lire_csv(io.BytesIO(contenu), taille_lot=taille_lot), contexte, sortie)
+        vus.append((examen.constats.rows(), examen.bilan.rows(), examen.lignes_utilisees, pl.read_parquet(sortie)))
+    (*seul, rangees), (*plusieurs, rangees_aussi) = vus
+    assert seul == plusieurs
+    assert rangees.height and rangees.equals(rangees_aussi) and rangees.schema == rangees_aussi.schema
+    assert (table == "mises_a_jour") or {"DOUBLON_EXACT", "CLE_EN_DOUBLE"} & {c[0] for c in seul[0]}

@@ -6,16 +6,19 @@ pandera model of the table; what needs the whole file (keys that appear twice) i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 import pandera.errors
 import polars as pl
 import pyarrow.parquet as pq
+from pandera.api.polars.types import PolarsData
+from pandera.polars import DataFrameSchema
 
 from schemas.champs import Champ
 from schemas.constats import catalogue
@@ -24,8 +27,8 @@ from transforms import types
 from transforms.finess import cle_luhn_valide
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
-from transforms.pseudonymes import pseudonymiser
-from transforms.territoire import fuseau, seau
+from transforms.pseudonymes import pseudonymiser_colonnes
+from transforms.territoire import FUSEAU_PAR_DEFAUT, fuseau, seau
 
 # Types of the columns of a findings table; `valeur` is what the porteur wrote, for his eyes only; `entete` is his name of
 # the column, where an editor's profile gave it ours.
@@ -43,11 +46,12 @@ RANG = "rang"
 BILAN = {"finess_et": pl.String, "lignes_lues": pl.Int64, "lignes_rejetees": pl.Int64}
 
 # To be raised when the same file could be judged otherwise: files still there are then examined again.
-EXAMEN_VERSION = 1
+EXAMEN_VERSION = 2
 
 REJET_MAX_PCT = 20
 REJET_MIN_LIGNES = 3
 _MEMOIRE_TRI = "512MB"
+_LIGNES_PAR_GROUPE = 50_000
 
 # What a table whose required columns are those of others is known by: one of these at least.
 _PROPRES = {
@@ -62,7 +66,10 @@ _CODE_DU_TYPE = {
     "entier": "ENTIER_INVALIDE",
     "decimal": "DECIMAL_INVALIDE",
     "liste": "VALEUR_HORS_LISTE",
+    "ins": "INS_INVALIDE",
 }
+# Beside a column of text: its typed value, and whether there is a text without one.
+_VALEUR, _FAUTE = "valeur_de_", "faute_de_"
 
 
 @dataclass(frozen=True)
@@ -130,22 +137,25 @@ def sans_constat() -> pl.DataFrame:
 
 def _colonnes_de_texte(
     lot: pl.DataFrame, positions: Mapping[str, int], colonnes: Mapping[str, Champ], premier_rang: int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The known columns of a lot as clean text, blank rows dropped; and the rows with too many cells."""
+) -> pl.DataFrame:
+    """The known columns of a lot as clean text, blank rows dropped; `surplus` tells the rows with too many cells."""
     cellules = [c for c in lot.columns if c not in (LIGNE, SURPLUS)]
-    net = lot.with_columns(types.nettoyer(pl.col(c)) for c in cellules)
+    net = lot.lazy().with_columns(types.nettoyer(pl.col(c)) for c in cellules)
     if cellules:
         net = net.filter(pl.any_horizontal(pl.col(cellules).is_not_null()) | pl.col(SURPLUS))
-    net = net.with_row_index(RANG, premier_rang)
-    texte = net.select(
-        RANG,
-        LIGNE,
-        *(
-            pl.col(f"c{positions[nom]}").alias(nom) if nom in positions else pl.lit(None, pl.String).alias(nom)
-            for nom in colonnes
-        ),
+    return (
+        net.with_row_index(RANG, premier_rang)
+        .select(
+            RANG,
+            LIGNE,
+            SURPLUS,
+            *(
+                pl.col(f"c{positions[nom]}").alias(nom) if nom in positions else pl.lit(None, pl.String).alias(nom)
+                for nom in colonnes
+            ),
+        )
+        .collect()
     )
-    return texte, net.filter(pl.col(SURPLUS)).select(RANG, LIGNE)
 
 
 def _situer(texte: pl.DataFrame, contexte: Contexte) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
@@ -183,66 +193,91 @@ def _situer(texte: pl.DataFrame, contexte: Contexte) -> tuple[pl.DataFrame, list
         orient="row",
     )
     situe = (
-        texte.rename({"finess_et": "recu"})
-        .join(table, on="recu", how="left", maintain_order="left")
+        texte.lazy()
+        .rename({"finess_et": "recu"})
+        .join(table.lazy(), on="recu", how="left", maintain_order="left")
         .with_columns(
             pl.when(pl.col("situation") == "projet").then("numero").alias("finess_et"),
             pl.col("situation").fill_null("manquant"),
         )
+        .drop("numero", "recu")
+        .collect()
     )
-    constats = [
-        _constats(str(code), lignes, "finess_et", "ecrit")
-        for (code,), lignes in situe.filter(pl.col("constat").is_not_null()).group_by("constat", maintain_order=True)
-    ]
-    constats.append(_constats("VALEUR_MANQUANTE", situe.filter(pl.col("situation") == "manquant"), "finess_et"))
-    return situe.drop("numero", "constat", "recu"), constats
+    constats = []
+    if table["constat"].null_count() < table.height:
+        a_dire = situe.filter(pl.col("constat").is_not_null())
+        constats = [
+            _constats(str(code), lignes, "finess_et", "ecrit")
+            for (code,), lignes in a_dire.group_by("constat", maintain_order=True)
+        ]
+    if texte["finess_et"].has_nulls():
+        constats.append(_constats("VALEUR_MANQUANTE", situe.filter(pl.col("situation") == "manquant"), "finess_et"))
+    return situe, constats
 
 
 def _typer(
     texte: pl.DataFrame, colonnes: Mapping[str, Champ]
 ) -> tuple[pl.DataFrame, list[pl.DataFrame], list[pl.DataFrame]]:
     """Give the types; (typed frame, findings that reject the row, warnings)."""
-    fuseaux = {f: fuseau(f) for f in texte["finess_et"].drop_nulls().unique().to_list()}
-    situe = texte.with_columns(_fuseau=pl.col("finess_et").replace_strict(fuseaux, default="Europe/Paris"))
-    type_ = situe.select(RANG, LIGNE, "finess_et")
-    rejets: list[pl.DataFrame] = []
-    avertissements: list[pl.DataFrame] = []
+    listes = [c.nom for c in colonnes.values() if c.nature in ("bool", "liste")]
+    moments = [c.nom for c in colonnes.values() if c.nature == "horodatage"]
+    apercu = texte.select(
+        pl.col("finess_et", *listes).drop_nulls().unique().implode(),
+        *(types.decalage(pl.col(nom)).is_not_null().any() for nom in moments),
+    )
+    fuseaux = {f: fuseau(f) for f in apercu["finess_et"][0]}
+    remplies = {nom for nom in colonnes if texte[nom].null_count() < texte.height}
+    valeurs: list[pl.Expr] = []
+    finales: list[pl.Expr] = []
+    fautes: dict[str, pl.Expr] = {}
     for nom, champ in colonnes.items():
         if nom == "finess_et":
             continue
-        source = pl.col(nom)
-        if champ.nature in ("bool", "liste"):
-            table = types.correspondance(situe[nom], champ)
-            valeurs = situe.select(
-                source.replace_strict(table["texte"], table["valeur"], default=None, return_dtype=champ.dtype)
-            ).to_series()
-        else:
-            expression = _expression(champ, {"Europe/Paris", *fuseaux.values()})
-            valeurs = situe.select(expression.alias(nom)).to_series()
-        mauvaise = situe[nom].is_not_null() & valeurs.is_null()
-        if champ.sans_fin:
-            mauvaise &= situe.select(types.date(source)).to_series().is_null()
-        if mauvaise.any():
-            lignes = situe.filter(mauvaise)
-            if champ.nature == "ins":
-                avertissements.append(_constats("INS_INVALIDE", lignes, nom, nom))
-            else:
-                detail = ", ".join((*champ.valeurs, *champ.synonymes)) if champ.nature == "liste" else ""
-                rejets.append(_constats(_CODE_DU_TYPE[champ.nature], lignes, nom, nom, detail))
+        source, valeur = pl.col(nom), pl.col(_VALEUR + nom)
+        expression = _expression(champ, apercu, fuseaux) if nom in remplies else pl.lit(None, champ.dtype)
+        valeurs.append(expression.alias(_VALEUR + nom))
+        if nom in remplies and champ.nature in _CODE_DU_TYPE:
+            mauvaise = source.is_not_null() & valeur.is_null()
+            if champ.sans_fin:
+                mauvaise &= types.date(source).is_null()
+            fautes[nom] = mauvaise.alias(_FAUTE + nom)
         if champ.defaut is not None:
-            vide = situe[nom].is_null()
-            valeurs = pl.select(pl.when(vide).then(pl.lit(champ.defaut)).otherwise(valeurs)).to_series()
-        type_ = type_.with_columns(valeurs.alias(nom))
-    return type_, rejets, avertissements
+            valeur = pl.when(source.is_null()).then(pl.lit(champ.defaut)).otherwise(valeur)
+        finales.append(valeur.alias(nom))
+    type_ = (
+        texte.lazy()
+        .with_columns(_fuseau=pl.col("finess_et").replace_strict(fuseaux, default=FUSEAU_PAR_DEFAUT))
+        .with_columns(valeurs)
+        .select(RANG, LIGNE, "finess_et", *finales, *fautes.values())
+        .collect()
+    )
+    rejets: list[pl.DataFrame] = []
+    avertissements: list[pl.DataFrame] = []
+    for nom in fautes:
+        mauvaises = type_[_FAUTE + nom]
+        if mauvaises.any():
+            champ = colonnes[nom]
+            detail = ", ".join((*champ.valeurs, *champ.synonymes)) if champ.nature == "liste" else ""
+            constats = _constats(_CODE_DU_TYPE[champ.nature], texte.filter(mauvaises), nom, nom, detail)
+            (avertissements if champ.nature == "ins" else rejets).append(constats)
+    return type_[[RANG, LIGNE, *colonnes]], rejets, avertissements
 
 
-def _expression(champ: Champ, fuseaux: set[str]) -> pl.Expr:
-    """The typed value of a column of text, null where the text is not of the type."""
+def _expression(champ: Champ, apercu: pl.DataFrame, fuseaux: Mapping[str, str]) -> pl.Expr:
+    """The typed value of a column of text, null where the text is not of the type.
+
+    `apercu`: one row, the distinct texts of a `liste` or `bool`, whether any text of an `horodatage` has an offset.
+    """
     texte = pl.col(champ.nom)
+    if champ.nature in ("bool", "liste"):
+        table = types.correspondance(apercu[champ.nom][0], champ)
+        return texte.replace_strict(table["texte"], table["valeur"], default=None, return_dtype=champ.dtype)
     if champ.nature == "date":
         return types.date(texte, sans_fin=champ.sans_fin)
+    if champ.nature == "horodatage" and not apercu[champ.nom][0]:
+        return types.horodatage_local(texte)
     if champ.nature == "horodatage":
-        return types.horodatage(texte, pl.col("_fuseau"), fuseaux)
+        return types.horodatage(texte, pl.col("_fuseau"), {FUSEAU_PAR_DEFAUT, *fuseaux.values()})
     if champ.nature == "entier":
         return types.entier(texte)
     if champ.nature == "decimal":
@@ -256,8 +291,13 @@ def _verifier(
     type_: pl.DataFrame, texte: pl.DataFrame, mauvais_types: list[pl.DataFrame], modele: Any, date_extraction: date
 ) -> list[pl.DataFrame]:
     """Run the pandera model on the typed rows; a value of a bad type (already found) is not also a missing one."""
+    a_verifier = type_.with_columns(date_extraction=pl.lit(date_extraction))
+    fautives = _fautives(a_verifier, modele.to_schema())
+    if not fautives.any():
+        return []
+    a_verifier, texte = a_verifier.filter(fautives), texte.filter(fautives)
     try:
-        modele.validate(type_.with_columns(date_extraction=pl.lit(date_extraction)), lazy=True)
+        modele.validate(a_verifier, lazy=True)
     except pandera.errors.SchemaErrors as erreurs:
         cas = erreurs.failure_cases
     else:
@@ -282,37 +322,82 @@ def _verifier(
     return resultat
 
 
-def _doublons(base: duckdb.DuckDBPyConnection, brut: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows of a key with different contents (all of them), and exact copies beyond the first (§5).
+def _fautives(lignes: pl.DataFrame, schema: DataFrameSchema) -> pl.Series:
+    """Which rows break a check of the model (Boolean): every check in one pass, where `validate` makes several for each.
 
-    Both frames: `rang`, `ligne`, `finess_et`.
+    `validate` then says what is wrong with these rows. All of them when a column is not there or not of its type.
     """
-    vide = pl.DataFrame(schema={RANG: pl.UInt32, LIGNE: pl.UInt32, "finess_et": pl.String})
+    types_ = {nom: colonne.dtype.type for nom, colonne in schema.columns.items()}
+    if any(lignes.schema.get(nom) != dtype for nom, dtype in types_.items()):
+        return pl.repeat(True, lignes.height, eager=True)
+    source = lignes.lazy()
+    requises = [nom for nom, colonne in schema.columns.items() if not colonne.nullable]
+    reponses = [source.select(~pl.all_horizontal(pl.col(requises).is_not_null()).alias("0"))]
+    for nom, verifications in [(n, c.checks) for n, c in schema.columns.items()] + [("*", schema.checks)]:
+        for verification in verifications:
+            reponse = verification.get_backend(source)(verification).apply(PolarsData(source, nom))
+            faute = ~pl.first().fill_null(verification.ignore_na)
+            reponses.append(reponse.select(faute.alias(str(len(reponses)))))
+    return pl.concat(reponses, how="horizontal").select(pl.any_horizontal(pl.all())).collect().to_series()
+
+
+_SANS_DOUBLON = pl.DataFrame(schema={RANG: pl.UInt32, LIGNE: pl.UInt32, "finess_et": pl.String})
+
+
+def _peut_doubler(table: str) -> bool:
+    """Where two rows of one key say something (§5): facts without a key may come twice."""
+    return bool(cle(table)) or table == "dmp"
+
+
+def _identifiant(table: str) -> str | None:
+    """The column that a row must have to be a copy of another one; None where every row may be."""
     modele = champs_de(table)
-    identifiant = next((c for c in cle(table) if c.startswith("id_") and not modele[c].requis), None)
-    if table == "dmp":
-        identifiant = "id_document"
-    elif not cle(table):
-        return vide, vide
-    colonnes = ", ".join(modele)
-    condition = f"WHERE {identifiant} IS NOT NULL" if identifiant else ""
-    copies = base.sql(
-        f"""SELECT rang, ligne, finess_et FROM (
-              SELECT rang, ligne, finess_et, min(rang) OVER (PARTITION BY {colonnes}) AS premier
-              FROM read_parquet($1) {condition})
-            WHERE rang <> premier ORDER BY rang""",
-        params=[str(brut)],
-    ).pl()
-    if grain(table) != "etat":
-        return vide, copies
-    cles = ", ".join(cle(table))
-    contraires = base.sql(
-        f"""WITH distinctes AS (SELECT DISTINCT {colonnes} FROM read_parquet($1)),
-                 contraires AS (SELECT {cles} FROM distinctes GROUP BY {cles} HAVING count(*) > 1)
-            SELECT rang, ligne, finess_et FROM read_parquet($1) JOIN contraires USING ({cles}) ORDER BY rang""",
-        params=[str(brut)],
-    ).pl()
-    return contraires, copies.join(contraires, on=RANG, how="anti", maintain_order="left")
+    facultatif = next((c for c in cle(table) if c.startswith("id_") and not modele[c].requis), None)
+    return "id_document" if table == "dmp" else facultatif
+
+
+class _Acceptees(Protocol):
+    """The rows of a file that no finding on themselves rejects, to be looked at together."""
+
+    def doublons(self, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Rows of a key with different contents (all of them), and exact copies beyond the first (§5).
+
+        Both frames: `rang`, `ligne`, `finess_et`, in the order of the file.
+        """
+
+    def ranger(self, sortie: Path, contexte: Contexte, ecartees: pl.DataFrame) -> None:
+        """Write the kept rows sorted by bucket, ESSMS and order in the file."""
+
+
+@dataclass(frozen=True)
+class _EnMemoire:
+    """Those of a file of one lot: most files, for which opening DuckDB would cost more than all the rest."""
+
+    lignes: pl.DataFrame
+
+    def doublons(self, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+        if not _peut_doubler(table):
+            return _SANS_DOUBLON, _SANS_DOUBLON
+        identifiant, montrees, colonnes = _identifiant(table), _SANS_DOUBLON.columns, list(champs_de(table))
+        identifiees = self.lignes.filter(pl.col(identifiant).is_not_null()) if identifiant else self.lignes
+        copies = identifiees.filter(~pl.struct(colonnes).is_first_distinct())[montrees]
+        cles = list(cle(table))
+        if grain(table) != "etat" or not self.lignes.select(pl.struct(cles).is_duplicated().any()).item():
+            return _SANS_DOUBLON, copies
+        lignes = self.lignes.lazy()
+        en_conflit = lignes.unique(colonnes).group_by(cles).len().filter(pl.col("len") > 1)
+        contraires = lignes.join(en_conflit, on=cles, how="semi", maintain_order="left").select(montrees).collect()
+        return contraires, copies.join(contraires, on=RANG, how="anti", maintain_order="left")
+
+    def ranger(self, sortie: Path, contexte: Contexte, ecartees: pl.DataFrame) -> None:
+        (
+            self.lignes.lazy()
+            .filter(~pl.col(RANG).is_in(ecartees[RANG].implode()))
+            .sort("seau", "finess_et", RANG)
+            .select(pl.lit(contexte.depot).alias("depot"), LIGNE, *champs_de(contexte.table), "seau")
+            .collect()
+            .write_parquet(sortie, compression="zstd", row_group_size=_LIGNES_PAR_GROUPE)
+        )
 
 
 def _duckdb(dossier: Path) -> duckdb.DuckDBPyConnection:
@@ -327,18 +412,45 @@ def _duckdb(dossier: Path) -> duckdb.DuckDBPyConnection:
     )
 
 
-def _ranger(
-    base: duckdb.DuckDBPyConnection, brut: Path, sortie: Path, contexte: Contexte, ecartees: pl.DataFrame
-) -> None:
-    """Write the kept rows sorted by bucket, ESSMS and order in the file."""
-    colonnes = ", ".join(["ligne", *champs_de(contexte.table), "seau"])
-    base.register("ecartees", ecartees.to_arrow())
-    base.execute(
-        f"""COPY (SELECT CAST($3 AS VARCHAR) AS depot, {colonnes} FROM read_parquet($1)
-                  WHERE rang NOT IN (SELECT rang FROM ecartees) ORDER BY seau, finess_et, rang)
-            TO $2 (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)""",
-        [str(brut), str(sortie), contexte.depot],
-    )
+@dataclass(frozen=True)
+class _SurDisque:
+    """Those of a bigger file: in bounded memory, whatever its size."""
+
+    base: duckdb.DuckDBPyConnection
+    brut: Path
+
+    def doublons(self, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+        if not _peut_doubler(table):
+            return _SANS_DOUBLON, _SANS_DOUBLON
+        identifiant, colonnes = _identifiant(table), ", ".join(champs_de(table))
+        condition = f"WHERE {identifiant} IS NOT NULL" if identifiant else ""
+        copies = self.base.sql(
+            f"""SELECT rang, ligne, finess_et FROM (
+                  SELECT rang, ligne, finess_et, min(rang) OVER (PARTITION BY {colonnes}) AS premier
+                  FROM read_parquet($1) {condition})
+                WHERE rang <> premier ORDER BY rang""",
+            params=[str(self.brut)],
+        ).pl()
+        if grain(table) != "etat":
+            return _SANS_DOUBLON, copies
+        cles = ", ".join(cle(table))
+        contraires = self.base.sql(
+            f"""WITH distinctes AS (SELECT DISTINCT {colonnes} FROM read_parquet($1)),
+                     contraires AS (SELECT {cles} FROM distinctes GROUP BY {cles} HAVING count(*) > 1)
+                SELECT rang, ligne, finess_et FROM read_parquet($1) JOIN contraires USING ({cles}) ORDER BY rang""",
+            params=[str(self.brut)],
+        ).pl()
+        return contraires, copies.join(contraires, on=RANG, how="anti", maintain_order="left")
+
+    def ranger(self, sortie: Path, contexte: Contexte, ecartees: pl.DataFrame) -> None:
+        colonnes = ", ".join(["ligne", *champs_de(contexte.table), "seau"])
+        self.base.register("ecartees", ecartees.to_arrow())
+        self.base.execute(
+            f"""COPY (SELECT CAST($3 AS VARCHAR) AS depot, {colonnes} FROM read_parquet($1)
+                      WHERE rang NOT IN (SELECT rang FROM ecartees) ORDER BY seau, finess_et, rang)
+                TO $2 (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_LIGNES_PAR_GROUPE})""",
+            [str(self.brut), str(sortie), contexte.depot],
+        )
 
 
 def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
@@ -361,7 +473,8 @@ def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
             entete.insert(0, constat_de_fichier("AUTRE_TABLE", detail=autre))
         return _refus(str(entete[0]["code"][0]), pl.concat(entete))
     constats = [constat_de_fichier("COLONNE_IGNOREE", valeur=e) for e in correspondance.inconnues]
-    if douteuse := _table_douteuse(feuille, contexte.table, correspondance.positions):
+    # A file without an unknown header names nothing of another table that ours has not.
+    if correspondance.inconnues and (douteuse := _table_douteuse(feuille, contexte.table, correspondance.positions)):
         constats.append(constat_de_fichier("TABLE_DOUTEUSE", detail=douteuse))
     brut = sortie.with_name(sortie.name + ".brut")
     try:
@@ -416,49 +529,56 @@ def _examiner(
     hors_projet = rang = 0
     with _Brut(brut) as ecrivain:
         for lot in feuille.lots:
-            texte, trop_longues = _colonnes_de_texte(lot, positions, colonnes, rang)
+            texte = _colonnes_de_texte(lot, positions, colonnes, rang)
             rang += texte.height
             if texte.is_empty():
                 continue
             situe, sur_finess = _situer(texte, contexte)
             constats += sur_finess
-            hors_projet += situe.filter(pl.col("situation") == "hors_projet").height
             situe = situe.filter(pl.col("situation") != "hors_projet")
+            hors_projet += texte.height - situe.height
             if situe.is_empty():
                 continue
             type_, mauvais_types, avertissements = _typer(situe, colonnes)
             du_lot = mauvais_types + [
                 c for c in sur_finess if not c.is_empty() and catalogue()[c["code"][0]].niveau == "ligne"
             ]
-            du_lot += _verifier(type_, situe.drop("ecrit"), mauvais_types, modele, contexte.date_extraction)
-            en_trop = trop_longues.join(situe.select(RANG), on=RANG, how="semi")
-            du_lot.append(_constats("CELLULES_EN_TROP", en_trop, None))
+            du_lot += _verifier(type_, situe, mauvais_types, modele, contexte.date_extraction)
+            if situe[SURPLUS].any():
+                du_lot.append(_constats("CELLULES_EN_TROP", situe.filter(pl.col(SURPLUS)), None))
             constats += [c for c in du_lot if not any(c is s for s in sur_finess)] + avertissements
-            rejetees = pl.concat([c.select(RANG) for c in du_lot]).unique()
-            acceptees = type_.join(rejetees, on=RANG, how="anti", maintain_order="left")
+            rejetees = pl.concat([pl.Series(RANG, [], pl.UInt32), *(c[RANG] for c in du_lot)])
+            juge = type_.with_columns(rejetee=pl.col(RANG).is_in(rejetees.implode()))
             bilans.append(
-                type_.select("finess_et", rejetee=pl.col(RANG).is_in(rejetees[RANG].implode()))
+                juge.lazy()
                 .group_by("finess_et")
                 .agg(lignes_lues=pl.len().cast(pl.Int64), lignes_rejetees=pl.col("rejetee").sum().cast(pl.Int64))
+                .collect()
             )
+            acceptees = juge.filter(~pl.col("rejetee"))[type_.columns]
             ecrivain.ajouter(
                 acceptees.with_columns(
-                    *(pseudonymiser(acceptees[nom], nom, contexte.cle_pseudonymes).alias(nom) for nom in pseudonymes),
+                    *pseudonymiser_colonnes(acceptees, pseudonymes, contexte.cle_pseudonymes),
                     seau(acceptees["finess_et"]).alias("seau"),
                 )
             )
-    bilan = pl.concat(bilans or [pl.DataFrame(schema=BILAN)]).group_by("finess_et").sum().sort("finess_et")
+    bilan = (
+        pl.concat(bilans or [pl.DataFrame(schema=BILAN)]).lazy().group_by("finess_et").sum().sort("finess_et").collect()
+    )
     lues = int(bilan["lignes_lues"].sum())
     if lues + hors_projet == 0:
         constats.append(constat_de_fichier("AUCUNE_LIGNE"))
         return _refus("AUCUNE_LIGNE", _regrouper(constats))
-    ecartees = pl.DataFrame(schema={RANG: pl.UInt32})
-    with _duckdb(sortie.parent) as base:
-        if brut.exists():
-            contraires, copies = _doublons(base, brut, contexte.table)
-            constats.append(_constats("CLE_EN_DOUBLE", contraires, None, detail=", ".join(cle(contexte.table))))
-            constats.append(_constats("DOUBLON_EXACT", copies, None))
-            ecartees = pl.concat([contraires.select(RANG), copies.select(RANG)])
+    with ecrivain.relues(sortie.parent) as gardees:
+        contraires, copies = gardees.doublons(contexte.table) if gardees else (_SANS_DOUBLON, _SANS_DOUBLON)
+        for code, lignes, detail in (
+            ("CLE_EN_DOUBLE", contraires, ", ".join(cle(contexte.table))),
+            ("DOUBLON_EXACT", copies, ""),
+        ):
+            if not lignes.is_empty():
+                constats.append(_constats(code, lignes, None, detail=detail))
+        ecartees = pl.concat([contraires[[RANG]], copies[[RANG]]])
+        if not contraires.is_empty():
             bilan = (
                 bilan.join(contraires.group_by("finess_et").agg(n=pl.len().cast(pl.Int64)), on="finess_et", how="left")
                 .with_columns(lignes_rejetees=pl.col("lignes_rejetees") + pl.col("n").fill_null(0))
@@ -471,8 +591,8 @@ def _examiner(
             bilan = bilan.with_columns(lignes_rejetees=pl.col("lignes_lues"))
             toutes = lues + hors_projet
             return Examen("TROP_DE_REJETS", _regrouper(constats), bilan, toutes, 0, toutes, hors_projet)
-        if brut.exists():
-            _ranger(base, brut, sortie, contexte, ecartees)
+        if gardees:
+            gardees.ranger(sortie, contexte, ecartees)
     return Examen(
         refus=None,
         constats=_regrouper(constats),
@@ -490,22 +610,27 @@ _PAR_VALEUR = ("HORS_PROJET", "ESSMS_ECARTE", "EJ_SANS_ESSMS_UNIQUE", "FINESS_CL
 
 def _regrouper(constats: list[pl.DataFrame]) -> pl.DataFrame:
     """All findings of a file: file first, then by line; those about a structure once per value."""
-    tous = pl.concat([sans_constat(), *(c.select(list(CONSTATS)) for c in constats)])
+    tous = pl.concat([sans_constat(), *(c[list(CONSTATS)] for c in constats if not c.is_empty())])
+    if tous.is_empty():
+        return tous
+    sur_structure = pl.col("code").is_in(_PAR_VALEUR)
     structures = (
-        tous.filter(pl.col("code").is_in(_PAR_VALEUR))
+        tous.lazy()
+        .filter(sur_structure)
         .group_by("code", "colonne", "entete", "valeur", "detail")
         .agg(pl.col("ligne").min(), pl.col("nombre").sum().cast(pl.UInt32))
         .select(list(CONSTATS))
     )
-    lignes = tous.filter(~pl.col("code").is_in(_PAR_VALEUR))
-    return pl.concat([lignes, structures]).sort("ligne", "code", "colonne", "valeur", nulls_last=False)
+    ensemble = pl.concat([tous.lazy().filter(~sur_structure), structures])
+    return ensemble.sort("ligne", "code", "colonne", "valeur", nulls_last=False).collect()
 
 
 class _Brut:
-    """Rows of a file as they are accepted, lot by lot, in one parquet file (made when the first rows come)."""
+    """Rows of a file as they are accepted, lot by lot: in memory, and from the second lot on in one parquet file."""
 
     def __init__(self, chemin: Path) -> None:
         self.chemin = chemin
+        self._seul_lot = pl.DataFrame()
         self._ecrivain: pq.ParquetWriter | None = None
 
     def __enter__(self) -> _Brut:
@@ -515,10 +640,24 @@ class _Brut:
     def ajouter(self, lignes: pl.DataFrame) -> None:
         if lignes.is_empty():
             return
+        if self._ecrivain is None and self._seul_lot.is_empty():
+            self._seul_lot = lignes
+            return
         arrow = lignes.to_arrow(compat_level=pl.CompatLevel.oldest())
         if self._ecrivain is None:
             self._ecrivain = pq.ParquetWriter(self.chemin, arrow.schema, compression="zstd")
+            self._ecrivain.write_table(self._seul_lot.to_arrow(compat_level=pl.CompatLevel.oldest()))
+            self._seul_lot = self._seul_lot.clear()
         self._ecrivain.write_table(arrow)
+
+    @contextmanager
+    def relues(self, dossier: Path) -> Iterator[_Acceptees | None]:
+        """The rows together once all are there, None without any; `dossier`: where room to sort them may be taken."""
+        if self._ecrivain is not None:
+            with _duckdb(dossier) as base:
+                yield _SurDisque(base, self.chemin)
+        else:
+            yield None if self._seul_lot.is_empty() else _EnMemoire(self._seul_lot)
 
     def __exit__(self, *_: object) -> None:
         if self._ecrivain is not None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -64,6 +65,11 @@ class Partie:
     lignes_hors_projet: int
     constats: pl.DataFrame
     premier: Premier | None = None
+
+    @cached_property
+    def groupes(self) -> list[Groupe]:
+        """Its findings as the page and its JSON tell them, see `grouper`."""
+        return grouper(self.constats, self.table)
 
 
 @dataclass(frozen=True)
@@ -159,6 +165,8 @@ def _avec_phrases(constats: pl.DataFrame, table: str) -> pl.DataFrame:
 
 def grouper(constats: pl.DataFrame, table: str) -> list[Groupe]:
     """The findings of a part (columns `CONSTATS`), one group per kind and column: the gravest, then the most numerous first."""
+    if constats.is_empty():
+        return []
     groupes = (
         _avec_phrases(constats, table)
         .group_by("code", "colonne", "message", "que_faire", "exemple", "niveau", maintain_order=True)
@@ -239,9 +247,8 @@ def en_html(accuse: Accuse) -> str:
         if reste == 0:
             caches += partie.constats.select("code", "colonne", "detail").n_unique()
             continue
-        groupes = grouper(partie.constats, partie.table)
-        caches += len(groupes) - len(groupes[:reste])
-        groupes = groupes[:reste]
+        groupes = partie.groupes[:reste]
+        caches += len(partie.groupes) - len(groupes)
         reste -= len(groupes)
         if groupes:
             sections.append((partie, groupes))
@@ -306,7 +313,7 @@ def _partie_json(partie: Partie) -> dict[str, Any]:
                 "lignes": list(g.lignes),
                 "valeurs": list(g.valeurs),
             }
-            for g in grouper(partie.constats, partie.table)
+            for g in partie.groupes
         ],
     }
 
