@@ -43,7 +43,7 @@ SECTEUR_INCONNU = "INCONNU"
 _FINESS = "Numéro FINESS de l'ESSMS"
 _PORTEUR = "Identifiant du porteur (dossier de dépôt)"
 _VERSION = "Identifiant de la publication qui a calculé la ligne"
-_REGLES = "Règles appliquées (2023 ou 2025)"
+_REGLES = "Règles appliquées"
 _COMPTES = (
     "ESSMS comptés dans la somme : ceux dont le taux est calculable (sans dénominateur : ceux dont le numérateur l'est)"
 )
@@ -160,7 +160,7 @@ class Essms(pa.DataFrameModel):
     porteur: pl.String = champ("texte", _PORTEUR, requis=True)
     nom_porteur: pl.String = champ("texte", "Nom du porteur", requis=True)
     regles: pl.String = champ("texte", _REGLES, requis=True)
-    date_premiere_mesure: pl.Date = champ("date", "Date de la première mesure (règles 2023)")
+    date_premiere_mesure: pl.Date = champ("date", "Date de la première mesure ; sa fenêtre peut être plus longue")
     exemption_socles: pl.Boolean = champ("bool", "Cibles MSSanté et DMP levées par l'ARS", requis=True)
     profil: pl.String = champ("texte", "Profil d'éditeur des fichiers du porteur")
     type: pl.String = champ("texte", "Acquisition ou montée de version")

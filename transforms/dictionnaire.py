@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas import curated
+from transforms import regles
 
 VERSION_CONTRAT = "1.0.0"
 _VERSION_ODCS = "v3.1.0"
@@ -59,7 +60,9 @@ def colonnes(table: str) -> list[Colonne]:
     types = curated.types_sql(table)
     cle = [Colonne("date_mesure", "DATE", curated.DESCRIPTION_DATE_MESURE, None, True, ())]
     return (cle if table in curated.PAR_DATE else []) + [
-        Colonne(c.nom, types[c.nom], c.description, c.unite, c.requis, c.valeurs)
+        Colonne(
+            c.nom, types[c.nom], c.description, c.unite, c.requis, regles.noms() if c.nom == "regles" else c.valeurs
+        )
         for c in curated.champs_de(table).values()
     ]
 

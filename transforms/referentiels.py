@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandera.errors
@@ -12,7 +12,7 @@ import polars as pl
 from schemas.champs import champs
 from schemas.curated import dtypes
 from schemas.referentiels import Bal, Projets
-from transforms import types
+from transforms import regles, types
 from transforms.finess import departement
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille
@@ -71,9 +71,12 @@ _RAISONS = {
 }
 
 
-def _typer(feuille: Feuille, modele: Any, nom: str) -> tuple[pl.DataFrame, dict[int, list[str]]]:
-    """Typed rows of a register (with `ligne`), and the faults of each line."""
+def _typer(
+    feuille: Feuille, modele: Any, nom: str, listes: Mapping[str, tuple[str, ...]] | None = None
+) -> tuple[pl.DataFrame, dict[int, list[str]]]:
+    """Typed rows of a register (with `ligne`), and the faults of each line. `listes`: values that the model does not know."""
     colonnes = champs(modele)
+    colonnes |= {c: replace(colonnes[c], valeurs=valeurs) for c, valeurs in (listes or {}).items()}
     trouve = apparier(feuille.entetes, colonnes)
     if trouve.doubles:
         raise ReferentielIllisible(f"{nom} : deux colonnes ont le nom « {trouve.doubles[0]} ».")
@@ -129,7 +132,7 @@ def lire_projets(feuille: Feuille) -> Registre:
 
     Raises `ReferentielIllisible` without a usable header or row.
     """
-    type_, fautes = _typer(feuille, Projets, "projets.csv")
+    type_, fautes = _typer(feuille, Projets, "projets.csv", {"regles": regles.noms()})
     type_ = type_.with_columns(pl.col("exemption_socles").fill_null(False))
     attributs = [c for c in type_.columns if c != LIGNE]
     for (_finess,), lignes in type_.filter(pl.col("finess_et").is_not_null()).group_by("finess_et"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -233,23 +233,24 @@ def _cibles(mesures: Mapping[str, Ligne]) -> dict[str, float | None]:
 def _definitions() -> Ligne:
     """What the texts say, from the rules themselves."""
     jeux = regles.toutes()
-    dossier = files("transforms.regles")
-    sources = {
-        nom: tomllib.loads(dossier.joinpath(f"{nom}.toml").read_text(encoding="utf-8"))["source"]
-        for nom in ("financement", "programme")
-    }
+    sources = {nom: tomllib.loads(regles.fichier(nom).decode())["source"] for nom in ("financement", "programme")}
     return {
         "regles": jeux,
         "sources_textes": sources,
-        "textes": {
-            i: {
-                "cibles": [(r.nom, r.cibles_pct.get(i)) for r in jeux],
-                "socle": any(i in r.socles for r in jeux),
-                "non_opposables": sorted({secteur for r in jeux for nom, secteur in r.non_opposables if nom == i}),
-            }
-            for i in INDICATEURS
-        },
+        "cibles": {i: _selon_les_regles(i, jeux) for i in INDICATEURS},
     }
+
+
+def _selon_les_regles(indicateur: str, jeux: Sequence[regles.Regles]) -> list[Ligne]:
+    """What is asked of an indicator, with the names of the rule sets that ask it."""
+    demandes: dict[tuple[int | None, tuple[str, ...], bool], list[str]] = {}
+    for r in jeux:
+        secteurs = tuple(sorted(secteur for nom, secteur in r.non_opposables if nom == indicateur))
+        demandes.setdefault((r.cibles_pct.get(indicateur), secteurs, indicateur in r.socles), []).append(r.nom)
+    return [
+        {"regles": noms, "cible": cible, "non_opposables": secteurs, "socle": socle}
+        for (cible, secteurs, socle), noms in demandes.items()
+    ]
 
 
 def _lignes_de(territoires: pl.DataFrame, cle: str) -> list[Ligne]:

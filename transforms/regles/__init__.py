@@ -5,11 +5,14 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
-from fnmatch import fnmatch
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 import polars as pl
+
+from schemas.curated import INDICATEURS
+from schemas.referentiels import SOUS_SECTEURS
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,18 @@ class Regles:
 
 
 def lire(texte: str) -> Regles:
-    """Read a rule file."""
+    """Read a rule file.
+
+    Raises ValueError for an indicator or a sub-sector that no figure has, which would bind nobody, and for a target that is
+    not a whole number: targets are decided on integers (§6.5).
+    """
     brut = tomllib.loads(texte)
     indicateurs = brut["indicateurs"]
+    secteurs = {secteur for valeurs in indicateurs.values() for secteur in valeurs.get("non_opposable", [])}
+    if inconnus := sorted({*indicateurs} - {*INDICATEURS}) + sorted(secteurs - {*SOUS_SECTEURS}):
+        raise ValueError(f"Règles {brut['nom']} : indicateur ou sous-secteur inconnu ({', '.join(inconnus)}).")
+    if any(not isinstance(valeurs.get("cible_pct", 0), int) for valeurs in indicateurs.values()):
+        raise ValueError(f"Règles {brut['nom']} : une cible n'est pas un nombre entier.")
     return Regles(
         nom=brut["nom"],
         source=brut["source"],
@@ -42,13 +54,34 @@ def lire(texte: str) -> Regles:
     )
 
 
-@cache
+def dossier() -> Path:
+    """Where the rule files are; a rule set more is a file more here, and nothing else."""
+    return Path(str(files("transforms.regles")))
+
+
+def fichier(nom: str) -> bytes:
+    """The file `<nom>.toml`, as it is."""
+    return (dossier() / f"{nom}.toml").read_bytes()
+
+
 def toutes() -> tuple[Regles, ...]:
-    """The rule sets of this folder, by name."""
-    dossier = files("transforms.regles")
+    """The rule sets of the folder, by name. Raises ValueError for a file that is not named after its rule set."""
+    return _toutes(dossier())
+
+
+def noms() -> tuple[str, ...]:
+    """The names of the rule sets, those that projets.csv may use."""
+    return tuple(r.nom for r in toutes())
+
+
+@cache
+def _toutes(ou: Path) -> tuple[Regles, ...]:
     # A rule set is named after its year; the other files hold what is not a rule of measure.
-    textes = [f.read_text(encoding="utf-8") for f in dossier.iterdir() if fnmatch(f.name, "[0-9]*.toml")]
-    return tuple(sorted(map(lire, textes), key=lambda r: r.nom))
+    lus = {f.stem: lire(f.read_text(encoding="utf-8")) for f in ou.glob("[0-9]*.toml")}
+    for nom_du_fichier, r in lus.items():
+        if nom_du_fichier != r.nom:  # a copy whose name was not changed would count every ESSMS twice
+            raise ValueError(f"Le fichier de règles {nom_du_fichier}.toml porte le nom « {r.nom} ».")
+    return tuple(sorted(lus.values(), key=lambda r: r.nom))
 
 
 def relations(regles: tuple[Regles, ...]) -> dict[str, pl.DataFrame]:
@@ -74,9 +107,8 @@ def relations(regles: tuple[Regles, ...]) -> dict[str, pl.DataFrame]:
 
 def relations_publication() -> dict[str, pl.DataFrame]:
     """Amounts and objectives as the relations of the aggregates: `forfaits`, `versements` (euros), `objectifs`."""
-    dossier = files("transforms.regles")
-    financement = tomllib.loads(dossier.joinpath("financement.toml").read_text(encoding="utf-8"))
-    programme = tomllib.loads(dossier.joinpath("programme.toml").read_text(encoding="utf-8"))
+    financement = tomllib.loads(fichier("financement").decode())
+    programme = tomllib.loads(fichier("programme").decode())
     return {
         "forfaits": pl.DataFrame(
             [
