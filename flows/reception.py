@@ -26,6 +26,7 @@ from flows.registre import Apercu, FicheExamen, Reception, Registre, Unite
 from flows.reglages import Reglages
 from flows.staging import deposer
 from schemas.constats import catalogue
+from schemas.depots import TABLES
 from transforms.lecture.archive import BLOC_OCTETS, Limites
 from transforms.lecture.modele import LectureImpossible
 from transforms.lecture.ouverture import Lecture, Piece
@@ -58,7 +59,7 @@ class Depose:
 
     porteur: str
     chemin: str
-    reel: Path
+    reel: str
     apercu: Apercu
     mode: int
     liens: int
@@ -180,8 +181,8 @@ def _depose(porteur: str, racine: str, reel: str) -> Depose:
         vu = None
     return Depose(
         porteur=porteur,
-        chemin=texte_du_nom(os.path.relpath(reel, racine)),
-        reel=Path(reel),
+        chemin=texte_du_nom(reel[len(racine) + 1 :] or "."),
+        reel=reel,
         apercu=Apercu(vu.st_size, vu.st_mtime_ns, vu.st_ino) if vu else Apercu(0, 0, 0),
         mode=vu.st_mode if vu else 0,
         liens=vu.st_nlink if vu else 1,
@@ -454,6 +455,7 @@ def balayer(staging: Path, registre: Registre) -> None:
     """Remove what killed nights left: copies, and staged files that the register does not know."""
     shutil.rmtree(staging / ".reception", ignore_errors=True)
     utiles = registre.fichiers()
-    for fichier in staging.glob("*/*.parquet"):
-        if str(fichier.relative_to(staging)) not in utiles and not fichier.parent.name.startswith("."):
-            fichier.unlink()
+    for table in TABLES:
+        for fichier in (staging / table).glob("*.parquet"):
+            if str(fichier.relative_to(staging)) not in utiles:
+                fichier.unlink()

@@ -21,7 +21,7 @@ from flows.retours import dossier_de_retour, lister, nom_de_retour, poser, retir
 from schemas.curated import PAR_DATE
 from transforms.lecture.modele import LectureImpossible
 from transforms.retours import index, liste
-from transforms.retours.index import Fichier, Refus, Situation
+from transforms.retours.index import FICHIERS_MAX, Fichier, Refus, Situation
 
 # Where the identifiers of dossiers are looked for: the table that defines them first.
 _TABLES_DES_DOSSIERS = ("dossiers", "sejours")
@@ -45,26 +45,27 @@ def rendre(
     jour: date,
     a_completer: pl.DataFrame,
     depots: pl.DataFrame,
+    deposes: Sequence[Depose],
     dossier_de: Callable[[str], Dossier],
     cle: bytes,
     maintenant: datetime,
 ) -> None:
     """Write `index.html` and the work lists of every porteur of the register, for the measure `jour` of the published `version`.
 
-    `a_completer`: relation of that name. `depots`: those of the register. A porteur whose folder cannot be written stops
-    nobody. Raises `OSError` for what is not about one porteur.
+    `a_completer`: relation of that name. `depots`: those of the register; `deposes`: the files in the drop folders. A
+    porteur whose folder cannot be written stops nobody. Raises `OSError` for what is not about one porteur.
     """
     tables = {t: _lire(version, t, jour) for t in ("indicateurs", "sources", "essms", "constats")}
-    deposes: dict[str, dict[str, Depose]] = {}
-    for depose in reception.parcourir(reglages.depots):
-        deposes.setdefault(depose.porteur, {})[depose.chemin] = depose
-    for porteur in sorted({*tables["essms"]["porteur"].to_list(), *deposes}):
+    par_porteur: dict[str, dict[str, Depose]] = {}
+    for depose in deposes:
+        par_porteur.setdefault(depose.porteur, {})[depose.chemin] = depose
+    for porteur in sorted({*tables["essms"]["porteur"].to_list(), *par_porteur}):
         dossier = dossier_de(porteur)
         if dossier.etat == "inconnu":
             continue
         du_porteur = {nom: table.filter(pl.col("porteur") == porteur) for nom, table in tables.items()}
         siens = depots.filter(pl.col("porteur") == porteur)
-        presents = deposes.get(porteur, {})
+        presents = par_porteur.get(porteur, {})
         restes = a_completer.join(du_porteur["essms"].select("finess_et"), on="finess_et", how="semi")
         try:
             listes = _listes(restes, du_porteur["indicateurs"], siens, presents, dossier, reglages, cle)
@@ -102,6 +103,11 @@ def _situation(
 ) -> Situation:
     fuseau = ZoneInfo(reglages.fuseau)
     essms = tables["essms"]
+    recus = _fichiers_recus(depots)
+    debut = tables["indicateurs"]["debut_fenetre"].min()
+    rejets = recus.filter(
+        (pl.col("statut") == "accepte_avec_rejets") & (pl.col("date_extraction") >= pl.lit(debut, pl.Date))
+    )
     return Situation(
         porteur=porteur,
         nom=essms["nom_porteur"][0] if essms.height else porteur,
@@ -112,38 +118,44 @@ def _situation(
         indicateurs=tables["indicateurs"],
         sources=tables["sources"],
         listes={nom.removeprefix("a_completer_").removesuffix(".csv"): nom for nom in listes},
-        fichiers=_fichiers(depots, fuseau),
+        fichiers=_fichiers(recus.head(FICHIERS_MAX), fuseau),
+        nb_fichiers=recus.height,
+        rejets=_fichiers(rejets, fuseau),
         refus=_refus_ouverts(depots, tables["constats"], presents),
         ecartes=dossier.ecartes,
         en_attente=dossier.etat in ("attente", "profil"),
     )
 
 
-def _fichiers(depots: pl.DataFrame, fuseau: ZoneInfo) -> list[Fichier]:
-    """The files received, the latest first, each with the worst of its parts."""
+def _fichiers_recus(depots: pl.DataFrame) -> pl.DataFrame:
+    """The files received, the latest first, each with the worst of its parts and its latest extraction."""
     gravite = {"refuse": 4, "en_attente": 3, "accepte_avec_rejets": 2, "accepte": 1, "deja_recu": 0}
-    groupes = (
+    return (
         depots.with_columns(gravite=pl.col("statut").replace_strict(gravite, return_dtype=pl.Int64))
         .group_by("porteur", "nom", "sha256_fichier", "recu_le")
         .agg(
             pl.col("statut").sort_by("gravite").last(),
             pl.col("nom_table").filter(pl.col("nom_table") != "").unique().sort().alias("tables"),
             pl.col("lignes_lues", "lignes_utilisees", "lignes_rejetees").sum(),
+            pl.col("date_extraction").max(),
         )
         .sort("recu_le", "nom", descending=[True, False])
     )
+
+
+def _fichiers(recus: pl.DataFrame, fuseau: ZoneInfo) -> list[Fichier]:
     return [
         Fichier(
-            g["nom"],
-            g["recu_le"].astimezone(fuseau),
-            g["statut"],
-            tuple(g["tables"]),
-            g["lignes_lues"],
-            g["lignes_utilisees"],
-            g["lignes_rejetees"],
-            f"accuse_{nom_de_retour(g['porteur'], g['nom'], g['sha256_fichier'])}.html",
+            f["nom"],
+            f["recu_le"].astimezone(fuseau),
+            f["statut"],
+            tuple(f["tables"]),
+            f["lignes_lues"],
+            f["lignes_utilisees"],
+            f["lignes_rejetees"],
+            f"accuse_{nom_de_retour(f['porteur'], f['nom'], f['sha256_fichier'])}.html",
         )
-        for g in groupes.iter_rows(named=True)
+        for f in recus.iter_rows(named=True)
     ]
 
 
@@ -202,9 +214,10 @@ def _identifiants(
     """The porteur's own identifiers of these dossiers, read again in the deposits still there (columns `liste.IDENTIFIANTS`).
 
     Nothing of it is kept: no raw identifier stays outside `raw/` but in what goes back to its porteur (§8). The latest
-    extractions first; reading stops when all are found.
+    extractions first; reading stops when all are found, and a file dropped twice is read once.
     """
     trouves = pl.DataFrame(schema=liste.IDENTIFIANTS)
+    relus: set[str] = set()
     utiles = (
         depots.filter(pl.col("statut").is_in(_UTILISES) & pl.col("nom_table").is_in(_TABLES_DES_DOSSIERS))
         .with_columns(rang_table=pl.col("nom_table") == "sejours")
@@ -215,23 +228,26 @@ def _identifiants(
         manquants = cherches.filter(~cherches.is_in(trouves["id_dossier"].implode()))
         if manquants.is_empty():
             break
-        if nom in presents:
+        if nom in presents and sha256 not in relus:
             lus = _relire(presents[nom], sha256, manquants, dossier, reglages, cle)
-            trouves = pl.concat([trouves, *lus]).unique("id_dossier", maintain_order=True)
+            if lus is not None:
+                relus.add(sha256)
+                trouves = pl.concat([trouves, *lus]).unique("id_dossier", maintain_order=True)
     return trouves
 
 
 def _relire(
     depose: Depose, sha256: str, cherches: pl.Series, dossier: Dossier, reglages: Reglages, cle: bytes
-) -> list[pl.DataFrame]:
-    """The dossiers found in one deposit, if its content is still the one that was received."""
+) -> list[pl.DataFrame] | None:
+    """The dossiers found in one deposit; None when its content is no longer the one that was received."""
     travail = reglages.staging / ".reception" / secrets.token_hex(8)
     travail.mkdir(parents=True, mode=0o700)
-    trouves: list[pl.DataFrame] = []
+    trouves: list[pl.DataFrame] | None = None
     try:
         with suppress(EncoreEnEcriture, LectureImpossible):
             lu, parties = reception.ouvrir(depose, dossier, travail, reglages)
             if lu == sha256:
+                trouves = []
                 for piece in parties:
                     if piece.table in _TABLES_DES_DOSSIERS and piece.lire is not None:
                         trouves += liste.identifiants(piece.lire(), piece.table, cherches, cle)

@@ -1,5 +1,7 @@
 """Nights that go wrong: kills at random moments, a disk that fails, two nights at once, a reader looking all the time.
 
+And a night to which nothing new comes: its seconds, and the files it opens.
+
 `make chaos` runs the long campaign (`python tests/chaos.py --aide` says its figures); `tests/test_pannes.py` runs the
 same functions for a few seconds. The nights are those of the command line, in processes of their own; most run
 without Prefect's engine, which starts a server per process and writes nothing of ours.
@@ -20,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -367,16 +370,13 @@ def tuer(n: Nuits, travail: Path, morts: int, graine: int, *, prefect_tous_les: 
     return bilan
 
 
+def commande(data: Path, date_mesure: str = DATE_MESURE) -> list[str]:
+    """The night as people run it, with Prefect's embedded engine."""
+    return [str(Path(sys.executable).with_name("duimetre")), "nuit", "--data", str(data), "--date-mesure", date_mesure]
+
+
 def _tuer_commande(data: Path, hasard: random.Random) -> bool:
-    commande = [
-        str(Path(sys.executable).with_name("duimetre")),
-        "nuit",
-        "--data",
-        str(data),
-        "--date-mesure",
-        DATE_MESURE,
-    ]
-    with subprocess.Popen(commande, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as processus:
+    with subprocess.Popen(commande(data), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as processus:
         time.sleep(hasard.uniform(0.5, 12))
         processus.kill()
         return processus.wait() < 0
@@ -396,8 +396,10 @@ class BilanPannes:
     fautes: list[str] = field(default_factory=list)
 
 
-def pannes(n: Nuits, travail: Path, rangs: int | None, graine: int) -> BilanPannes:
+def pannes(n: Nuits, travail: Path, rangs: int | None, graine: int, part: tuple[int, int] = (1, 1)) -> BilanPannes:
     """Make each write, fsync, rename… of a night fail in turn, once or from then on (`rangs`: only so many of them).
+
+    `part`: (2, 3) tries the second third of them, for machines that share a campaign.
 
     After a failure: exit 1 with a sentence that says what to do and the old version whole, or exit 0 and all published
     (a call that may fail, such as one of the log). The next night gives what an undisturbed one gives.
@@ -413,7 +415,8 @@ def pannes(n: Nuits, travail: Path, rangs: int | None, graine: int) -> BilanPann
     assert compter.attendre() == 0, compter.dit()
     bilan.appels, attendu = compter.compte()[0], resultat(essai)
     tous = range(1, bilan.appels + 1)
-    for rang in tous if rangs is None else sorted(hasard.sample(tous, min(rangs, len(tous)))):
+    choisis = tous if rangs is None else sorted(hasard.sample(tous, min(rangs, len(tous))))
+    for rang in choisis[part[0] - 1 :: part[1]]:
         erreur, suite = hasard.choice(ERREURS), hasard.randrange(2)
         _copier(avant, essai)
         nuit = n.lancer(essai, rang=rang, erreur=erreur, suite=suite)
@@ -547,6 +550,69 @@ def _attendre_serveur(port: int, delai_s: float) -> None:
             time.sleep(0.5)
 
 
+# --- a night without news --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SansNouvelle:
+    """A night to which nothing new came. `lus`, `ecrits`: how many times each file of the data root was opened.
+
+    Paths are relative to the data root; `ecrits` are opens for writing. `processus`: how many processes opened a file.
+    """
+
+    duree_s: float
+    deposes: int
+    lus: Counter[str]
+    ecrits: Counter[str]
+    processus: int
+
+    def sous(self, dossier: str) -> list[str]:
+        """The distinct files opened under a folder of the data root."""
+        return sorted(f for f in self.lus | self.ecrits if f.startswith(f"{dossier}/"))
+
+    def dire(self) -> str:
+        """One line for the summary of the campaign."""
+        fois = (self.lus + self.ecrits).total()
+        parts = ", ".join(f"{d} {len(self.sous(d))}" for d in ("raw", "staging", "curated", "retours"))
+        return (
+            f"Nuit sans nouvelle ({self.deposes} fichiers déposés) : {self.duree_s:.1f} s, Prefect compris ; "
+            f"{len(self.lus | self.ecrits)} fichiers ouverts, {fois} fois ({parts}) ; dans raw, "
+            f"{len(self.sous('raw/referentiels'))} référentiels et {len(self.sous('raw/depots'))} dépôts, relus pour nommer "
+            "les dossiers des listes de travail"
+        )
+
+
+def ouvertures(bibliotheque: Path, data: Path, *programme: str | Path) -> list[tuple[int, str, str]]:
+    """Run a program that must succeed; each file it opened below `data`, in order: process, `r` or `w`, relative path.
+
+    The processes that it starts are watched too. Directories are not files.
+    """
+    data = data.resolve()
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="surrogateescape") as journal:
+        environnement = {
+            **os.environ,
+            "LD_PRELOAD": str(bibliotheque),
+            "OUVERTURES_SOUS": f"{data}/",
+            "OUVERTURES_JOURNAL": journal.name,
+        }
+        subprocess.run(programme, check=True, env=environnement, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        lignes = [ligne.rstrip("\n").split(" ", 2) for ligne in journal]
+    return [(int(pid), sens, chemin.removeprefix(f"{data}/")) for pid, sens, chemin in lignes]
+
+
+def sans_nouvelle(data: Path, bibliotheque: Path, date_mesure: str = DATE_MESURE) -> SansNouvelle:
+    """A night as people run it, timed and watched, on a data root where another has read all that came."""
+    debut = time.monotonic()
+    vues = ouvertures(bibliotheque, data, *commande(data, date_mesure))
+    return SansNouvelle(
+        duree_s=time.monotonic() - debut,
+        deposes=sum(f.is_file() for f in (data / "raw" / "depots").rglob("*")),
+        lus=Counter(chemin for _, sens, chemin in vues if sens == "r"),
+        ecrits=Counter(chemin for _, sens, chemin in vues if sens == "w"),
+        processus=len({pid for pid, _, _ in vues}),
+    )
+
+
 # --- the long campaign -----------------------------------------------------------------------------------------------
 
 
@@ -557,8 +623,12 @@ def main(arguments: Sequence[str]) -> int:
     parseur.add_argument("--morts", type=int, default=300, help="nuits tuées (défaut : 300)")
     parseur.add_argument("--prefect-tous-les", type=int, default=10, help="une nuit sur N avec Prefect (défaut : 10)")
     parseur.add_argument("--rangs", type=int, help="pannes essayées (défaut : toutes)")
+    parseur.add_argument("--part", default="1/1", help="pannes partagées entre machines : 2/3 fait le deuxième tiers")
     parseur.add_argument("--tours", type=int, default=100, help="paires de nuits lancées ensemble (défaut : 100)")
     parseur.add_argument("--graine", type=int, default=1, help="graine du hasard (défaut : 1)")
+    parseur.add_argument(
+        "--personnes", type=int, default=4000, help="région de la nuit sans nouvelle (défaut : 4000, celle de make run)"
+    )
     parseur.add_argument("--sans-deploiement", action="store_true", help="sans le serveur Prefect")
     options = parseur.parse_args(arguments)
     sys.path[:0] = [str(ICI), str(ICI.parent)]
@@ -580,7 +650,8 @@ def main(arguments: Sequence[str]) -> int:
             if bibliotheque is None:
                 print("Pas de compilateur C : pannes non essayées.")
             elif options.rangs != 0:
-                essais = pannes(n, travail / "pannes", options.rangs, options.graine)
+                numero, parts = map(int, options.part.split("/"))
+                essais = pannes(n, travail / "pannes", options.rangs, options.graine, (numero, parts))
                 print(
                     f"{essais.appels} appels d'une nuit peuvent échouer ; {essais.essais} pannes : {essais.echecs} nuits "
                     f"échouées, {essais.toleres} tolérées, {len(essais.fautes)} fautes"
@@ -591,6 +662,13 @@ def main(arguments: Sequence[str]) -> int:
                 bons = sum(c == (0, 10) for c in codes)
                 print(f"{bons} paires sur {len(codes)} : l'une publie, l'autre sort avec 10")
                 fautes += [f"codes {c}" for c in codes if c != (0, 10)]
+        if bibliotheque is not None and options.personnes:
+            from transforms import synthese  # noqa: PLC0415
+
+            data = travail / "region"
+            synthese.generer(data, personnes=options.personnes)
+            subprocess.run(commande(data, "2026-04-01"), check=True, stdout=subprocess.DEVNULL)
+            print(sans_nouvelle(data, bibliotheque, "2026-04-01").dire())
         if not options.sans_deploiement:
             print(f"Nuit planifiée, prise par un ouvrier Prefect : {prouver_deploiement(travail / 'deploiement')}")
     for faute in fautes[:50]:

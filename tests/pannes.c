@@ -1,5 +1,7 @@
 /* LD_PRELOAD: make the Nth write, fsync, rename… below one directory fail. Armed from Python (tests/chaos.py).
-   Every library of the night goes through libc: Python, SQLite, DuckDB, polars, pyarrow. */
+   Every library of the night goes through libc: Python, SQLite, DuckDB, polars, pyarrow.
+   And note each file below one directory that is opened, read or written (OUVERTURES_SOUS, OUVERTURES_JOURNAL): these come
+   through the environment, so that the processes which the night starts are seen too. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -8,9 +10,11 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -63,6 +67,36 @@ static int panne_a(const char *appel, int dossier, const char *nom) {
     if (n < 0) return 0;
     snprintf(chemin + n, sizeof chemin - n, "/%s", nom);
     return panne(appel, chemin);
+}
+
+static const char *sous, *journal;
+__attribute__((constructor)) static void lire_environnement(void) {
+    sous = getenv("OUVERTURES_SOUS");
+    journal = getenv("OUVERTURES_JOURNAL");
+}
+
+/* One line per open that succeeded, `pid r|w path`, where the descriptor really leads; directories are not files.
+   Appended by system calls of our own, each line at once, through a descriptor that nobody can close or inherit. */
+static int noter(int fd, int ecrit) {
+    char lien[64], ligne[PATH_MAX + 64];
+    struct stat vu;
+    int sauve = errno;
+    if (fd < 0 || !sous || !journal) return fd;
+    int debut = snprintf(ligne, 64, "%d %c ", getpid(), ecrit ? 'w' : 'r');
+    snprintf(lien, sizeof lien, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(lien, ligne + debut, PATH_MAX - 1);
+    if (n > 0) {
+        ligne[debut + n] = 0;
+        for (char *c = ligne + debut; (c = strchr(c, '\n'));) *c = '?';
+        if (strncmp(ligne + debut, sous, strlen(sous)) == 0 && fstat(fd, &vu) == 0 && !S_ISDIR(vu.st_mode)) {
+            ligne[debut + n] = '\n';
+            int sortie = syscall(SYS_openat, AT_FDCWD, journal, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+            if (sortie < 0 || syscall(SYS_write, sortie, ligne, debut + n + 1) != debut + n + 1) abort();
+            syscall(SYS_close, sortie);
+        }
+    }
+    errno = sauve;
+    return fd;
 }
 
 #define VRAI(type, nom, ...) static type (*vrai)(__VA_ARGS__); if (!vrai) vrai = dlsym(RTLD_NEXT, nom)
@@ -143,23 +177,53 @@ static int ouvrir_panne(int d, const char *a, int f) {
     return (f & (O_CREAT | O_WRONLY | O_RDWR)) ? panne_a("open", d, a) : 0;
 }
 #define MODE mode_t m = 0; if (f & (O_CREAT | O_TMPFILE)) { va_list l; va_start(l, f); m = va_arg(l, mode_t); va_end(l); }
+#define ECRIT(f) (((f) & O_ACCMODE) != O_RDONLY)
 int open(const char *a, int f, ...) {
     VRAI(int, "open", const char *, int, ...);
     MODE
-    return ouvrir_panne(AT_FDCWD, a, f) ? -1 : vrai(a, f, m);
+    return ouvrir_panne(AT_FDCWD, a, f) ? -1 : noter(vrai(a, f, m), ECRIT(f));
 }
 int open64(const char *a, int f, ...) {
     VRAI(int, "open64", const char *, int, ...);
     MODE
-    return ouvrir_panne(AT_FDCWD, a, f) ? -1 : vrai(a, f, m);
+    return ouvrir_panne(AT_FDCWD, a, f) ? -1 : noter(vrai(a, f, m), ECRIT(f));
 }
 int openat(int d, const char *a, int f, ...) {
     VRAI(int, "openat", int, const char *, int, ...);
     MODE
-    return ouvrir_panne(d, a, f) ? -1 : vrai(d, a, f, m);
+    return ouvrir_panne(d, a, f) ? -1 : noter(vrai(d, a, f, m), ECRIT(f));
 }
 int openat64(int d, const char *a, int f, ...) {
     VRAI(int, "openat64", int, const char *, int, ...);
     MODE
-    return ouvrir_panne(d, a, f) ? -1 : vrai(d, a, f, m);
+    return ouvrir_panne(d, a, f) ? -1 : noter(vrai(d, a, f, m), ECRIT(f));
+}
+/* What code compiled with _FORTIFY_SOURCE calls when the flags are not a constant. */
+int __open_2(const char *a, int f) {
+    VRAI(int, "__open_2", const char *, int);
+    return ouvrir_panne(AT_FDCWD, a, f) ? -1 : noter(vrai(a, f), ECRIT(f));
+}
+int __open64_2(const char *a, int f) {
+    VRAI(int, "__open64_2", const char *, int);
+    return ouvrir_panne(AT_FDCWD, a, f) ? -1 : noter(vrai(a, f), ECRIT(f));
+}
+int __openat_2(int d, const char *a, int f) {
+    VRAI(int, "__openat_2", int, const char *, int);
+    return ouvrir_panne(d, a, f) ? -1 : noter(vrai(d, a, f), ECRIT(f));
+}
+int __openat64_2(int d, const char *a, int f) {
+    VRAI(int, "__openat64_2", int, const char *, int);
+    return ouvrir_panne(d, a, f) ? -1 : noter(vrai(d, a, f), ECRIT(f));
+}
+static FILE *noter_flux(FILE *flux, const char *mode) {
+    if (flux) noter(fileno(flux), strpbrk(mode, "wa+") != NULL);
+    return flux;
+}
+FILE *fopen(const char *a, const char *mode) {
+    VRAI(FILE *, "fopen", const char *, const char *);
+    return noter_flux(vrai(a, mode), mode);
+}
+FILE *fopen64(const char *a, const char *mode) {
+    VRAI(FILE *, "fopen64", const char *, const char *);
+    return noter_flux(vrai(a, mode), mode);
 }

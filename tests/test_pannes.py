@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +15,11 @@ from pathlib import Path
 import chaos
 import polars as pl
 import pytest
+from conftest import Region
 from scenario import ESSMS, deposer, nuit_directe, projets
+
+from flows.registre import Registre
+from flows.reglages import lire
 
 JOUR = date(2026, 4, 1)
 ENTETES = "finess_et;id_dossier;id_personne\n"
@@ -51,6 +57,88 @@ def test_a_failing_call_leaves_the_old_version_and_the_next_night_heals(
 
 def test_of_two_nights_started_together_one_runs(nuits: chaos.Nuits, tmp_path: Path) -> None:
     assert chaos.ensemble(nuits, tmp_path, 1) == [(0, 10)]
+
+
+# Each way a file of the data root is read or written at night, one file each, in the process, in a fork and in a program.
+_LECTURES = """
+import os, sqlite3, subprocess, sys
+from pathlib import Path
+import duckdb, polars, pyarrow.parquet
+os.chdir(sys.argv[1])
+duckdb.sql("FROM read_parquet('duckdb.parquet')").fetchall()
+duckdb.sql("COPY (SELECT 1) TO 'ecrit.parquet' (FORMAT parquet)")
+polars.read_parquet("polars.parquet")
+polars.scan_parquet("paresseux.parquet").collect()
+polars.read_csv("polars.csv")
+pyarrow.parquet.read_table("pyarrow.parquet")
+sqlite3.connect("file:base.sqlite?mode=ro", uri=True).execute("SELECT count(*) FROM sqlite_master").fetchall()
+Path("python.txt").read_bytes()
+os.close(os.open("descripteur.txt", os.O_RDONLY | os.O_NOFOLLOW))
+os.symlink("lien.txt", "vers.txt")
+Path("vers.txt").read_bytes()
+Path("dossier").mkdir()
+os.close(os.open("dossier", os.O_RDONLY))
+if os.fork() == 0:
+    Path("fourche.txt").read_bytes()
+    os._exit(0)
+os.wait()
+subprocess.run(["cat", "enfant.txt"], check=True)
+"""
+
+
+def test_the_library_sees_every_file_that_is_opened(bibliotheque: Path | None, tmp_path: Path) -> None:
+    if bibliotheque is None:
+        pytest.skip("no C compiler for the library that counts")
+    lus = [f"{nom}.parquet" for nom in ("duckdb", "polars", "paresseux", "pyarrow")]
+    for nom in lus:
+        pl.DataFrame({"a": [1]}).write_parquet(tmp_path / nom)
+    textes = [f"{nom}.txt" for nom in ("python", "descripteur", "lien", "fourche", "enfant")]
+    for nom in ("polars.csv", *textes):
+        (tmp_path / nom).write_text("a\n1\n", encoding="utf-8")
+    with sqlite3.connect(tmp_path / "base.sqlite") as base:
+        base.execute("CREATE TABLE t (a)")
+    vues = chaos.ouvertures(bibliotheque, tmp_path, sys.executable, "-c", _LECTURES, tmp_path)
+    assert {nom for _, sens, nom in vues if sens == "r"} == {*lus, *textes, "polars.csv", "base.sqlite"}
+    assert {nom for _, sens, nom in vues if sens == "w"} == {"ecrit.parquet"}
+    processus = {nom: pid for pid, _, nom in vues}
+    assert len({processus[nom] for nom in ("python.txt", "fourche.txt", "enfant.txt")}) == 3
+
+
+def test_a_night_without_news_opens_what_it_needs(bibliotheque: Path | None, region: Region, tmp_path: Path) -> None:
+    """In raw: the registers, and the deposits where the names of dossiers to complete are looked for, each content once."""
+    if bibliotheque is None:
+        pytest.skip("no C compiler for the library that counts")
+    racine = region.copier(tmp_path)
+    nuit_directe(racine, [JOUR])
+    nuit = chaos.sans_nouvelle(racine, bibliotheque, JOUR.isoformat())
+    referentiels = {Path(f).name: nuit.lus[f] for f in nuit.sous("raw/referentiels")}
+    # Read, then hashed; the FINESS file is only hashed: its extract is in staging.
+    assert [n for nom, n in referentiels.items() if nom in ("projets.csv", "bal.csv")] == [2, 2]
+    assert [n for nom, n in referentiels.items() if nom.startswith("finess")] == [1]
+    assert len(referentiels) == 3
+
+    relus = nuit.sous("raw/depots")
+    with Registre(lire(racine).registre) as registre:
+        recus, ranges = registre.depots(), registre.fichiers()
+    utiles = recus.filter(
+        pl.col("nom_table").is_in(["dossiers", "sejours"]) & ~pl.col("statut").is_in(["refuse", "en_attente"])
+    )
+    assert relus
+    assert {f.removeprefix("raw/depots/") for f in relus} <= set(
+        utiles.select(pl.concat_str("porteur", "nom", separator="/")).to_series()
+    )
+    assert all(nuit.lus[f] == 1 for f in relus)
+    assert len({(f.split("/")[2], (racine / f).read_bytes()) for f in relus}) == len(relus)
+    assert all(list((racine / "retours" / f.split("/")[2]).glob("a_completer_*.csv")) for f in relus)
+
+    ailleurs = ("cle", "verrou", "registre.sqlite", "journaux", "prefect", "referentiels", ".reception")
+    staging = [f.removeprefix("staging/") for f in nuit.sous("staging")]
+    tables = {f for f in staging if not f.startswith(ailleurs)}
+    assert tables <= ranges
+    assert len([f for f in staging if f.startswith("referentiels/")]) == 1
+    assert not any(f.startswith("raw/") or (f.startswith("staging/") and f[8:] in ranges) for f in nuit.ecrits)
+    assert nuit.processus > 2  # the night, Prefect's server, the readers' children
+    assert f"{len(relus)} dépôts, relus pour nommer" in nuit.dire()
 
 
 def depots(racine: Path) -> dict[str, tuple[str, str]]:

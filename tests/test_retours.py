@@ -11,12 +11,14 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from conftest import Region
 from scenario import ESSMS, deposer, jouer, nuit_directe, projets
 
+from flows import reception, restitution
 from flows.restitution import date_des_pages
 from flows.retours import nom_sur
 from schemas.constats import catalogue
@@ -24,7 +26,7 @@ from schemas.depots import TABLES, champs_de
 from transforms.formats import accord, entier, jour_en_lettres, taille, taux
 from transforms.retours.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
 from transforms.retours.ecriture import csv_excel
-from transforms.retours.index import Fichier, Situation
+from transforms.retours.index import FICHIERS_MAX, Fichier, Situation
 from transforms.retours.index import en_html as en_page
 from transforms.validation import CONSTATS, constat_de_fichier
 
@@ -495,6 +497,29 @@ def test_un_fichier_retire_ne_se_lit_plus(nuitee: Path, tmp_path: Path) -> None:
     assert f"a_completer_{E1}.csv" not in retours(racine)
 
 
+def test_un_fichier_depose_deux_fois_se_relit_une_fois(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The latest extraction first, which no longer has A-1, and not its copy; then the one that has it."""
+    relus = []
+
+    def noter(depose: reception.Depose, *autres: Any) -> Any:
+        relus.append(depose.chemin)
+        return relire(depose, *autres)
+
+    relire = restitution._relire
+    monkeypatch.setattr(restitution, "_relire", noter)
+    projets(tmp_path, "E1")
+    entetes = "finess_et;id_dossier;id_personne\n"
+    deposer(tmp_path, "dossiers_2026-04-01.csv", f"{entetes}{E1};A-1;P1\n{E1};A-2;P2\n")
+    for chemin in ("dossiers_2026-06-01.csv", "renvoi/dossiers_2026-06-01.csv"):
+        deposer(tmp_path, chemin, f"{entetes}{E1};A-2;P2\n")
+    sejours = f"{E1};A-1;2025-01-01\n{E1};A-2;2025-01-01\n"
+    deposer(tmp_path, "sejours_2026-04-01.csv", f"finess_et;id_dossier;date_entree\n{sejours}")
+    deposer(tmp_path, "mises_a_jour_2026-04-01.csv", f"finess_et;id_dossier;horodatage\n{E1};A-2;2026-02-01\n")
+    nuit_directe(tmp_path, [D], NUIT_1 + timedelta(days=70))
+    assert {ligne["dossier"] for ligne in lire_csv(retours(tmp_path)[f"a_completer_{E1}.csv"])} == {"A-1"}
+    assert [Path(chemin).name for chemin in relus] == ["dossiers_2026-06-01.csv", "dossiers_2026-04-01.csv"]
+
+
 def test_mille_structures_et_cinq_mille_fichiers(nuitee: Path) -> None:
     version = nuitee / "curated" / "actuel"
     essms = pl.read_parquet(version / "essms" / "essms.parquet").filter(pl.col("finess_et") == E1)
@@ -517,7 +542,9 @@ def test_mille_structures_et_cinq_mille_fichiers(nuitee: Path) -> None:
             indicateurs=multiplier(indicateurs),
             sources=multiplier(sources),
             listes={numero: f"a_completer_{numero}.csv" for numero in mille["numero"]},
-            fichiers=[Fichier("f" * 200, NUIT_1, "accepte", ("dossiers",), 1, 1, 0, "accuse_x.html")] * 5000,
+            fichiers=[Fichier("f" * 200, NUIT_1, "accepte", ("dossiers",), 1, 1, 0, "accuse_x.html")] * FICHIERS_MAX,
+            nb_fichiers=5000,
+            rejets=(),
             refus=(),
             ecartes=frozenset(),
             en_attente=False,

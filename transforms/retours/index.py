@@ -69,7 +69,8 @@ class Situation:
     """All that the page of one porteur is made of.
 
     `essms`, `indicateurs`, `sources`: rows of the published tables for that porteur and date. `listes`: FINESS → file
-    name of its work list. `fichiers`: latest first. `ecartes`: FINESS set aside in the register. `en_attente`: all are.
+    name of its work list. `fichiers`: the `FICHIERS_MAX` latest of `nb_fichiers`, latest first. `rejets`: those of the
+    window with rejected rows. `ecartes`: FINESS set aside in the register. `en_attente`: all are.
     """
 
     porteur: str
@@ -82,6 +83,8 @@ class Situation:
     sources: pl.DataFrame
     listes: Mapping[str, str]
     fichiers: Sequence[Fichier]
+    nb_fichiers: int
+    rejets: Sequence[Fichier]
     refus: Sequence[Refus]
     ecartes: frozenset[str]
     en_attente: bool
@@ -118,7 +121,6 @@ def en_html(situation: Situation) -> str:
     mesures = situation.indicateurs.filter(pl.col("taux").is_not_null())["finess_et"].n_unique()
     actifs = situation.indicateurs.filter(pl.col("indicateur") == "dossiers_actifs")
     fenetres = situation.indicateurs.select("debut_fenetre", "fin_fenetre", "regles").unique().sort(pl.all())
-    fichiers = situation.fichiers[:FICHIERS_MAX]
     return page(
         "index.html.jinja",
         s=situation,
@@ -136,8 +138,8 @@ def en_html(situation: Situation) -> str:
         lignes=lignes[:ESSMS_MAX],
         lignes_cachees=len(lignes) - len(lignes[:ESSMS_MAX]),
         sources=sources(situation, noms),
-        fichiers=[(dire_texte(f.nom, 200), f) for f in fichiers],
-        fichiers_caches=len(situation.fichiers) - len(fichiers),
+        fichiers=[(dire_texte(f.nom, 200), f) for f in situation.fichiers],
+        fichiers_caches=situation.nb_fichiers - len(situation.fichiers),
         statuts=STATUTS,
     )
 
@@ -165,7 +167,7 @@ def _cibles(indicateurs: pl.DataFrame) -> dict[str, str]:
 def actions(situation: Situation, noms: Mapping[str, str]) -> list[Action]:
     """The most useful things to do, in order: refused files, missing or old sources, targets within reach."""
     resultat = [*_refus(situation), *_sources_a_deposer(situation, noms), *_cibles_proches(situation, noms)]
-    rejets = [f for f in situation.fichiers if f.statut == "accepte_avec_rejets"]
+    rejets = situation.rejets
     if rejets and len(resultat) < ACTIONS_MAX:
         pire = max(rejets, key=lambda f: f.lignes_rejetees)
         resultat.append(
