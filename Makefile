@@ -13,6 +13,7 @@ test: .venv/.dev
 
 chaos: .venv/.dev
 	$(BIN)/python tests/chaos.py $(CHAOS)
+	$(BIN)/python tests/annee.py $(ANNEE)
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .

@@ -89,9 +89,9 @@ def recevoir_et_mesurer(racine: Path) -> tuple[float, float]:
                 aujourd_hui=D + timedelta(days=1),
             )
             duree_s[depose.chemin] = time.perf_counter() - debut
-        entrees = mesure.entrees(reglages, registres.essms, registre.depots(), registre.bilans())
+        entrees = mesure.entrees(reglages, registres.essms, registre.depots(), registre.bilans(date.min))
     debut = time.perf_counter()
-    for seaux in mesure.tranches(entrees):
+    for seaux in mesure.tranches(entrees, date.min):
         mesure.mesurer_dates(entrees, [D], seaux, None)
     return duree_s["mises_a_jour_2026-04-02.csv"], time.perf_counter() - debut
 

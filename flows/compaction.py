@@ -1,4 +1,4 @@
-"""Small staged files put together, so that a night opens few files however long the history.
+"""Staged files put together and folded, so that a night opens few files and few rows however long the history.
 
 Nothing is computed here: the rows stay those of their deposits, and the register says which file holds them.
 """
@@ -6,55 +6,99 @@ Nothing is computed here: the rows stay those of their deposits, and the registe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
 import duckdb
+import polars as pl
 
-from flows.registre import Registre
+from flows.registre import FichierRange, Registre
 from flows.reglages import Reglages
 from flows.staging import deposer
+from transforms import pliage
 from transforms.mesure import chemin_litteral
 
-# A table's deposits of one extraction month are put together when they lie in more files than this…
+# A table's deposits of one extraction month are put together when they lie in more files than this: those of one night
+# first, then the results. So a row is written again a few times, not every night of its month.
 FICHIERS_MAX = 8
-# …and only files smaller than this are rewritten.
+# Only files smaller than this are rewritten.
 PETIT_OCTETS = 32 << 20
+# A fold is kept when it has at most this part of the rows: otherwise the file itself is as good.
+PART_PLIEE_MAX = 0.5
+_PREFIXE = "reunis-"
 
 
 def compacter(reglages: Reglages, registre: Registre) -> int:
     """Put together the small staged files of each table and extraction month; gives the number of files made.
 
-    The new file is durable before the register, in one transaction, says that it holds those rows; the former ones are
-    swept by the next night. Killed at any moment, the register names files that are whole.
+    The new files are durable before the register, in one transaction, says that they hold those rows; the former ones
+    are swept by the next night. Killed at any moment, the register names files that are whole.
     """
     faits = 0
-    for (table, mois), groupe in groupby(registre.fichiers_ranges(), key=lambda f: (f.table, f.mois)):
+    for _, groupe in groupby(registre.fichiers_ranges(), key=lambda f: (f.table, f.mois)):
         petits = [f for f in groupe if (reglages.staging / f.fichier).stat().st_size < PETIT_OCTETS]
-        if len(petits) > FICHIERS_MAX:
-            fichiers = [f.fichier for f in petits]
-            registre.deplacer(fichiers, _reunir(reglages.staging, table, mois, fichiers))
+        reunis = [f for f in petits if _PREFIXE in f.fichier]
+        isoles = [f for f in petits if _PREFIXE not in f.fichier]
+        if len(isoles) > FICHIERS_MAX:
+            reunis.append(_reunir(reglages.staging, registre, isoles))
+            faits += 1
+        if len(reunis) > FICHIERS_MAX:
+            _reunir(reglages.staging, registre, reunis)
             faits += 1
     return faits
 
 
-def _reunir(staging: Path, table: str, mois: str, fichiers: Iterable[str]) -> str:
-    """Write the rows of several staged files into one, sorted like them; its path relative to `staging`."""
-    sources = sorted(fichiers)
-    nom = hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
-    relatif = f"{table}/reunis-{mois}-{nom}.parquet"
-    provisoire = staging / ".reception" / f"{nom}.parquet"
+def _reunir(staging: Path, registre: Registre, ranges: Sequence[FichierRange]) -> FichierRange:
+    """Write the rows of several staged files of a table and month into one, sorted like them, and its fold if it is worth it.
+
+    A file may still hold rows of a deposit that was judged again since and now lies elsewhere: they are left behind.
+    """
+    table, mois = ranges[0].table, ranges[0].mois
+    sources = sorted(f.fichier for f in ranges)
+    marque = hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
+    provisoire = staging / ".reception" / f"{marque}.parquet"
     provisoire.parent.mkdir(exist_ok=True, mode=0o700)
-    liste = ", ".join(chemin_litteral(str(staging / f)) for f in sources)
+    provenance = registre.provenance(sources)
+    ici = provenance.select("depot", "porteur", "date_extraction", fichier=pl.lit(f"{staging}/") + pl.col("fichier"))
+    lus = ", ".join(chemin_litteral(str(staging / f)) for f in sources)
     with duckdb.connect(config={"memory_limit": "512MB", "threads": 2}) as base:
-        base.execute(f"SET temp_directory = {chemin_litteral(str(provisoire.parent / 'tri'))}")
-        base.execute(
-            f"""COPY (SELECT * FROM read_parquet([{liste}], hive_partitioning = false, union_by_name = true)
-                      ORDER BY seau, depot, finess_et, ligne)
-                TO {_texte(str(provisoire))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)"""
+        base.execute(f"SET temp_directory = {_texte(str(provisoire.parent / 'tri'))}")
+        base.register("provenance", ici.to_arrow())
+        _copier(
+            base,
+            f"""SELECT s.* EXCLUDE (fichier)
+                FROM read_parquet([{lus}], hive_partitioning = false, union_by_name = true, filename = 'fichier') AS s
+                INNER JOIN provenance AS p ON p.depot = s.depot AND p.fichier = s.fichier""",
+            provisoire,
         )
-    return deposer(provisoire, staging, relatif)
+        plie = _plier(base, table, provisoire)
+    reuni = deposer(provisoire, staging, f"{table}/{_PREFIXE}{mois}-{marque}.parquet")
+    pli = deposer(plie, staging, f"{table}/plie-{mois}-{marque}.parquet") if plie else None
+    registre.deplacer(sources, reuni, pli)
+    return FichierRange(table, mois, reuni)
+
+
+def _plier(base: duckdb.DuckDBPyConnection, table: str, reuni: Path) -> Path | None:
+    if table not in pliage.CLES:
+        return None
+    plie = reuni.with_suffix(".plie")
+    _copier(base, pliage.requete(table, [str(reuni)]), plie)
+    avant, apres = (
+        base.execute(f"SELECT count(*) FROM read_parquet({chemin_litteral(str(f))})").fetchall()[0][0]
+        for f in (reuni, plie)
+    )
+    if apres > PART_PLIEE_MAX * avant:
+        plie.unlink()
+        return None
+    return plie
+
+
+def _copier(base: duckdb.DuckDBPyConnection, requete: str, vers: Path) -> None:
+    base.execute(
+        f"""COPY (FROM ({requete}) ORDER BY seau, depot, finess_et, ligne)
+            TO {_texte(str(vers))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)"""
+    )
 
 
 def _texte(chemin: str) -> str:

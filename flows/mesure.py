@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 
@@ -19,14 +20,30 @@ from transforms.territoire import NB_SEAUX
 TRANCHE_OCTETS = 64 << 20
 
 
-def entrees(reglages: Reglages, essms: pl.DataFrame, depots: pl.DataFrame, bilans: pl.DataFrame) -> Entrees:
-    """Inputs of the measures of tonight; `depots` and `bilans` are those of the register."""
+def avant_les_fenetres(dates: Collection[date]) -> date:
+    """A day before the longest window that the rule sets give these measure dates, by a few days at most."""
+    mois = max(max(r.mois_fenetre, r.mois_premiere_mesure) for r in regles.toutes())
+    return min(dates) - timedelta(days=31 * mois)
+
+
+def entrees(
+    reglages: Reglages,
+    essms: pl.DataFrame,
+    depots: pl.DataFrame,
+    bilans: pl.DataFrame,
+    plis: Mapping[str, str] = MappingProxyType({}),
+) -> Entrees:
+    """Inputs of measures; `depots`, `bilans` and `plis` are those of the register.
+
+    Without `plis`, every row of every deposit is read (for evidence), not only those that are not repeated since.
+    """
     lus = depots.filter(
         pl.col("canonique")
         & (pl.col("statut").is_in(["accepte", "accepte_avec_rejets"]) | (pl.col("motif") == "TROP_DE_REJETS"))
     ).with_columns(
         accepte=pl.col("statut") != "refuse",
         fichier=pl.lit(f"{reglages.staging}/") + pl.col("fichier"),
+        fichier_faits=pl.lit(f"{reglages.staging}/") + pl.col("fichier").replace(plis),
         ordre=pl.struct("date_extraction", "rang", "nom_table").rank("dense").cast(pl.Int64),
     )
     return Entrees(
@@ -38,9 +55,13 @@ def entrees(reglages: Reglages, essms: pl.DataFrame, depots: pl.DataFrame, bilan
     )
 
 
-def tranches(entrees: Entrees) -> list[list[int]]:
-    """The buckets to measure together: all in two runs when there is little to read, one by one when there is much."""
-    fichiers = entrees.depots["fichier"].drop_nulls().unique().to_list()
+def tranches(entrees: Entrees, depuis: date) -> list[list[int]]:
+    """The buckets to measure together: all in two runs when there is little to read, one by one when there is much.
+
+    `depuis`: the day from which most of what is read was extracted.
+    """
+    recents = entrees.depots.filter(pl.col("date_extraction") >= depuis)
+    fichiers = recents["fichier_faits"].drop_nulls().unique().to_list()
     octets = sum(Path(f).stat().st_size for f in fichiers)
     nombre = min(NB_SEAUX, max(2, octets // TRANCHE_OCTETS))
     return [list(range(premier, NB_SEAUX, nombre)) for premier in range(nombre)]

@@ -30,6 +30,7 @@ from flows.catalogue import macros, vues
 from flows.epingles import epingles
 from flows.journal import avancement, journal, lieu, noter, tenir
 from flows.publication import (
+    COLONNES,
     ErreurPublication,
     actuelle,
     conserver,
@@ -94,8 +95,13 @@ def lire_referentiels(reglages: Reglages) -> referentiels.Referentiels:
 
 
 @task(name="inventorier les dépôts", **_REESSAYER)
-def inventorier(reglages: Reglages, registres: referentiels.Referentiels, cle: bytes) -> list[tuple[Depose, Dossier]]:
-    """The files to read tonight, each with what it is judged against; those still being written are left."""
+def inventorier(
+    reglages: Reglages, registres: referentiels.Referentiels, cle: bytes
+) -> tuple[list[Depose], list[tuple[Depose, Dossier]]]:
+    """All files of the drop folders, and those to read tonight, each with what it is judged against.
+
+    Those still being written are left.
+    """
     deposes = list(reception.parcourir(reglages.depots))
     dossiers = {p: registres.dossier(p).sous_cle(cle) for p in {d.porteur for d in deposes}}
     with Registre(reglages.registre) as registre:
@@ -105,7 +111,7 @@ def inventorier(reglages: Reglages, registres: referentiels.Referentiels, cle: b
     if any(d.mtime > frais for d in retenus):
         sleep(reception.FRAICHEUR_SECONDES / 2)
         retenus = [d for d in retenus if reception.inchange(d)]
-    return [(d, dossiers[d.porteur]) for d in retenus]
+    return deposes, [(d, dossiers[d.porteur]) for d in retenus]
 
 
 @task(name="recevoir un lot de fichiers", **_REESSAYER)
@@ -192,14 +198,15 @@ def publier_version(
     ecrire_table("depots", table_depots(depots), version, nouvelle, date_mesure=None)
     with Registre(reglages.registre) as registre:
         ecrire_table("constats", table_constats(registre.constats(), depots), version, nouvelle, date_mesure=None)
+    ecrire_agregats(reglages, registres, depots, mesures, publiee, nouvelle, maintenant)
+    colonnes = construire_catalogue(nouvelle, vues(), macros(), publiee)
     if publiee is not None:
         reporter(publiee, nouvelle, sauf=list(mesures))
-    ecrire_agregats(reglages, registres, depots, mesures, nouvelle, maintenant)
     rapports.ecrire(nouvelle, nouvelle / "rapports")
-    construire_catalogue(nouvelle, vues(), macros())
     # In the region's time: the days of the retention are those people know.
     cree_le = maintenant.astimezone(ZoneInfo(reglages.fuseau))
-    sceller(nouvelle, cree_le=cree_le, precedente=publiee, contenu=_contenu(registres, depots, mesures))
+    contenu = _contenu(registres, depots, mesures) | {COLONNES: colonnes}
+    sceller(nouvelle, cree_le=cree_le, precedente=publiee, contenu=contenu)
     return publier(reglages.curated, nouvelle)
 
 
@@ -211,12 +218,13 @@ def rendre(
     jour: date,
     a_completer: pl.DataFrame,
     depots: pl.DataFrame,
+    deposes: Sequence[Depose],
     cle: bytes,
     maintenant: datetime,
 ) -> None:
     """Pages and work lists, after the publication: whatever goes wrong here is said, and done again the next night."""
     try:
-        restitution.rendre(reglages, version, jour, a_completer, depots, registres.dossier, cle, maintenant)
+        restitution.rendre(reglages, version, jour, a_completer, depots, deposes, registres.dossier, cle, maintenant)
     except OSError as erreur:
         journal().warning("Les pages des porteurs n'ont pas toutes été écrites : %s", lieu(erreur))
 
@@ -242,10 +250,11 @@ def ecrire_agregats(
     registres: referentiels.Referentiels,
     depots: pl.DataFrame,
     mesures: Mapping[date, Mapping[str, pl.DataFrame]],
+    publiee: Path | None,
     nouvelle: Path,
     maintenant: datetime,
 ) -> None:
-    """Write the tables made once per publication; the partitions of `indicateurs` are all in `nouvelle`."""
+    """Write the tables made once per publication; the history is in `publiee`, the measures of tonight in `nouvelle`."""
     version = maintenant.strftime(_FORMAT_VERSION)
     jour = maintenant.astimezone(ZoneInfo(reglages.fuseau)).date()
     indicateurs = pl.concat(
@@ -259,8 +268,8 @@ def ecrire_agregats(
         for jour_mesure in mesures:
             du_jour = lignes.filter(pl.col("date_mesure") == jour_mesure)
             ecrire_table(table, du_jour, version, nouvelle, date_mesure=jour_mesure.isoformat())
-    fichiers = sorted(nouvelle.glob("indicateurs/*/*.parquet"))
-    ecrire_table("evolution", agregats.suivre(fichiers), version, nouvelle, date_mesure=None)
+    par_jour = {f.parent.name: f for v in (publiee, nouvelle) if v for f in v.glob("indicateurs/*/*.parquet")}
+    ecrire_table("evolution", agregats.suivre(list(par_jour.values())), version, nouvelle, date_mesure=None)
     fraicheur = agregats.dater(depots.filter("canonique"), registres.essms, jour)
     ecrire_table("fraicheur", fraicheur, version, nouvelle, date_mesure=None)
 
@@ -275,8 +284,13 @@ def _alertes_generales(registres: referentiels.Referentiels) -> pl.DataFrame:
 
 
 def _contenu(registres: referentiels.Referentiels, depots: pl.DataFrame, mesures: Mapping[date, Any]) -> dict[str, Any]:
-    """What the manifest says of the inputs, the rules and the code."""
-    entrees = depots.filter("canonique").with_columns(pl.col("date_extraction").cast(pl.String))
+    """What the manifest says of the inputs (the deposits that these measures could read), the rules and the code."""
+    utiles = pl.concat([relations["depots_utiles"].select("depot") for relations in mesures.values()])
+    entrees = (
+        depots.filter("canonique")
+        .join(utiles, on="depot", how="semi", maintain_order="left")
+        .with_columns(pl.col("date_extraction").cast(pl.String))
+    )
     colonnes = [
         "depot",
         "porteur",
@@ -295,15 +309,11 @@ def _contenu(registres: referentiels.Referentiels, depots: pl.DataFrame, mesures
         "entrees": entrees.select(colonnes).to_dicts(),
         "referentiels": dict(registres.fichiers),
         "regles": {
-            r.nom: {"source": r.source, "sha256": _empreinte(files("transforms.regles").joinpath(f"{r.nom}.toml"))}
+            r.nom: {"source": r.source, "sha256": hashlib.sha256(regles.fichier(r.nom)).hexdigest()}
             for r in regles.toutes()
         },
         "code": {"version": version_du_paquet("duimetre"), "sha256": _empreinte_du_code()},
     }
-
-
-def _empreinte(fichier: Any) -> str:
-    return hashlib.sha256(fichier.read_bytes()).hexdigest()
 
 
 def _empreinte_du_code() -> str:
@@ -351,7 +361,7 @@ def nuit(
         if reconstruire:
             with Registre(reglages.registre) as registre:
                 registre.tout_refaire()
-        a_lire = inventorier(reglages, _tel_quel(registres), cle)
+        deposes, a_lire = inventorier(reglages, _tel_quel(registres), cle)
         noter("Fichiers à lire", etape="inventaire", fichiers=len(a_lire))
         compteur = Compteur(len(a_lire))
         lots = recevoir_lot.map(
@@ -367,11 +377,12 @@ def nuit(
         with Registre(reglages.registre) as registre:
             refuser_deux_cles(registre, cle)
             depots = registre.depots()
-            entrees = mesure.entrees(reglages, registres.essms, depots, registre.bilans())
+            depuis = mesure.avant_les_fenetres(dates)
+            entrees = mesure.entrees(reglages, registres.essms, depots, registre.bilans(depuis), registre.plis())
         aujourd_hui = instant.astimezone(ZoneInfo(reglages.fuseau)).date()
         jour_des_pages = restitution.date_des_pages(dates, publiee, aujourd_hui)
         parts = mesurer_seaux.map(
-            [_tel_quel(seaux) for seaux in mesure.tranches(entrees)],
+            [_tel_quel(seaux) for seaux in mesure.tranches(entrees, depuis)],
             unmapped(_tel_quel(entrees)),
             unmapped(dates),
             unmapped(publiee),
@@ -385,7 +396,15 @@ def nuit(
         if jour_des_pages is not None:
             a_completer = _tel_quel(mesures[jour_des_pages]["a_completer"])
             rendre(
-                reglages, _tel_quel(registres), dossier, jour_des_pages, a_completer, _tel_quel(depots), cle, instant
+                reglages,
+                _tel_quel(registres),
+                dossier,
+                jour_des_pages,
+                a_completer,
+                _tel_quel(depots),
+                _tel_quel(deposes),
+                cle,
+                instant,
             )
         conserver_versions(reglages, instant)
         bilan = _bilan(dossier, traites, mesures)

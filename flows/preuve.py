@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Pa
     essms = _essms(publication, finess_et)
     with Registre(reglages.registre) as registre:
         depots, manques = _depots(reglages.curated, publication, registre.depots(), essms["porteur"].item())
-        entrees = mesure.entrees(reglages, essms, depots, registre.bilans())
+        entrees = mesure.entrees(reglages, essms, depots, registre.bilans(date.min))
     try:
         recalcul = preuve.recalculer(entrees, finess_et, date_mesure)
     except duckdb.Error as erreur:
@@ -236,8 +235,7 @@ def _pieces(publication: _Publication) -> dict[str, bytes]:
         pieces |= {
             f"version_calcul/{nom}": (publication.dossier_calcul / nom).read_bytes() for nom in (MANIFESTE, MAILLON)
         }
-    dossier = files("transforms.regles")
-    return pieces | {f"regles/{r.nom}.toml": dossier.joinpath(f"{r.nom}.toml").read_bytes() for r in regles.toutes()}
+    return pieces | {f"regles/{nom}.toml": regles.fichier(nom) for nom in regles.noms()}
 
 
 def rapprocher(reglages: Reglages, verdict: preuve.Verdict) -> list[str]:

@@ -4,7 +4,7 @@
     curated/actuel                 relative symlink to the current one
     curated/chaine/<id>.json       what remains of a version that retention removed: its link of the chain
 
-A publication is, under the lock of the night: `preparer`, write the tables, `reporter`, `construire_catalogue`,
+A publication is, under the lock of the night: `preparer`, write the tables, `construire_catalogue`, `reporter`,
 `sceller`, `publier`, then `conserver`. Everything happens in `versions/.<id>.en_cours` until the last two renames;
 the second one, of the symlink, is the publication. `versions/.<id>.en_cours` and `.actuel.<id>` are what a killed run
 leaves and what the next `preparer` sweeps.
@@ -42,6 +42,7 @@ CATALOGUE = "catalogue.duckdb"
 MANIFESTE = "manifeste.json"
 MAILLON = "maillon.json"
 PARTITION = "date_mesure"
+COLONNES = "colonnes"
 
 VARIABLE_DOSSIER = "duimetre_version"
 """DuckDB variable that tells the views of a catalogue where their version now is, when the data root was moved."""
@@ -54,6 +55,9 @@ _A_SUPPRIMER = ".a_supprimer"
 _LIEN_EN_ATTENTE = ".actuel."
 # A name of its own: a leftover `.actuel.<id>` condemns the version <id>, which a return must never do.
 _LIEN_DE_RETOUR = ".retour"
+
+# Device and number of a file: the same pair, the same content.
+_Inode = tuple[int, int]
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 _CLES_RESERVEES = frozenset({"version", "cree_le", "precedente", "fichiers"})
@@ -199,34 +203,53 @@ def reporter(precedente: Path, nouvelle: Path, *, sauf: Collection[date] = ()) -
     """
     exclues = {f"{PARTITION}={jour.isoformat()}" for jour in sauf}
     reportes = 0
-    for partition in sorted(precedente.glob(f"*/{PARTITION}=*")):
-        cible = nouvelle / partition.relative_to(precedente)
-        if partition.name in exclues or cible.exists():
-            continue
-        cible.mkdir(parents=True)
-        for fichier in sorted(partition.iterdir()):
-            _lier(fichier, cible / fichier.name)
-            reportes += 1
+    for table in _sous_dossiers(precedente):
+        deja = {partition.name for partition in _sous_dossiers(nouvelle / table.name)} | exclues
+        for partition in _sous_dossiers(table):
+            if not partition.name.startswith(f"{PARTITION}=") or partition.name in deja:
+                continue
+            cible = nouvelle / table.name / partition.name
+            cible.mkdir(parents=True)
+            with os.scandir(partition) as fichiers:
+                for fichier in fichiers:
+                    _lier(fichier.path, f"{cible}/{fichier.name}")
+                    reportes += 1
     return reportes
 
 
-def construire_catalogue(nouvelle: Path, vues: Sequence[Vue], macros: Sequence[Macro] = ()) -> Path:
-    """Write `catalogue.duckdb` into a version being built: one documented view per table, and macros; returns its path.
+def _sous_dossiers(dossier: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(dossier) as entrees:
+            return sorted((e for e in entrees if e.is_dir(follow_symlinks=False)), key=lambda e: e.name)
+    except FileNotFoundError:
+        return []
+
+
+def construire_catalogue(
+    nouvelle: Path, vues: Sequence[Vue], macros: Sequence[Macro] = (), precedente: Path | None = None
+) -> dict[str, list[list[str]]]:
+    """Write `catalogue.duckdb` into a version being built: one documented view per table, and macros.
+
+    Call it before `reporter`, so that it opens the files of tonight only, however long the history: what the partitions
+    of `precedente` look like is taken from its manifest. Returns, for the manifest of this version (key `COLONNES`), the
+    different sets of columns that the files of each partitioned table have.
 
     The views name the absolute path the version will have once published, so they work from any directory and stay
     with their version when `actuel` moves. If the data root is moved, a reader says where the version now is:
     `SET VARIABLE duimetre_version = '<new root>/curated/versions/<id>'` (VARIABLE_DOSSIER; `[`, `*` and `?` of the path
     between square brackets). A partitioned table's column that no file has yet is null; a table without a file is an
-    empty view. The columns of a view are those declared, in their order. Raises duckdb.Error.
+    empty view. The columns of a view are those declared, in their order. Raises duckdb.Error, VersionInvalide when
+    `precedente` cannot be read.
     """
     catalogue = nouvelle / CATALOGUE
     publiee = nouvelle.parent / _id_en_cours(nouvelle)
     with duckdb.connect() as base:
-        # A view is bound when created: the variable shows it the files where they are now.
+        jeux = _jeux_de_colonnes(base, vues, nouvelle, precedente)
+        # A view is bound when created: the variable shows it files that are there now.
         base.execute(f"SET VARIABLE {VARIABLE_DOSSIER} = {_chaine(_motif(nouvelle))}")
         base.execute(f"ATTACH {_chaine(str(catalogue))} AS {_nom('catalogue')} (STORAGE_VERSION '{VERSION_STOCKAGE}')")
         base.execute("USE catalogue")
-        requetes = {vue.nom: _requete(base, vue, nouvelle, publiee) for vue in vues}
+        requetes = {vue.nom: _requete(vue, nouvelle, publiee, jeux.get(vue.nom, [])) for vue in vues}
         for vue in vues:
             base.execute(f"CREATE VIEW {_nom(vue.nom)} AS {requetes[vue.nom]}")
             base.execute(f"COMMENT ON VIEW {_nom(vue.nom)} IS {_chaine(vue.description)}")
@@ -243,7 +266,7 @@ def construire_catalogue(nouvelle: Path, vues: Sequence[Vue], macros: Sequence[M
             base.execute(f"COMMENT ON MACRO TABLE {_nom(macro.nom)} IS {_chaine(macro.description)}")
         base.execute("USE memory")
         base.execute("DETACH catalogue")
-    return catalogue
+    return jeux
 
 
 def sceller(nouvelle: Path, *, cree_le: datetime, precedente: Path | None, contenu: Mapping[str, Any]) -> None:
@@ -253,8 +276,9 @@ def sceller(nouvelle: Path, *, cree_le: datetime, precedente: Path | None, conte
     manifest, null for the first), `fichiers` (path → `taille_octets`, `sha256`) and the keys of `contenu` (`entrees`,
     `regles`, `code`…). `maillon.json` is the link of the chain: SHA-256 of the manifest and of the previous link,
     small enough to be kept for ever. Files hard-linked from `precedente` keep the hash of its manifest and are not
-    read again. Raises ValueError when `contenu` has a reserved key or `cree_le` no offset, VersionInvalide when the
-    tree holds something else than files and directories or `precedente` cannot be read, OSError.
+    read again; a file that was written again as it was becomes such a link. Raises ValueError when `contenu` has a
+    reserved key or `cree_le` no offset, VersionInvalide when the tree holds something else than files and directories or
+    `precedente` cannot be read, OSError.
     """
     if reservees := _CLES_RESERVEES & contenu.keys():
         raise ValueError(f"reserved keys of the manifest: {sorted(reservees)}")
@@ -263,17 +287,26 @@ def sceller(nouvelle: Path, *, cree_le: datetime, precedente: Path | None, conte
     id_version = _id_en_cours(nouvelle)
     fichiers, dossiers = _parcourir(nouvelle)
     connus = _fichiers_du_manifeste(precedente) if precedente else {}
-    reportes = {chemin for chemin in fichiers if precedente and _meme_fichier(precedente / chemin, nouvelle / chemin)}
-    inventaire = {
-        chemin: connus[chemin] if chemin in reportes and chemin in connus else _empreinte_fichier(nouvelle / chemin)
-        for chemin in fichiers
-    }
+    inventaire: dict[str, dict[str, Any]] = {}
+    reportes: set[str] = set()
+    for chemin, inode in fichiers.items():
+        if precedente and chemin in connus and inode == _inode(f"{precedente}/{chemin}"):
+            inventaire[chemin] = connus[chemin]
+            reportes.add(chemin)
+            continue
+        inventaire[chemin] = _empreinte_fichier(nouvelle / chemin)
+        if (
+            precedente
+            and connus.get(chemin) == inventaire[chemin]
+            and _partager(precedente / chemin, nouvelle / chemin)
+        ):
+            reportes.add(chemin)
     commun = {"version": id_version, "cree_le": cree_le.isoformat()}
     manifeste = _json({**contenu, **commun, "precedente": _reference(precedente, MANIFESTE), "fichiers": inventaire})
     maillon = _json({**commun, "precedente": _reference(precedente, MAILLON), "manifeste_sha256": _sha256(manifeste)})
     _ecrire(nouvelle / MANIFESTE, manifeste)
     _ecrire(nouvelle / MAILLON, maillon)
-    for chemin in [*(fichiers - reportes), MANIFESTE, MAILLON]:
+    for chemin in [*(fichiers.keys() - reportes), MANIFESTE, MAILLON]:
         fichier = nouvelle / chemin
         fichier.chmod(stat.S_IMODE(fichier.stat().st_mode) & ~0o222)
         _synchroniser(fichier)
@@ -381,7 +414,7 @@ def verifier_chaine(curated: Path) -> list[str]:
             problemes.append(f"{id_version} : le maillon de la version précédente {maillon.precedente} manque")
         elif maillons[maillon.precedente][1] != maillon.precedente_sha256:
             problemes.append(f"{id_version} : le maillon de la version précédente {maillon.precedente} a changé")
-    empreintes: dict[tuple[int, int], dict[str, Any]] = {}
+    empreintes: dict[_Inode, dict[str, Any]] = {}
     for version in versions:
         problemes += [f"{version.id} : {probleme}" for probleme in _examiner(version.dossier, empreintes)]
     try:
@@ -506,22 +539,22 @@ def _permuter(curated: Path, lien: Path) -> None:
         _journal.warning("Version publiée, mais le disque n'a pas confirmé l'écriture du lien : %s", erreur.strerror)
 
 
-def _lier(source: Path, cible: Path) -> None:
+def _lier(source: str, cible: str) -> None:
     try:
-        cible.hardlink_to(source)
+        os.link(source, cible)
     except OSError as erreur:
         if erreur.errno not in _SANS_LIEN_DUR:
             raise
         shutil.copyfile(source, cible)
 
 
-def _synchroniser(chemin: Path) -> None:
+def _synchroniser(chemin: Path | str) -> None:
     descripteur = os.open(chemin, os.O_RDONLY)
     try:
         os.fsync(descripteur)
     except OSError as erreur:
         # Some network file systems cannot sync a directory: they write entries through.
-        if not (erreur.errno in _SANS_FSYNC and chemin.is_dir()):
+        if not (erreur.errno in _SANS_FSYNC and stat.S_ISDIR(os.fstat(descripteur).st_mode)):
             raise
     finally:
         os.close(descripteur)
@@ -533,7 +566,19 @@ def _ecrire(chemin: Path, octets: bytes) -> None:
 
 
 def _json(valeur: Mapping[str, Any]) -> bytes:
-    return (json.dumps(valeur, ensure_ascii=False, allow_nan=False, indent=2, sort_keys=True) + "\n").encode()
+    """One line per input and per file: people compare two of them, and there may be tens of thousands."""
+    return ("{\n" + ",\n".join(f"{_ligne(cle)}: {_bloc(valeur[cle])}" for cle in sorted(valeur)) + "\n}\n").encode()
+
+
+def _bloc(valeur: Any) -> str:
+    if valeur and isinstance(valeur, list):
+        return "[\n  " + ",\n  ".join(map(_ligne, valeur)) + "\n]"
+    if valeur and isinstance(valeur, Mapping):
+        return "{\n  " + ",\n  ".join(f"{_ligne(cle)}: {_ligne(valeur[cle])}" for cle in sorted(valeur)) + "\n}"
+    return _ligne(valeur)
+
+
+_ligne = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True).encode
 
 
 def _charger(octets: bytes) -> dict[str, Any]:
@@ -566,10 +611,17 @@ def _lire(chemin: Path) -> bytes:
         raise _illisible(chemin) from erreur
 
 
+def _contenu_du_manifeste(version: Path) -> dict[str, Any]:
+    try:
+        return _charger(_lire(version / MANIFESTE))
+    except ValueError as erreur:
+        raise _illisible(version / MANIFESTE) from erreur
+
+
 def _fichiers_du_manifeste(version: Path) -> dict[str, dict[str, Any]]:
     try:
-        fichiers: dict[str, dict[str, Any]] = _charger(_lire(version / MANIFESTE))["fichiers"]
-    except (ValueError, KeyError) as erreur:
+        fichiers: dict[str, dict[str, Any]] = _contenu_du_manifeste(version)["fichiers"]
+    except KeyError as erreur:
         raise _illisible(version / MANIFESTE) from erreur
     return fichiers
 
@@ -581,27 +633,44 @@ def _illisible(chemin: Path) -> VersionInvalide:
     )
 
 
-def _parcourir(version: Path) -> tuple[set[str], list[Path]]:
-    fichiers: set[str] = set()
-    dossiers = [version]
-    for chemin in version.rglob("*"):
-        mode = chemin.lstat().st_mode
-        if stat.S_ISDIR(mode):
-            dossiers.append(chemin)
-        elif stat.S_ISREG(mode):
-            fichiers.add(chemin.relative_to(version).as_posix())
-        else:
-            raise VersionInvalide(
-                f"{chemin} n'est ni un fichier ni un dossier : une version n'en contient pas d'autre."
-            )
+def _parcourir(version: Path) -> tuple[dict[str, _Inode], list[str]]:
+    """The files under a version (path relative to it → inode) and its directories."""
+    fichiers: dict[str, _Inode] = {}
+    dossiers = [str(version)]
+    for dossier in dossiers:  # grows while it is walked
+        with os.scandir(dossier) as entrees:
+            for entree in entrees:
+                if entree.is_dir(follow_symlinks=False):
+                    dossiers.append(entree.path)
+                elif entree.is_file(follow_symlinks=False):
+                    vu = entree.stat(follow_symlinks=False)
+                    fichiers[entree.path[len(dossiers[0]) + 1 :]] = (vu.st_dev, vu.st_ino)
+                else:
+                    raise VersionInvalide(
+                        f"{entree.path} n'est ni un fichier ni un dossier : une version n'en contient pas d'autre."
+                    )
     return fichiers, dossiers
 
 
-def _meme_fichier(ancien: Path, nouveau: Path) -> bool:
+def _inode(chemin: str) -> _Inode | None:
     try:
-        return os.path.samestat(ancien.lstat(), nouveau.lstat())
+        vu = os.lstat(chemin)
     except FileNotFoundError:
+        return None
+    return vu.st_dev, vu.st_ino
+
+
+def _partager(ancien: Path, nouveau: Path) -> bool:
+    """Put a hard link to `ancien`, of the same content, in the place of `nouveau`; False where that cannot be."""
+    provisoire = nouveau.with_name(f".{nouveau.name}.lien")
+    try:
+        os.link(ancien, provisoire)
+    except OSError as erreur:
+        if erreur.errno not in {*_SANS_LIEN_DUR, errno.ENOENT}:
+            raise
         return False
+    provisoire.replace(nouveau)
+    return True
 
 
 def _dernieres_nuits(versions: Sequence[Version], nuits: int) -> set[str]:
@@ -673,7 +742,7 @@ def _garder_maillon(curated: Path, dossier: Path) -> None:
     _synchroniser(curated)
 
 
-def _examiner(dossier: Path, empreintes: dict[tuple[int, int], dict[str, Any]]) -> list[str]:
+def _examiner(dossier: Path, empreintes: dict[_Inode, dict[str, Any]]) -> list[str]:
     """The faults of one version; `empreintes` remembers by inode what was read, for the files that versions share."""
     try:
         manifeste = (dossier / MANIFESTE).read_bytes()
@@ -682,19 +751,18 @@ def _examiner(dossier: Path, empreintes: dict[tuple[int, int], dict[str, Any]]) 
             return ["le manifeste a changé"]
         contenu = _charger(manifeste)
         version, attendus = contenu["version"], dict(contenu["fichiers"])
-        presents, _ = _parcourir(dossier)
+        inodes, _ = _parcourir(dossier)
     except (OSError, ValueError, KeyError, TypeError):
         return ["le manifeste ou le maillon est absent ou illisible"]
     except VersionInvalide as erreur:
         return [str(erreur)]
     if not dossier.name == maillon.version == version:
         return [f"son manifeste est celui de la version {version}"]
-    presents -= {MANIFESTE, MAILLON}
+    presents = inodes.keys() - {MANIFESTE, MAILLON}
     problemes = [f"le fichier {chemin} manque" for chemin in sorted(attendus.keys() - presents)]
     problemes += [f"le fichier {chemin} a été ajouté" for chemin in sorted(presents - attendus.keys())]
     for chemin in sorted(attendus.keys() & presents):
-        etat = (dossier / chemin).stat()
-        inode = (etat.st_dev, etat.st_ino)
+        inode = inodes[chemin]
         if inode not in empreintes:
             empreintes[inode] = _empreinte_fichier(dossier / chemin)
         if empreintes[inode] != attendus[chemin]:
@@ -724,35 +792,54 @@ def _rassembler_maillons(
     return maillons, problemes
 
 
-def _requete(base: duckdb.DuckDBPyConnection, vue: Vue, nouvelle: Path, publiee: Path) -> str:
+def _requete(vue: Vue, nouvelle: Path, publiee: Path, jeux: Sequence[Sequence[str]]) -> str:
     sous_dossiers = f"/{PARTITION}=*" if vue.partitionnee else ""
-    if not any(nouvelle.glob(f"{vue.nom}{sous_dossiers}/*.parquet")):
+    motif = f"/{vue.nom}{sous_dossiers}/*.parquet"
+    if not any(nouvelle.glob(motif[1:])):
         nulles = ", ".join(f"CAST(NULL AS {colonne.type_sql}) AS {_nom(colonne.nom)}" for colonne in vue.colonnes)
         return f"SELECT {nulles} WHERE false"
-    motif = f"/{vue.nom}{sous_dossiers}/*.parquet"
     racine = f"coalesce(getvariable('{VARIABLE_DOSSIER}'), {_chaine(_motif(publiee))})"
     colonnes = [f"CAST({_nom(c.nom)} AS {c.type_sql}) AS {_nom(c.nom)}" for c in vue.colonnes]
     options = ""
     if vue.partitionnee:
         options = f", hive_partitioning = true, hive_types = {{'{PARTITION}': DATE}}"
-        connues, uniformes = _colonnes_des_fichiers(base, _motif(nouvelle) + motif)
-        if not uniformes:
+        if len(jeux) > 1:
             # Only then: it makes every query read the footer of every partition.
             options += ", union_by_name = true"
+        connues = {PARTITION} | {colonne.partition(" ")[0] for jeu in jeux for colonne in jeu}
         colonnes = [
-            expression if c.nom in connues or c.nom == PARTITION else f"CAST(NULL AS {c.type_sql}) AS {_nom(c.nom)}"
+            expression if c.nom in connues else f"CAST(NULL AS {c.type_sql}) AS {_nom(c.nom)}"
             for c, expression in zip(vue.colonnes, colonnes, strict=True)
         ]
     return f"SELECT {', '.join(colonnes)} FROM read_parquet({racine} || {_chaine(motif)}{options})"
 
 
-def _colonnes_des_fichiers(base: duckdb.DuckDBPyConnection, motif: str) -> tuple[set[str], bool]:
-    """The columns found in any of the files, and whether all files have the same ones with the same types."""
+def _jeux_de_colonnes(
+    base: duckdb.DuckDBPyConnection, vues: Sequence[Vue], nouvelle: Path, precedente: Path | None
+) -> dict[str, list[list[str]]]:
+    """Per partitioned table the different sets of columns (`name type`) of its files, those to be carried over included."""
+    herites = _contenu_du_manifeste(precedente).get(COLONNES) if precedente else {}
+    jeux: dict[str, list[list[str]]] = {}
+    for vue in vues:
+        if vue.partitionnee:
+            trouves = _jeux_des_fichiers(base, nouvelle, vue.nom)
+            if herites is not None:
+                trouves |= {tuple(jeu) for jeu in herites.get(vue.nom, [])}
+            elif precedente is not None:  # published by a duimètre that did not write them down
+                trouves |= _jeux_des_fichiers(base, precedente, vue.nom)
+            jeux[vue.nom] = [list(jeu) for jeu in sorted(trouves)]
+    return jeux
+
+
+def _jeux_des_fichiers(base: duckdb.DuckDBPyConnection, version: Path, table: str) -> set[tuple[str, ...]]:
+    motif = f"{table}/{PARTITION}=*/*.parquet"
+    if not any(version.glob(motif)):
+        return set()
     schemas = base.execute(
-        "SELECT DISTINCT list((name, type, converted_type, logical_type) ORDER BY name) "
-        f"FROM parquet_schema({_chaine(motif)}) WHERE num_children IS NULL GROUP BY file_name"
+        "SELECT DISTINCT list(concat_ws(' ', name, type, converted_type, logical_type) ORDER BY name) "
+        f"FROM parquet_schema({_chaine(f'{_motif(version)}/{motif}')}) WHERE num_children IS NULL GROUP BY file_name"
     ).fetchall()
-    return {colonne[0] for (schema,) in schemas for colonne in schema}, len(schemas) == 1
+    return {tuple(schema) for (schema,) in schemas}
 
 
 def _chaine(valeur: str) -> str:

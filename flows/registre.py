@@ -5,6 +5,7 @@ SQLite with a write-ahead log: one transaction per file, durable when it returns
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -80,8 +81,21 @@ CREATE TABLE IF NOT EXISTS constats (
     nombre INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS constats_depot ON constats (depot);
-PRAGMA user_version = 1;
+-- The fold of a staged file, and of how many deposits: no longer good when one of them has been judged again.
+CREATE TABLE IF NOT EXISTS plis (
+    fichier TEXT PRIMARY KEY,
+    pli TEXT NOT NULL,
+    depots INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 2;
 """
+
+
+# How many deposits of a staged file are borne by a file that was received.
+_PORTES = (
+    "SELECT count(*) FROM examens AS e WHERE e.fichier = {}"
+    " AND EXISTS (SELECT 1 FROM unites AS u WHERE u.depot = e.depot)"
+)
 
 
 @dataclass(frozen=True)
@@ -172,7 +186,7 @@ class Registre:
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = FULL")
         self._base.execute("PRAGMA foreign_keys = ON")
-        if self._base.execute("PRAGMA user_version").fetchone()[0] == 0:
+        if self._base.execute("PRAGMA user_version").fetchone()[0] < 2:
             self._base.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
 
     def fermer(self) -> None:
@@ -372,11 +386,13 @@ class Registre:
             )
         )
 
-    def bilans(self) -> pl.DataFrame:
-        """Rows used and rejected per deposit and FINESS (null: missing or malformed)."""
+    def bilans(self, depuis: date) -> pl.DataFrame:
+        """Rows used and rejected per deposit and FINESS (null: missing or malformed), of the extractions from a day on."""
         return self._lire(
-            "SELECT depot, finess_et, lignes_utilisees, lignes_rejetees FROM bilans",
+            "SELECT b.depot, b.finess_et, b.lignes_utilisees, b.lignes_rejetees FROM bilans AS b"
+            " WHERE b.depot IN (SELECT depot FROM unites WHERE date_extraction >= ?)",
             {"depot": pl.String, "finess_et": pl.String, "lignes_utilisees": pl.Int64, "lignes_rejetees": pl.Int64},
+            (depuis.isoformat(),),
         )
 
     def constats(self, depot: str | None = None) -> pl.DataFrame:
@@ -405,10 +421,36 @@ class Registre:
         )
         return [FichierRange(*ligne) for ligne in lignes]
 
-    def deplacer(self, fichiers: Sequence[str], vers: str) -> None:
-        """Say that the rows of `fichiers` now lie in the file `vers`."""
+    def provenance(self, fichiers: Sequence[str]) -> pl.DataFrame:
+        """The deposits whose rows lie in these staged files (columns `depot`, `fichier`, `porteur`, `date_extraction`).
+
+        The last two are null for a content that no file bears at the moment.
+        """
+        return self._lire(
+            "SELECT DISTINCT e.depot, e.fichier, r.porteur, u.date_extraction FROM examens AS e"
+            " LEFT JOIN unites AS u ON u.depot = e.depot LEFT JOIN receptions AS r ON r.id = u.reception"
+            " WHERE e.fichier IN (SELECT value FROM json_each(?))",
+            {"depot": pl.String, "fichier": pl.String, "porteur": pl.String, "date_extraction": pl.String},
+            (json.dumps(list(fichiers)),),
+        ).with_columns(pl.col("date_extraction").str.to_date("%Y-%m-%d"))
+
+    def deplacer(self, fichiers: Sequence[str], vers: str, pli: str | None) -> None:
+        """Say that the rows of `fichiers` now lie in the file `vers`, and those of its facts that matter in `pli`."""
         with self._transaction() as base:
             base.executemany("UPDATE examens SET fichier = ? WHERE fichier = ?", [(vers, f) for f in fichiers])
+            base.executemany("DELETE FROM plis WHERE fichier = ?", [(f,) for f in fichiers])
+            if pli is not None:
+                base.execute(
+                    f"INSERT OR REPLACE INTO plis (fichier, pli, depots) SELECT ?1, ?2, ({_PORTES.format('?1')})",
+                    (vers, pli),
+                )
+
+    def plis(self) -> dict[str, str]:
+        """Staged file → its fold, for those whose deposits are all still as they were folded."""
+        lignes = self._base.execute(
+            f"SELECT p.fichier, p.pli FROM plis AS p WHERE p.depots = ({_PORTES.format('p.fichier')})"
+        )
+        return dict(lignes.fetchall())
 
     def tout_refaire(self) -> None:
         """Have every file that is still in raw/ read and judged again, tonight or, after a kill, the next nights."""
@@ -424,4 +466,5 @@ class Registre:
 
     def fichiers(self) -> set[str]:
         """Staged files in use, relative to `staging/`."""
-        return {f for (f,) in self._base.execute("SELECT fichier FROM examens WHERE fichier IS NOT NULL")}
+        ranges = self._base.execute("SELECT DISTINCT fichier FROM examens WHERE fichier IS NOT NULL")
+        return {f for (f,) in ranges} | set(self.plis().values())

@@ -44,7 +44,7 @@ def verifier(fichier: Path, dossier: Dossier, reglages: Reglages, maintenant: da
     depose = Depose(
         porteur=dossier.porteur,
         chemin=reception.texte_du_nom(fichier.name),
-        reel=fichier,
+        reel=str(fichier),
         apercu=Apercu(vu.st_size, vu.st_mtime_ns, vu.st_ino),
         mode=vu.st_mode,
         liens=vu.st_nlink,

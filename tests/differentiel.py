@@ -9,13 +9,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 from mondes import Monde
 from oracle import Resultat
 
 from schemas.curated import dtypes
 from schemas.depots import champs_de
-from transforms import regles
+from transforms import pliage, regles
 from transforms.mesure import BILANS, DEPOTS, PRECEDENTS, Entrees, mesurer
 from transforms.nommage import cle_de_tri
 
@@ -28,8 +29,11 @@ def _propre(numero: int, nom: str | None) -> str | None:
     return None if nom is None else f"{numero}/{nom}"
 
 
-def entrees(mondes: Sequence[Monde], dossier: Path) -> Entrees:
-    """Stage the deposits of some worlds under `dossier` as the reception would, without pseudonyms: one file per table."""
+def entrees(mondes: Sequence[Monde], dossier: Path, *, plier: bool) -> Entrees:
+    """Stage the deposits of some worlds under `dossier` as the reception would, without pseudonyms: one file per table.
+
+    With `plier` the facts are read in a fold of that file, as after a compaction.
+    """
     essms: list[dict[str, Any]] = []
     depots, bilans = [], []
     lignes: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -60,6 +64,7 @@ def entrees(mondes: Sequence[Monde], dossier: Path) -> Entrees:
                     accepte,
                     rang,
                     fichier,
+                    fichier,
                 )
             )
             for finess in {ligne["finess_et"] for ligne in depot.lignes} | set(depot.rejets):
@@ -71,11 +76,14 @@ def entrees(mondes: Sequence[Monde], dossier: Path) -> Entrees:
             ]
     for table, de_la_table in lignes.items():
         _deposer(table, de_la_table, _fichier(dossier, table))
+    ranges = pl.DataFrame(depots, schema=DEPOTS, orient="row")
+    if plier:
+        ranges = ranges.with_columns(fichier_faits=pl.col("fichier").replace(_plier(ranges, dossier)))
     return Entrees(
         essms=pl.concat(
             [pl.DataFrame(schema=dtypes("essms")), pl.DataFrame(essms)], how="diagonal_relaxed"
         ).with_columns(pl.lit(SEAU, pl.UInt8).alias("seau")),
-        depots=pl.DataFrame(depots, schema=DEPOTS, orient="row"),
+        depots=ranges,
         bilans=pl.DataFrame(bilans, schema=BILANS, orient="row"),
         regles=regles.relations(regles.toutes()),
         precedents=pl.DataFrame(schema=PRECEDENTS),
@@ -94,7 +102,21 @@ def _deposer(table: str, lignes: list[dict[str, Any]], fichier: Path) -> None:
     cadre.with_columns(pl.lit(SEAU, pl.UInt8).alias("seau")).write_parquet(fichier)
 
 
-def mesurer_en_sql(mondes: Sequence[Monde]) -> list[Resultat]:
+def _plier(depots: pl.DataFrame, dossier: Path) -> dict[str, str]:
+    """Fold every staged file; gives file → fold."""
+    plis = {}
+    with duckdb.connect() as base:
+        base.register("provenance", depots.select("depot", "porteur", "date_extraction").to_arrow())
+        for table in pliage.CLES:
+            if (fichier := _fichier(dossier, table)).exists():
+                plis[str(fichier)] = str(fichier.with_suffix(".pli"))
+                base.execute(
+                    f"COPY ({pliage.requete(table, [str(fichier)])}) TO '{plis[str(fichier)]}' (FORMAT parquet)"
+                )
+    return plis
+
+
+def mesurer_en_sql(mondes: Sequence[Monde], *, plier: bool = False) -> list[Resultat]:
     """The same results as the oracle's, from `transforms/sql/`: one run per measure date, whatever the number of worlds."""
     resultats = [Resultat() for _ in mondes]
     par_date: dict[date, list[int]] = defaultdict(list)
@@ -102,7 +124,8 @@ def mesurer_en_sql(mondes: Sequence[Monde]) -> list[Resultat]:
         par_date[date_mesure].append(rang)
     for date_mesure, rangs in par_date.items():
         with tempfile.TemporaryDirectory() as dossier:
-            relations = mesurer(entrees([mondes[r] for r in rangs], Path(dossier)), date_mesure, [SEAU])
+            lus = entrees([mondes[r] for r in rangs], Path(dossier), plier=plier)
+            relations = mesurer(lus, date_mesure, [SEAU], relations=("indicateurs", "maturin_sms", "alertes"))
         for nom, relation in relations.items():
             for ligne in relation.iter_rows(named=True):
                 numero, _, finess = ligne["finess_et"].partition("/")

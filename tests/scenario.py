@@ -109,7 +109,7 @@ def jouer(racine: Path, dates_mesure: Sequence[date] = (), aujourd_hui: date = A
                 maintenant=maintenant,
                 aujourd_hui=aujourd_hui,
             )
-        depots, constats, bilans = registre.depots(), registre.constats(), registre.bilans()
+        depots, constats, bilans = registre.depots(), registre.constats(), registre.bilans(date.min)
     entrees = mesure.entrees(reglages, registres.essms, depots, bilans)
     seaux = sorted(set(registres.essms["seau"].to_list())) if dates_mesure else []
     parts = [mesure.mesurer_dates(entrees, dates_mesure, [seau], None) for seau in seaux]

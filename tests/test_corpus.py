@@ -135,7 +135,7 @@ def nuit(tmp_path_factory: pytest.TempPathFactory) -> Nuit:
             assert recu is not None
             if depose.porteur == PORTEUR:
                 couts[depose.chemin] = time.monotonic() - debut, cout.duree_s, cout.memoire_kio
-        nuit.depots, constats, nuit.bilans = registre.depots(), registre.constats(), registre.bilans()
+        nuit.depots, constats, nuit.bilans = registre.depots(), registre.constats(), registre.bilans(date.min)
     for (chemin,), unites in nuit.depots.filter(porteur=PORTEUR).group_by("nom"):
         codes = constats.filter(pl.col("depot").is_in(unites["depot"].implode()))["code"].unique().sort()
         uniques = unites.filter(pl.col("statut") != "deja_recu")

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from conftest import Region
-from scenario import nuit_directe
+from scenario import finess, nuit_directe
 from test_nuit import memes_lignes, publie
 
 from flows import compaction
@@ -39,6 +39,29 @@ def test_reunir_les_fichiers_puis_reconstruire_ne_change_aucun_chiffre(
     assert ranges(racine) == un_par_depot
     assert len(bilan.recus) > 0
     assert nuit_directe(racine, [D]).recus == ()
+
+
+def test_un_depot_juge_de_nouveau_ne_compte_qu_une_fois_dans_le_fichier_reuni(
+    region: Region, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of the first judgement stay in the file that was made before it: the next one must leave them behind."""
+    racine = region.copier(tmp_path)
+    monkeypatch.setattr(compaction, "FICHIERS_MAX", 1)
+    nuit_directe(racine, [D])
+    projets = racine / "raw" / "referentiels" / "projets.csv"
+    entete, premiere, *autres = projets.read_text(encoding="utf-8").splitlines()
+    nouvel_essms = dict(zip(entete.split(";"), premiere.split(";"), strict=True)) | {"finess_et": finess("01999999")}
+    projets.write_text("\n".join([entete, ";".join(nouvel_essms.values()), premiere, *autres]), encoding="utf-8")
+    monkeypatch.setattr(compaction, "FICHIERS_MAX", 0)
+    assert len(nuit_directe(racine, [D]).recus) > 0
+    attendu = publie(racine)
+    with Registre(lire(racine).registre) as registre:
+        (reuni,) = {f.fichier for f in registre.fichiers_ranges() if f.table == "mises_a_jour" and f.mois == "2026-04"}
+    lignes = pl.read_parquet(racine / "staging" / reuni)
+    assert lignes.height == lignes.unique(["depot", "ligne"]).height
+    monkeypatch.setattr(compaction, "FICHIERS_MAX", 10_000)
+    nuit_directe(racine, [D], reconstruire=True)
+    memes_lignes(racine, attendu)
 
 
 def test_changer_la_cle_rejuge_les_fichiers_et_garde_les_chiffres(

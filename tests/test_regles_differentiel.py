@@ -14,15 +14,27 @@ MONDES = int(os.environ.get("DUIMETRE_TEST_MONDES", "1000"))
 LOT = 500
 
 
-def differents(un_monde: Monde) -> list[str]:
-    return ecarts(mesurer(*un_monde), mesurer_en_sql([un_monde])[0])
+def differents(un_monde: Monde, plier: bool) -> list[str]:
+    return ecarts(mesurer(*un_monde), mesurer_en_sql([un_monde], plier=plier)[0])
+
+
+def _different(un_monde: Monde) -> bool:
+    return bool(differents(un_monde, plier=False))
+
+
+def _different_replie(un_monde: Monde) -> bool:
+    return bool(differents(un_monde, plier=True))
 
 
 @pytest.mark.parametrize("premiere", range(0, MONDES, LOT))
 def test_sql_et_oracle_donnent_les_memes_figures(premiere: int) -> None:
+    """Facts read in the files of the deposits, then in their folds."""
     mondes = [monde(random.Random(graine)) for graine in range(premiere, min(premiere + LOT, MONDES))]
-    for un_monde, obtenu in zip(mondes, mesurer_en_sql(mondes), strict=True):
-        if lot := ecarts(mesurer(*un_monde), obtenu):
-            # Alone it may agree: then the worlds of a run disturb one another, and it is shown as it is.
-            petit = reduire(un_monde, lambda m: bool(differents(m))) if differents(un_monde) else un_monde
-            pytest.fail(f"{repr_monde(petit)}\n" + "\n".join(differents(petit) or lot))
+    attendus = [mesurer(*un_monde) for un_monde in mondes]
+    for plier in (False, True):
+        for un_monde, attendu, obtenu in zip(mondes, attendus, mesurer_en_sql(mondes, plier=plier), strict=True):
+            if lot := ecarts(attendu, obtenu):
+                # Alone it may agree: then the worlds of a run disturb one another, and it is shown as it is.
+                seul = bool(differents(un_monde, plier))
+                petit = reduire(un_monde, _different_replie if plier else _different) if seul else un_monde
+                pytest.fail(f"plier={plier}\n{repr_monde(petit)}\n" + "\n".join(differents(petit, plier) or lot))

@@ -112,13 +112,13 @@ def test_return_unknown_damaged_or_during_a_night(region: Path, capsys: pytest.C
     (seconde,) = nuits(region, DEBUT + timedelta(days=1))
     assert lancer("revenir", "20200101T000000000000Z", "--data", str(region)) == 5
     assert "Version inconnue" in capsys.readouterr().err
-    essms = region / "curated" / "versions" / premiere / "essms" / "essms.parquet"
-    essms.chmod(0o600)
-    essms.write_bytes(b"abime")
+    catalogue = region / "curated" / "versions" / premiere / "catalogue.duckdb"
+    catalogue.chmod(0o600)
+    catalogue.write_bytes(b"abime")
     assert lancer("revenir", premiere, "--data", str(region)) == 1
     assert "n'est plus entière" in capsys.readouterr().err
     assert lancer("versions", "--verifier", "--data", str(region)) == 1
-    assert f"{premiere} : le fichier essms/essms.parquet a changé" in capsys.readouterr().out
+    assert f"{premiere} : le fichier catalogue.duckdb a changé" in capsys.readouterr().out
     assert publication.actuelle(region / "curated") == region / "curated" / "versions" / seconde
     with subprocess.Popen(["flock", str(region / "staging" / "verrou"), "sleep", "30"]) as autre:
         limite = time.monotonic() + 20

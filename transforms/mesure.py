@@ -17,15 +17,23 @@ import polars as pl
 
 from schemas.depots import TABLES, champs_de
 
-# Made first: they say which staged files are worth opening.
-PRELIMINAIRES = ("fenetres", "fichiers_utiles")
-# In order: each relation reads only inputs and relations above it.
-RELATIONS = (
-    "besoins",
+# Made first, from what is known of the deposits: they say which staged files are worth opening.
+PRELIMINAIRES = (
+    "fenetres",
     "extractions",
     "extractions_reference",
     "bornes_etat",
     "depots_etat",
+    "depots_utiles",
+    "fichiers_utiles",
+)
+# The rows of the staged files that were opened: of each table, and of `dossiers` the date_derniere_maj of every deposit.
+DERNIERES_MAJ = "dernieres_maj"
+DEPOSEES = tuple(f"depose_{nom}" for nom in (*TABLES, DERNIERES_MAJ))
+_ETATS = ("dossiers", "sejours", "projets")
+# In order: each relation reads only inputs and relations above it.
+RELATIONS = (
+    "besoins",
     "dossiers_courants",
     "sejours_courants",
     "projets_courants",
@@ -57,7 +65,7 @@ RELATIONS = (
 )
 # Made after them, only when asked for.
 A_LA_DEMANDE = ("a_completer",)
-RESULTATS = ("indicateurs", "maturin_sms", "alertes", "populations", "sources")
+RESULTATS = ("indicateurs", "maturin_sms", "alertes", "populations", "sources", "depots_utiles")
 
 DEPOTS = {
     "depot": pl.String,
@@ -68,6 +76,7 @@ DEPOTS = {
     "accepte": pl.Boolean,
     "ordre": pl.Int64,
     "fichier": pl.String,
+    "fichier_faits": pl.String,
 }
 BILANS = {"depot": pl.String, "finess_et": pl.String, "lignes_utilisees": pl.Int64, "lignes_rejetees": pl.Int64}
 PRECEDENTS = {"finess_et": pl.String, "indicateur": pl.String, "taux": pl.Float64}
@@ -79,7 +88,8 @@ class Entrees:
 
     `essms`: the ESSMS of the register (columns of the table `essms`, and `seau`). `depots` (columns `DEPOTS`): accepted
     deposits, and those refused for their rows; `ordre` follows the extraction date, then the name (§6.2); `fichier` is
-    the staged parquet file that holds its rows, maybe with those of others. `bilans` (columns `BILANS`): rows used and
+    the staged parquet file that holds its rows, maybe with those of others; `fichier_faits` the one to read its facts in,
+    the same or a fold of it (`transforms.pliage`). `bilans` (columns `BILANS`): rows used and
     rejected per deposit and FINESS. `regles`: the relations of `transforms.regles.relations`. `precedents` (columns
     `PRECEDENTS`): rates at the previous measure date of each ESSMS.
     """
@@ -103,8 +113,11 @@ def chemin_litteral(chemin: str) -> str:
     return "'" + sans_motif.replace("'", "''") + "'"
 
 
-def _vue_deposee(table: str, fichiers: Sequence[str], seaux: Collection[int]) -> str:
-    """The staged rows of a table for some buckets, with what is known of their deposit; typed even when there is none."""
+def _vue_deposee(table: str, lecture: str, fichiers: Sequence[str], seaux: Collection[int]) -> str:
+    """The staged rows of a table for some buckets, with what is known of their deposit; typed even when there is none.
+
+    `lecture`: `etat` or `faits`, which of its two files is read.
+    """
     if not fichiers:
         types = {"depot": "VARCHAR", "ligne": "UINTEGER"} | {
             c.nom: {
@@ -119,9 +132,10 @@ def _vue_deposee(table: str, fichiers: Sequence[str], seaux: Collection[int]) ->
         return f"SELECT {colonnes}, CAST(NULL AS DATE) AS date_extraction, CAST(NULL AS BIGINT) AS ordre WHERE FALSE"
     colonnes = ", ".join(f"s.{c}" for c in ("depot", "ligne", *champs_de(table)))
     liste = ", ".join(chemin_litteral(f) for f in fichiers)
+    rangement = "fichier" if lecture == "etat" else "fichier_faits"
     return f"""SELECT {colonnes}, d.date_extraction, d.ordre
                FROM read_parquet([{liste}], hive_partitioning = false, filename = 'fichier') AS s
-               INNER JOIN depots AS d ON d.depot = s.depot AND d.fichier = s.fichier AND d.accepte
+               INNER JOIN depots AS d ON d.depot = s.depot AND d.{rangement} = s.fichier AND d.accepte
                INNER JOIN essms AS e ON e.finess_et = s.finess_et AND e.porteur = d.porteur
                WHERE s.seau IN ({", ".join(map(str, sorted(seaux)))})"""
 
@@ -155,12 +169,19 @@ def mesurer(
             base.execute(f"CREATE TEMP TABLE {nom} AS SELECT * FROM _{nom}")
         for relation in PRELIMINAIRES:
             base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")
-        utiles: dict[str, list[str]] = {}
-        for table_deposee, fichier in base.execute("FROM fichiers_utiles ORDER BY ALL").fetchall():
-            utiles.setdefault(table_deposee, []).append(fichier)
-        for table_deposee in TABLES:
-            vue = _vue_deposee(table_deposee, utiles.get(table_deposee, ()), seaux)
-            base.execute(f"CREATE TEMP VIEW depose_{table_deposee} AS {vue}")
+        utiles: dict[tuple[str, str], list[str]] = {}
+        for deposee, lecture, fichier in base.execute("FROM fichiers_utiles ORDER BY ALL").fetchall():
+            utiles.setdefault((deposee, lecture), []).append(fichier)
+        for deposee in TABLES:
+            lecture = "etat" if deposee in _ETATS else "faits"
+            vue = _vue_deposee(deposee, lecture, utiles.get((deposee, lecture), ()), seaux)
+            base.execute(f"CREATE TEMP VIEW depose_{deposee} AS {vue}")
+        faits = _vue_deposee("dossiers", "faits", utiles.get(("dossiers", "faits"), ()), seaux)
+        base.execute(
+            f"""CREATE TEMP VIEW depose_{DERNIERES_MAJ} AS
+                SELECT depot, ligne, finess_et, id_dossier, date_derniere_maj, date_extraction, ordre FROM ({faits}) AS f
+                WHERE date_derniere_maj IS NOT NULL"""
+        )
         for relation in (*RELATIONS, *(r for r in A_LA_DEMANDE if r in relations)):
             base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")
         return {nom: base.sql(f"SELECT * FROM {nom} ORDER BY ALL").pl() for nom in relations}

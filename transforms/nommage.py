@@ -19,7 +19,7 @@ FORMATS: tuple[Format, ...] = ("csv.gz", "csv", "xlsx", "parquet", "json", "zip"
 TDDUI = "tddui"
 CLASSEUR = "duimetre"
 
-_NOM = re.compile(r"^(?P<table>.+?)_(?P<date>\d{4}-\d{2}-\d{2}|\d{8})(?P<reste>_.*)?$", re.DOTALL)
+_NOM = re.compile(r"^(?P<table>.+?)_(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})(?P<reste>_.*)?$", re.DOTALL)
 _EN_COURS = (".part", ".tmp", ".filepart")
 
 
@@ -35,7 +35,7 @@ class Nom:
 
 def en_cours_d_ecriture(chemin: str) -> bool:
     """Still being written: the base name starts with `.` or `~` or ends in `.part`, `.tmp`, `.filepart`."""
-    base = PurePosixPath(chemin).name
+    base = _base(chemin)
     return base.startswith((".", "~")) or base.casefold().endswith(_EN_COURS)
 
 
@@ -93,4 +93,9 @@ def cle_de_tri(chemin: str, membre: str | None) -> tuple[str, str, str, str]:
     Base names compared by Unicode code point, then path; inside an archive or workbook the container's name first.
     """
     interieur = membre or ""
-    return PurePosixPath(chemin).name, chemin, PurePosixPath(interieur).name, interieur
+    return _base(chemin), chemin, _base(interieur), interieur
+
+
+def _base(chemin: str) -> str:
+    """Base name of a path; asked for every file ever received, so without an object for those that have no `/`."""
+    return PurePosixPath(chemin).name if "/" in chemin or chemin == "." else chemin

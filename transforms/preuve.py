@@ -30,8 +30,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from schemas.depots import TABLES
-from transforms.mesure import RELATIONS, Entrees, mesurer, texte_sql
+from transforms.mesure import DEPOSEES, PRELIMINAIRES, RELATIONS, Entrees, mesurer, texte_sql
 
 PUBLIEES = ("indicateurs", "maturin_sms")
 # Of `indicateurs`, what preuve.json repeats under `chiffres`.
@@ -40,11 +39,14 @@ CHIFFRES = ("indicateur", "numerateur", "denominateur", "taux", "statut")
 _ETIQUETTES = ("version", "date_mesure")
 
 _LUES = ("mesure", "essms", "depots", "bilans", "regles", "cibles", "non_opposables")
-_DEPOSEES = tuple(f"depose_{table}" for table in TABLES)
 # The alerts are no part of a figure.
-_CALCULEES = ("fenetres", *(r for r in RELATIONS if r not in ("fenetres", "dossiers_inconnus", "alertes")))
+_CALCULEES = tuple(
+    r
+    for r in (*PRELIMINAIRES, *RELATIONS)
+    if r not in ("depots_utiles", "fichiers_utiles", "dossiers_inconnus", "alertes")
+)
 # Columns of the night's own affairs: where a file is staged, in which bucket.
-_INTERNES = ("fichier", "seau")
+_INTERNES = ("fichier", "fichier_faits", "seau")
 
 _EMPREINTES = "empreintes.sha256"
 _FICHIERS_MAX = 200
@@ -90,9 +92,9 @@ def recalculer(entrees: Entrees, finess_et: str, date_mesure: date) -> Recalcul:
     depots = entrees.depots.filter(pl.col("porteur") == porteur)
     bilans = entrees.bilans.join(depots.select("depot"), on="depot", how="semi")
     reduites = replace(entrees, essms=essms, depots=depots, bilans=bilans)
-    tout = mesurer(reduites, date_mesure, [seau], relations=[*_LUES, *_DEPOSEES, *PUBLIEES])
+    tout = mesurer(reduites, date_mesure, [seau], relations=[*_LUES, *DEPOSEES, *PUBLIEES])
     return Recalcul(
-        entrees={nom: tout[nom].drop(_INTERNES, strict=False) for nom in (*_LUES, *_DEPOSEES)},
+        entrees={nom: tout[nom].drop(_INTERNES, strict=False) for nom in (*_LUES, *DEPOSEES)},
         figures={nom: tout[nom] for nom in PUBLIEES},
     )
 
@@ -130,7 +132,7 @@ def texte_recalcul(publiees: Mapping[str, pl.DataFrame]) -> str:
     ]
     parties += [
         f"CREATE OR REPLACE TEMP TABLE {nom} AS SELECT * FROM read_parquet('entrees/{nom}.parquet');"
-        for nom in (*_LUES, *_DEPOSEES)
+        for nom in (*_LUES, *DEPOSEES)
     ]
     parties += [f"CREATE OR REPLACE TEMP TABLE {nom} AS\n{texte_sql(nom).rstrip()}\n;" for nom in _CALCULEES]
     ecarts = []

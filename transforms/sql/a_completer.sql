@@ -61,7 +61,7 @@ maj AS (
         SELECT i.finess_et, i.id_dossier, CAST(s.date_derniere_maj AS DATE), f.debut_fenetre, f.fin_fenetre
         FROM inactifs AS i
         INNER JOIN fenetres AS f ON f.finess_et = i.finess_et
-        INNER JOIN depose_dossiers AS s ON s.finess_et = i.finess_et AND s.id_dossier = i.id_dossier
+        INNER JOIN depose_dernieres_maj AS s ON s.finess_et = i.finess_et AND s.id_dossier = i.id_dossier
         WHERE s.date_extraction >= f.debut_fenetre
     ) AS x
     GROUP BY x.finess_et, x.id_dossier

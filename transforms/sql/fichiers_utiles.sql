@@ -1,19 +1,17 @@
--- The staged files that can matter for this measure date. §5: "a fact dated more than one day after [the extraction]" is
--- rejected, so a fact of the window lies in a deposit extracted on its eve at the earliest, and §6.2 asks the same of a
--- state ("extracted on or after debut_fenetre"). An agenda event may be planned up to two years ahead (§5).
-WITH bornes AS (
-    SELECT MIN(debut_fenetre) AS debut FROM fenetres
-)
-
+-- The staged files to open for this measure date: of a state (dossiers, sejours, projets), those of the deposits that make
+-- it (§6.2); of facts, those of every deposit that can matter, where date_derniere_maj, "superseded ones included, is also a
+-- mise à jour": a superseded state is opened for its facts only, folded if they are (transforms/pliage.py).
 SELECT DISTINCT
-    d.nom_table,
-    d.fichier
-FROM depots AS d
-CROSS JOIN bornes AS b
-WHERE
-    d.accepte
-    AND d.fichier IS NOT NULL
-    AND d.date_extraction >= CASE
-        WHEN d.nom_table = 'agenda' THEN mois_avant(b.debut, 24) ELSE jours_apres(b.debut, -1)
-    END
-ORDER BY d.nom_table, d.fichier
+    u.nom_table,
+    'etat' AS lecture,
+    u.fichier
+FROM depots_utiles AS u
+INNER JOIN depots_etat AS e ON e.depot = u.depot
+WHERE u.fichier IS NOT NULL
+UNION ALL
+SELECT DISTINCT
+    nom_table,
+    'faits',
+    fichier_faits
+FROM depots_utiles
+WHERE accepte AND fichier_faits IS NOT NULL AND nom_table NOT IN ('sejours', 'projets')

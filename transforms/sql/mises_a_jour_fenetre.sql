@@ -14,6 +14,6 @@ SELECT
     d.id_dossier,
     d.date_derniere_maj,
     'dossiers' AS nom_table
-FROM depose_dossiers AS d
+FROM depose_dernieres_maj AS d
 INNER JOIN fenetres AS f ON f.finess_et = d.finess_et
 WHERE CAST(d.date_derniere_maj AS DATE) BETWEEN f.debut_fenetre AND f.fin_fenetre

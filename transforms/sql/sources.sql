@@ -28,7 +28,7 @@ maj_des_dossiers AS (
     SELECT
         s.finess_et,
         MAX(s.date_extraction) AS derniere_extraction
-    FROM depose_dossiers AS s
+    FROM depose_dernieres_maj AS s
     INNER JOIN fenetres AS f ON f.finess_et = s.finess_et
     WHERE s.date_derniere_maj IS NOT NULL AND s.date_extraction >= f.debut_fenetre
     GROUP BY s.finess_et
