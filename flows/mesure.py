@@ -56,14 +56,14 @@ def entrees(
 
 
 def tranches(entrees: Entrees, depuis: date) -> list[list[int]]:
-    """The buckets to measure together: all in two runs when there is little to read, one by one when there is much.
+    """The buckets to measure together: all in one run when there is little to read, one by one when there is much.
 
     `depuis`: the day from which most of what is read was extracted.
     """
     recents = entrees.depots.filter(pl.col("date_extraction") >= depuis)
     fichiers = recents["fichier_faits"].drop_nulls().unique().to_list()
     octets = sum(Path(f).stat().st_size for f in fichiers)
-    nombre = min(NB_SEAUX, max(2, octets // TRANCHE_OCTETS))
+    nombre = min(NB_SEAUX, 1 + octets // TRANCHE_OCTETS)
     return [list(range(premier, NB_SEAUX, nombre)) for premier in range(nombre)]
 
 

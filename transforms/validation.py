@@ -17,12 +17,11 @@ import duckdb
 import pandera.errors
 import polars as pl
 import pyarrow.parquet as pq
-from pandera.api.polars.types import PolarsData
-from pandera.polars import DataFrameSchema
 
 from schemas.champs import Champ
 from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de, cle, grain
+from schemas.fautes import fautives
 from transforms import types
 from transforms.finess import cle_luhn_valide
 from transforms.lecture.entetes import apparier
@@ -292,10 +291,10 @@ def _verifier(
 ) -> list[pl.DataFrame]:
     """Run the pandera model on the typed rows; a value of a bad type (already found) is not also a missing one."""
     a_verifier = type_.with_columns(date_extraction=pl.lit(date_extraction))
-    fautives = _fautives(a_verifier, modele.to_schema())
-    if not fautives.any():
+    en_faute = fautives(a_verifier, modele.to_schema())
+    if not en_faute.any():
         return []
-    a_verifier, texte = a_verifier.filter(fautives), texte.filter(fautives)
+    a_verifier, texte = a_verifier.filter(en_faute), texte.filter(en_faute)
     try:
         modele.validate(a_verifier, lazy=True)
     except pandera.errors.SchemaErrors as erreurs:
@@ -320,25 +319,6 @@ def _verifier(
                     lignes = lignes.join(deja, on=RANG, how="anti", maintain_order="left")
         resultat.append(_constats(code, lignes, nom, nom))
     return resultat
-
-
-def _fautives(lignes: pl.DataFrame, schema: DataFrameSchema) -> pl.Series:
-    """Which rows break a check of the model (Boolean): every check in one pass, where `validate` makes several for each.
-
-    `validate` then says what is wrong with these rows. All of them when a column is not there or not of its type.
-    """
-    types_ = {nom: colonne.dtype.type for nom, colonne in schema.columns.items()}
-    if any(lignes.schema.get(nom) != dtype for nom, dtype in types_.items()):
-        return pl.repeat(True, lignes.height, eager=True)
-    source = lignes.lazy()
-    requises = [nom for nom, colonne in schema.columns.items() if not colonne.nullable]
-    reponses = [source.select(~pl.all_horizontal(pl.col(requises).is_not_null()).alias("0"))]
-    for nom, verifications in [(n, c.checks) for n, c in schema.columns.items()] + [("*", schema.checks)]:
-        for verification in verifications:
-            reponse = verification.get_backend(source)(verification).apply(PolarsData(source, nom))
-            faute = ~pl.first().fill_null(verification.ignore_na)
-            reponses.append(reponse.select(faute.alias(str(len(reponses)))))
-    return pl.concat(reponses, how="horizontal").select(pl.any_horizontal(pl.all())).collect().to_series()
 
 
 _SANS_DOUBLON = pl.DataFrame(schema={RANG: pl.UInt32, LIGNE: pl.UInt32, "finess_et": pl.String})
