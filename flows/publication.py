@@ -249,6 +249,7 @@ def construire_catalogue(
         base.execute(f"SET VARIABLE {VARIABLE_DOSSIER} = {_chaine(_motif(nouvelle))}")
         base.execute(f"ATTACH {_chaine(str(catalogue))} AS {_nom('catalogue')} (STORAGE_VERSION '{VERSION_STOCKAGE}')")
         base.execute("USE catalogue")
+        base.execute("BEGIN")  # one write to the disk, not one for each comment
         requetes = {vue.nom: _requete(vue, nouvelle, publiee, jeux.get(vue.nom, [])) for vue in vues}
         for vue in vues:
             base.execute(f"CREATE VIEW {_nom(vue.nom)} AS {requetes[vue.nom]}")
@@ -264,6 +265,7 @@ def construire_catalogue(
                 f"CREATE MACRO {_nom(macro.nom)}({', '.join(macro.parametres)}) AS TABLE WITH {sources} {macro.requete}"
             )
             base.execute(f"COMMENT ON MACRO TABLE {_nom(macro.nom)} IS {_chaine(macro.description)}")
+        base.execute("COMMIT")
         base.execute("USE memory")
         base.execute("DETACH catalogue")
     return jeux

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -132,7 +133,9 @@ def ecrire_table(table: str, lignes: pl.DataFrame, version: str, dossier: Path, 
     partition = dossier / table / f"date_mesure={date_mesure}" if date_mesure else dossier / table
     partition.mkdir(parents=True)
     fichier = partition / f"{table}.parquet"
-    pq.write_table(disposer(table, lignes, version), fichier, compression="zstd", row_group_size=_GROUPE_LIGNES)
+    octets = io.BytesIO()  # pyarrow writes each page of a column by itself
+    pq.write_table(disposer(table, lignes, version), octets, compression="zstd", row_group_size=_GROUPE_LIGNES)
+    fichier.write_bytes(octets.getbuffer())
     return fichier
 
 
