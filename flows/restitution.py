@@ -25,6 +25,8 @@ from transforms.retours.index import FICHIERS_MAX, Fichier, Refus, Situation
 
 # Where the identifiers of dossiers are looked for: the table that defines them first.
 _TABLES_DES_DOSSIERS = ("dossiers", "sejours")
+# Read for the dossiers whose deposit is gone: what a night reads again does not grow with history.
+AUTRES_RELUS_MAX = 5
 _UTILISES = ("accepte", "accepte_avec_rejets", "deja_recu")
 
 
@@ -195,7 +197,7 @@ def _listes(
     """File name → content of the work list of each ESSMS with something left to do."""
     if restes.is_empty():
         return {}
-    connus = _identifiants(restes["id_dossier"].unique(), depots, presents, dossier, reglages, cle)
+    connus = _identifiants(restes, depots, presents, dossier, reglages, cle)
     nommes = restes.join(connus, on="id_dossier", how="left")
     return {
         f"a_completer_{finess}.csv": liste.en_csv(lignes, indicateurs.filter(pl.col("finess_et") == finess))
@@ -204,7 +206,7 @@ def _listes(
 
 
 def _identifiants(
-    cherches: pl.Series,
+    restes: pl.DataFrame,
     depots: pl.DataFrame,
     presents: Mapping[str, Depose],
     dossier: Dossier,
@@ -213,22 +215,28 @@ def _identifiants(
 ) -> pl.DataFrame:
     """The porteur's own identifiers of these dossiers, read again in the deposits still there (columns `liste.IDENTIFIANTS`).
 
-    Nothing of it is kept: no raw identifier stays outside `raw/` but in what goes back to its porteur (§8). The latest
-    extractions first; reading stops when all are found, and a file dropped twice is read once.
+    Nothing of it is kept: no raw identifier stays outside `raw/` but in what goes back to its porteur (§8). `restes` names
+    the deposit of each dossier; where it is no longer there a few others, the latest first, may know it. Reading stops
+    when all are found, and a file dropped twice is read once.
     """
+    cherches = restes["id_dossier"].unique()
     trouves = pl.DataFrame(schema=liste.IDENTIFIANTS)
     relus: set[str] = set()
+    autres = 0
     utiles = (
         depots.filter(pl.col("statut").is_in(_UTILISES) & pl.col("nom_table").is_in(_TABLES_DES_DOSSIERS))
-        .with_columns(rang_table=pl.col("nom_table") == "sejours")
-        .sort("rang_table", "date_extraction", "rang", descending=[False, True, True])
+        .with_columns(
+            rang_table=pl.col("nom_table") == "sejours", vise=pl.col("depot").is_in(restes["depot"].implode())
+        )
+        .sort("vise", "rang_table", "date_extraction", "rang", descending=[True, False, True, True])
         .unique(["nom", "sha256_fichier"], keep="first", maintain_order=True)
     )
-    for nom, sha256 in utiles.select("nom", "sha256_fichier").iter_rows():
+    for nom, sha256, vise in utiles.select("nom", "sha256_fichier", "vise").iter_rows():
         manquants = cherches.filter(~cherches.is_in(trouves["id_dossier"].implode()))
-        if manquants.is_empty():
+        if manquants.is_empty() or autres == AUTRES_RELUS_MAX:
             break
         if nom in presents and sha256 not in relus:
+            autres += not vise
             lus = _relire(presents[nom], sha256, manquants, dossier, reglages, cle)
             if lus is not None:
                 relus.add(sha256)

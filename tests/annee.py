@@ -1,4 +1,4 @@
-"""A year of nights: twenty porteurs drop seven files every day, and a night must not cost more because time has passed.
+"""A year of nights: twenty porteurs drop files every day, and a night must not cost more because time has passed.
 
 `make annee` plays the whole year (`python tests/annee.py --aide`). The nights are those of the command line without
 Prefect's engine, whose constant cost would only flatter the ratio.
@@ -19,9 +19,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 DEBUT = date(2025, 1, 1)
+# What editors send every day, and once a week (each porteur its own day of the week).
+QUOTIDIENNES = ("dossiers", "sejours", "mises_a_jour", "mss")
+HEBDOMADAIRES = ("projets", "agenda", "dmp")
 DOSSIERS_PAR_ESSMS = 25
 ESSMS_PAR_PORTEUR = 3
-# Some editors export the day, others the last three months every day: facts that come again and again.
+# Some editors export the last week every day, others the last three months: facts that come again and again.
 GLISSANT_JOURS = 90
 # The last nights against those around this one, at most so many times.
 REFERENCE = 30
@@ -71,7 +74,7 @@ def monde(data: Path, tous: Sequence[Porteur]) -> None:
 
 
 def deposer_jour(data: Path, porteur: Porteur, jour: date) -> None:
-    """The seven files of one porteur on the morning of `jour`, about the days before it."""
+    """The files of one porteur on the morning of `jour`, about the days before it."""
     tables = {
         "dossiers": "finess_et;id_dossier;id_personne;date_creation;date_derniere_maj;eligible_projet",
         "sejours": "finess_et;id_dossier;date_entree;date_sortie",
@@ -90,7 +93,7 @@ def deposer_jour(data: Path, porteur: Porteur, jour: date) -> None:
             )
             lignes["sejours"].append(f"{essms};{dossier};2024-02-01;{_sortie(numero, jour)}")
             lignes["projets"].append(f"{essms};{dossier};J{numero:03d};actif;2024-03-01;")
-        for passe in range(1, GLISSANT_JOURS + 1 if porteur.glissant else 2):
+        for passe in range(1, GLISSANT_JOURS + 1 if porteur.glissant else 8):
             veille = jour - timedelta(days=passe)
             for numero in _touches(essms, veille):
                 heure = f"{veille} {8 + numero % 10:02d}:{numero % 60:02d}"
@@ -102,9 +105,10 @@ def deposer_jour(data: Path, porteur: Porteur, jour: date) -> None:
     dossier_depots = data / "raw" / "depots" / porteur.nom
     dossier_depots.mkdir(parents=True, exist_ok=True)
     instant = datetime.combine(jour, datetime.min.time(), UTC).timestamp()
-    for table, entete in tables.items():
+    de_la_semaine = sum(map(ord, porteur.nom)) % 7 == jour.toordinal() % 7
+    for table in QUOTIDIENNES + HEBDOMADAIRES * de_la_semaine:
         fichier = dossier_depots / f"{table}_{jour}.csv"
-        fichier.write_text("\n".join([entete, *lignes[table], ""]), encoding="utf-8")
+        fichier.write_text("\n".join([tables[table], *lignes[table], ""]), encoding="utf-8")
         os.utime(fichier, (instant, instant))
 
 

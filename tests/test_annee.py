@@ -29,7 +29,7 @@ def test_les_faits_plies_donnent_les_figures_d_une_reconstruction(
     assert couts[-1].fichiers_staging <= 7 * 3 * 3
     with Registre(lire(tmp_path).registre) as registre:
         plis = registre.plis()
-    assert {pli.partition("/")[0] for pli in plis.values()} == {"dossiers", "mises_a_jour", "agenda", "mss", "dmp"}
+    assert {pli.partition("/")[0] for pli in plis.values()} == {"dossiers", "mises_a_jour", "mss"}
     for pli in plis.values():
         assert (tmp_path / "staging" / pli).is_file()
 

@@ -498,7 +498,7 @@ def test_un_fichier_retire_ne_se_lit_plus(nuitee: Path, tmp_path: Path) -> None:
 
 
 def test_un_fichier_depose_deux_fois_se_relit_une_fois(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The latest extraction first, which no longer has A-1, and not its copy; then the one that has it."""
+    """The deposit that the dossier comes from; once it is gone the latest one, not its copy too, then another table."""
     relus = []
 
     def noter(depose: reception.Depose, *autres: Any) -> Any:
@@ -517,7 +517,12 @@ def test_un_fichier_depose_deux_fois_se_relit_une_fois(tmp_path: Path, monkeypat
     deposer(tmp_path, "mises_a_jour_2026-04-01.csv", f"finess_et;id_dossier;horodatage\n{E1};A-2;2026-02-01\n")
     nuit_directe(tmp_path, [D], NUIT_1 + timedelta(days=70))
     assert {ligne["dossier"] for ligne in lire_csv(retours(tmp_path)[f"a_completer_{E1}.csv"])} == {"A-1"}
-    assert [Path(chemin).name for chemin in relus] == ["dossiers_2026-06-01.csv", "dossiers_2026-04-01.csv"]
+    assert relus == ["dossiers_2026-04-01.csv"]
+    relus.clear()
+    (tmp_path / "raw" / "depots" / "asso" / "dossiers_2026-04-01.csv").unlink()
+    nuit_directe(tmp_path, [D], NUIT_1 + timedelta(days=71))
+    assert {ligne["dossier"] for ligne in lire_csv(retours(tmp_path)[f"a_completer_{E1}.csv"])} == {"A-1"}
+    assert [Path(chemin).name for chemin in relus] == ["dossiers_2026-06-01.csv", "sejours_2026-04-01.csv"]
 
 
 def test_mille_structures_et_cinq_mille_fichiers(nuitee: Path) -> None:

@@ -1,7 +1,7 @@
 -- What is left to do, dossier by dossier (retours/<porteur>/a_completer_<finess>.csv): for an indicator below its target, the
 -- dossiers that are not in its numerator although they could be, with the reason. §6.4 dossier actif, §6.5 projet en vigueur,
 -- agenda. jour: the day the reason speaks of (latest known update, end or start of the projet, latest event), or null; facts
--- are looked for in the deposits extracted from the start of the window on.
+-- are looked for in the deposits extracted from the start of the window on. depot: where the dossier itself comes from.
 WITH manques AS (
     SELECT
         finess_et,
@@ -125,47 +125,59 @@ evenements AS (
     ) AS g ON g.finess_et = s.finess_et AND g.id_dossier = s.id_dossier
     WHERE g.ordre = g.dernier_ordre AND g.date_extraction >= f.debut_fenetre
     GROUP BY s.finess_et, s.id_dossier
+),
+
+restes AS (
+    SELECT
+        i.finess_et,
+        'dossiers_actifs' AS indicateur,
+        i.id_dossier,
+        CASE
+            WHEN m.apres IS NOT NULL THEN 'mis_a_jour_apres'
+            WHEN m.avant IS NOT NULL THEN 'mis_a_jour_avant'
+            ELSE 'jamais_mis_a_jour'
+        END AS motif,
+        COALESCE(m.apres, m.avant) AS jour
+    FROM inactifs AS i
+    LEFT JOIN maj AS m ON m.finess_et = i.finess_et AND m.id_dossier = i.id_dossier
+    UNION ALL
+    SELECT
+        s.finess_et,
+        'projet_personnalise',
+        s.id_dossier,
+        CASE p.rang
+            WHEN 1 THEN 'projet_a_venir'
+            WHEN 2 THEN 'projet_echu'
+            WHEN 3 THEN 'projet_termine_sans_date'
+            WHEN 4 THEN 'projet_termine'
+            WHEN 5 THEN 'projet_suspendu'
+            WHEN 6 THEN 'projet_annule'
+            ELSE 'aucun_projet'
+        END,
+        p.jour
+    FROM sans_projet AS s
+    LEFT JOIN meilleurs_projets AS p ON p.finess_et = s.finess_et AND p.id_dossier = s.id_dossier
+    UNION ALL
+    SELECT
+        s.finess_et,
+        'agenda',
+        s.id_dossier,
+        CASE
+            WHEN e.dernier_annule IS NOT NULL THEN 'evenements_annules'
+            WHEN e.dernier IS NOT NULL THEN 'evenement_hors_fenetre'
+            ELSE 'aucun_evenement'
+        END,
+        COALESCE(e.dernier_annule, e.dernier)
+    FROM sans_agenda AS s
+    LEFT JOIN evenements AS e ON e.finess_et = s.finess_et AND e.id_dossier = s.id_dossier
 )
 
 SELECT
-    i.finess_et,
-    'dossiers_actifs' AS indicateur,
-    i.id_dossier,
-    CASE
-        WHEN m.apres IS NOT NULL THEN 'mis_a_jour_apres'
-        WHEN m.avant IS NOT NULL THEN 'mis_a_jour_avant'
-        ELSE 'jamais_mis_a_jour'
-    END AS motif,
-    COALESCE(m.apres, m.avant) AS jour
-FROM inactifs AS i
-LEFT JOIN maj AS m ON m.finess_et = i.finess_et AND m.id_dossier = i.id_dossier
-UNION ALL
-SELECT
-    s.finess_et,
-    'projet_personnalise',
-    s.id_dossier,
-    CASE p.rang
-        WHEN 1 THEN 'projet_a_venir'
-        WHEN 2 THEN 'projet_echu'
-        WHEN 3 THEN 'projet_termine_sans_date'
-        WHEN 4 THEN 'projet_termine'
-        WHEN 5 THEN 'projet_suspendu'
-        WHEN 6 THEN 'projet_annule'
-        ELSE 'aucun_projet'
-    END,
-    p.jour
-FROM sans_projet AS s
-LEFT JOIN meilleurs_projets AS p ON p.finess_et = s.finess_et AND p.id_dossier = s.id_dossier
-UNION ALL
-SELECT
-    s.finess_et,
-    'agenda',
-    s.id_dossier,
-    CASE
-        WHEN e.dernier_annule IS NOT NULL THEN 'evenements_annules'
-        WHEN e.dernier IS NOT NULL THEN 'evenement_hors_fenetre'
-        ELSE 'aucun_evenement'
-    END,
-    COALESCE(e.dernier_annule, e.dernier)
-FROM sans_agenda AS s
-LEFT JOIN evenements AS e ON e.finess_et = s.finess_et AND e.id_dossier = s.id_dossier
+    r.finess_et,
+    r.indicateur,
+    r.id_dossier,
+    r.motif,
+    r.jour,
+    d.depot
+FROM restes AS r
+INNER JOIN dossiers_courants AS d ON d.finess_et = r.finess_et AND d.id_dossier = r.id_dossier

@@ -8,6 +8,7 @@ WITH lignes AS (
         s.id_personne,
         s.ins,
         s.eligible_projet,
+        s.depot,
         d.etape,
         d.rang_cle,
         MAX(d.etape) OVER (PARTITION BY s.finess_et, s.id_dossier) AS derniere_etape,
@@ -21,6 +22,7 @@ SELECT
     id_dossier,
     id_personne,
     ins,
-    eligible_projet
+    eligible_projet,
+    depot
 FROM lignes
 WHERE etape = derniere_etape AND rang_cle = dernier_rang
