@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from transforms.nommage import cle_de_tri
+from transforms.nommage import rang_des_noms
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS receptions (
@@ -91,6 +91,7 @@ PRAGMA user_version = 2;
 """
 
 
+_LOT = 20_000
 # How many deposits of a staged file are borne by a file that was received.
 _PORTES = (
     "SELECT count(*) FROM examens AS e WHERE e.fichier = {}"
@@ -98,8 +99,7 @@ _PORTES = (
 )
 
 
-@dataclass(frozen=True)
-class Apercu:
+class Apercu(NamedTuple):
     """Size, modification time and inode of a file: the same three, the same content."""
 
     taille: int
@@ -333,7 +333,10 @@ class Registre:
         )
 
     def _lire(self, requete: str, schema: dict[str, Any], valeurs: Sequence[str] = ()) -> pl.DataFrame:
-        return pl.DataFrame(self._base.execute(requete, valeurs).fetchall(), schema=schema, orient="row")
+        """The rows of a query, taken in lots: as Python values a million deposits would weigh gigabytes."""
+        curseur = self._base.execute(requete, valeurs)
+        lots = [pl.DataFrame(lot, schema=schema, orient="row") for lot in iter(lambda: curseur.fetchmany(_LOT), [])]
+        return pl.concat(lots) if lots else pl.DataFrame(schema=schema)
 
     def depots(self) -> pl.DataFrame:
         """Every unit ever received, with its fate, in an order that does not depend on arrival.
@@ -370,14 +373,12 @@ class Registre:
                 "sha256_fichier": pl.String,
             },
         )
-        cles = [cle_de_tri(nom, membre) for nom, membre in brut.select("nom", "membre").iter_rows()]
-        rangs = {cle: rang for rang, cle in enumerate(sorted(set(cles)))}
         return (
             brut.with_columns(
                 pl.col("date_extraction").str.to_date("%Y-%m-%d"),
                 pl.col("partiel").cast(pl.Boolean),
                 pl.col("recu_le").str.to_datetime(time_zone="UTC", time_unit="us"),
-                pl.Series("rang", [rangs[cle] for cle in cles], dtype=pl.Int64),
+                rang_des_noms().cast(pl.Int64).alias("rang"),
             )
             .sort("porteur", "rang", "nom_table", "sha256", "recu_le")
             .with_columns(canonique=pl.col("depot").is_first_distinct())

@@ -12,13 +12,12 @@ from typing import Any
 import duckdb
 import polars as pl
 from mondes import Monde
-from oracle import Resultat
+from oracle import Resultat, ordre
 
 from schemas.curated import dtypes
 from schemas.depots import champs_de
 from transforms import pliage, regles
 from transforms.mesure import BILANS, DEPOTS, PRECEDENTS, Entrees, mesurer
-from transforms.nommage import cle_de_tri
 
 # One bucket for all worlds: what buckets change is tested elsewhere.
 SEAU = 0
@@ -49,7 +48,7 @@ def entrees(mondes: Sequence[Monde], dossier: Path, *, plier: bool) -> Entrees:
             }
             for e in du_monde
         ]
-        classes = sorted(recus, key=lambda d: (d.date_extraction, cle_de_tri(d.chemin, d.membre), d.table))
+        classes = sorted(recus, key=lambda d: (*ordre(d), d.table))
         for rang, depot in enumerate(classes):
             nom = _propre(monde, f"d{rang}")
             accepte = depot.statut != "refuse"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
+import polars as pl
 import pytest
 
 from transforms.lecture.modele import LectureImpossible
-from transforms.nommage import cle_de_tri, en_cours_d_ecriture, lire_nom
+from transforms.nommage import en_cours_d_ecriture, lire_nom, rang_des_noms
 
 JOUR = date(2026, 4, 1)
 
@@ -94,5 +95,6 @@ def test_ordre_des_noms() -> None:
         ("z.csv", None),
         ("é.csv", None),
     ]
-    melange = [attendu[rang] for rang in (4, 7, 1, 8, 0, 6, 3, 5, 2)]
-    assert sorted(melange, key=lambda x: cle_de_tri(*x)) == attendu
+    melange = [(nom, membre or "") for nom, membre in (attendu[rang] for rang in (4, 7, 1, 8, 0, 6, 3, 5, 2))]
+    cadre = pl.DataFrame([*melange, melange[0]], schema=["nom", "membre"], orient="row")
+    assert cadre.select(rang_des_noms()).to_series().to_list() == [5, 8, 2, 9, 1, 7, 4, 6, 3, 5]

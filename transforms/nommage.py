@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Literal
 
+import polars as pl
+
 from schemas.depots import TABLES
 from transforms.lecture.modele import LectureImpossible
 
@@ -35,7 +37,7 @@ class Nom:
 
 def en_cours_d_ecriture(chemin: str) -> bool:
     """Still being written: the base name starts with `.` or `~` or ends in `.part`, `.tmp`, `.filepart`."""
-    base = _base(chemin)
+    base = chemin if "/" not in chemin else PurePosixPath(chemin).name  # asked for every file ever received
     return base.startswith((".", "~")) or base.casefold().endswith(_EN_COURS)
 
 
@@ -87,15 +89,15 @@ def _conseil_extension(base: str) -> str:
     }.get(suffixe, "")
 
 
-def cle_de_tri(chemin: str, membre: str | None) -> tuple[str, str, str, str]:
-    """Order of two deposits of one extraction date (§6.2).
+def rang_des_noms() -> pl.Expr:
+    """Rank of each deposit (columns `nom`, `membre`) among those of one extraction date (§6.2).
 
     Base names compared by Unicode code point, then path; inside an archive or workbook the container's name first.
     """
-    interieur = membre or ""
-    return _base(chemin), chemin, _base(interieur), interieur
-
-
-def _base(chemin: str) -> str:
-    """Base name of a path; asked for every file ever received, so without an object for those that have no `/`."""
-    return PurePosixPath(chemin).name if "/" in chemin or chemin == "." else chemin
+    base = r"([^/]*)$"
+    return pl.struct(
+        pl.col("nom").str.extract(base).alias("base"),
+        "nom",
+        pl.col("membre").str.extract(base).alias("piece"),
+        "membre",
+    ).rank("dense")
