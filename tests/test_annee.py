@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections import Counter
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
-from annee import DEBUT, jouer
+from annee import DEBUT, HEBDOMADAIRES, QUOTIDIENNES, jouer
 from scenario import nuit_directe
 from test_nuit import memes_lignes, publie
 
@@ -44,3 +46,16 @@ def test_les_faits_plies_donnent_les_figures_d_une_reconstruction(
     with Registre(lire(tmp_path).registre) as registre:
         assert registre.plis() == {}
     memes_lignes(tmp_path, attendu)
+
+
+def test_le_manifeste_nomme_les_depots_que_la_mesure_pouvait_lire(tmp_path: Path) -> None:
+    """Not all of history: of what is older than the window only an agenda may still speak of it (§5)."""
+    list(jouer(tmp_path, 7, 1))
+
+    def entrees() -> Counter[str]:
+        lu = json.loads((tmp_path / "curated" / "actuel" / "manifeste.json").read_bytes())
+        return Counter(e["nom_table"] for e in lu["entrees"])
+
+    assert entrees() == Counter(dict.fromkeys(QUOTIDIENNES, 7) | dict.fromkeys(HEBDOMADAIRES, 1))
+    nuit_directe(tmp_path, [DEBUT + timedelta(days=200)], datetime.combine(DEBUT + timedelta(days=8), time(3), UTC))
+    assert entrees() == {"agenda": 1}
