@@ -20,7 +20,8 @@ from transforms import pliage
 from transforms.mesure import chemin_litteral
 
 # A table's deposits of one extraction month are put together when they lie in more files than this: those of one night
-# first, then the results. So a row is written again a few times, not every night of its month.
+# first, then the results. So a row is written again a few times, not every night of its month. Once another month has
+# begun, the results make one file.
 FICHIERS_MAX = 8
 # Only files smaller than this are rewritten.
 PETIT_OCTETS = 32 << 20
@@ -36,14 +37,16 @@ def compacter(reglages: Reglages, registre: Registre) -> int:
     are swept by the next night. Killed at any moment, the register names files that are whole.
     """
     faits = 0
-    for _, groupe in groupby(registre.fichiers_ranges(), key=lambda f: (f.table, f.mois)):
+    ranges = registre.fichiers_ranges()
+    en_cours = {f.table: f.mois for f in ranges}  # in the order of months: the last one stays
+    for (table, mois), groupe in groupby(ranges, key=lambda f: (f.table, f.mois)):
         petits = [f for f in groupe if (reglages.staging / f.fichier).stat().st_size < PETIT_OCTETS]
         reunis = [f for f in petits if _PREFIXE in f.fichier]
         isoles = [f for f in petits if _PREFIXE not in f.fichier]
         if len(isoles) > FICHIERS_MAX:
             reunis.append(_reunir(reglages.staging, registre, isoles))
             faits += 1
-        if len(reunis) > FICHIERS_MAX:
+        if len(reunis) > (FICHIERS_MAX if mois == en_cours[table] else 1):
             _reunir(reglages.staging, registre, reunis)
             faits += 1
     return faits
