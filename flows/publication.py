@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import filecmp
 import hashlib
 import json
 import logging
@@ -663,9 +664,11 @@ def _inode(chemin: str) -> _Inode | None:
 
 
 def _partager(ancien: Path, nouveau: Path) -> bool:
-    """Put a hard link to `ancien`, of the same content, in the place of `nouveau`; False where that cannot be."""
+    """Put a hard link to `ancien` in the place of `nouveau`, if it has the same content; False where that cannot be."""
     provisoire = nouveau.with_name(f".{nouveau.name}.lien")
     try:
+        if not filecmp.cmp(ancien, nouveau, shallow=False):  # damaged since
+            return False
         os.link(ancien, provisoire)
     except OSError as erreur:
         if erreur.errno not in {*_SANS_LIEN_DUR, errno.ENOENT}:

@@ -133,6 +133,25 @@ def test_publication_carries_over_other_dates_by_hard_link(tmp_path: Path) -> No
     assert publication.verifier_chaine(curated) == []
 
 
+def test_a_file_written_again_as_it_was_is_shared_unless_the_former_is_damaged(tmp_path: Path) -> None:
+    curated, relatif = tmp_path / "curated", Path("rapports/d3.js")
+
+    def publier_script(id_version: str) -> Path:
+        nouvelle = publication.preparer(curated, id_version)
+        (nouvelle / "rapports").mkdir()
+        (nouvelle / relatif).write_bytes(b"script")
+        publication.sceller(nouvelle, cree_le=DEBUT, precedente=publication.actuelle(curated), contenu={})
+        return publication.publier(curated, nouvelle)
+
+    un, deux = publier_script("v1"), publier_script("v2")
+    assert (un / relatif).samefile(deux / relatif)
+    (deux / relatif).chmod(0o600)
+    (deux / relatif).write_bytes(b"abime!")
+    trois = publier_script("v3")
+    assert not (deux / relatif).samefile(trois / relatif)
+    assert publication.verifier_version(trois) == []
+
+
 def test_measured_dates_are_not_carried_over_even_for_tables_without_a_row(tmp_path: Path) -> None:
     precedente, nouvelle = tmp_path / "a", tmp_path / "b"
     for table, jour in (("indicateurs", AVRIL), ("alertes", AVRIL), ("alertes", MAI), ("indicateurs", MAI)):
