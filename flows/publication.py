@@ -205,12 +205,14 @@ def reporter(precedente: Path, nouvelle: Path, *, sauf: Collection[date] = ()) -
     exclues = {f"{PARTITION}={jour.isoformat()}" for jour in sauf}
     reportes = 0
     for table in _sous_dossiers(precedente):
-        deja = {partition.name for partition in _sous_dossiers(nouvelle / table.name)} | exclues
+        vers = nouvelle / table.name
+        deja = {partition.name for partition in _sous_dossiers(vers)} | exclues
         for partition in _sous_dossiers(table):
             if not partition.name.startswith(f"{PARTITION}=") or partition.name in deja:
                 continue
-            cible = nouvelle / table.name / partition.name
-            cible.mkdir(parents=True)
+            vers.mkdir(parents=True, exist_ok=True)
+            cible = f"{vers}/{partition.name}"
+            os.mkdir(cible)  # noqa: PTH102 - thousands of them
             with os.scandir(partition) as fichiers:
                 for fichier in fichiers:
                     _lier(fichier.path, f"{cible}/{fichier.name}")

@@ -44,6 +44,7 @@ RELATIONS = (
     "mises_a_jour_fenetre",
     "dossiers_actifs",
     "projets_en_vigueur",
+    "agenda_courant",
     "agenda_fenetre",
     "messages_identifies",
     "comptages_quotidiens",

@@ -107,23 +107,12 @@ evenements AS (
     SELECT
         s.finess_et,
         s.id_dossier,
-        MAX(CASE WHEN g.statut <> 'annule' THEN CAST(g.debut AS DATE) END) AS dernier,
-        MAX(CASE WHEN CAST(g.debut AS DATE) BETWEEN f.debut_fenetre AND f.fin_fenetre THEN CAST(g.debut AS DATE) END)
-            AS dernier_annule
+        MAX(CASE WHEN g.statut <> 'annule' THEN g.jour END) AS dernier,
+        MAX(CASE WHEN g.jour BETWEEN f.debut_fenetre AND f.fin_fenetre THEN g.jour END) AS dernier_annule
     FROM sans_agenda AS s
     INNER JOIN fenetres AS f ON f.finess_et = s.finess_et
-    INNER JOIN (
-        SELECT
-            finess_et,
-            id_dossier,
-            debut,
-            statut,
-            date_extraction,
-            ordre,
-            MAX(ordre) OVER (PARTITION BY finess_et, id_dossier, id_evenement) AS dernier_ordre
-        FROM depose_agenda
-    ) AS g ON g.finess_et = s.finess_et AND g.id_dossier = s.id_dossier
-    WHERE g.ordre = g.dernier_ordre AND g.date_extraction >= f.debut_fenetre
+    INNER JOIN agenda_courant AS g ON g.finess_et = s.finess_et AND g.id_dossier = s.id_dossier
+    WHERE g.date_extraction >= f.debut_fenetre
     GROUP BY s.finess_et, s.id_dossier
 ),
 
