@@ -258,7 +258,7 @@ def compiler(travail: Path) -> Path | None:
 
 
 class Lecteur(threading.Thread):
-    """Reads the published version all the time, through the catalogue and the files; keeps what it saw mixed."""
+    """Reads the published version without a pause, through the catalogue and the files; keeps what it saw mixed."""
 
     def __init__(self, curated: Path) -> None:
         super().__init__()
@@ -274,7 +274,7 @@ class Lecteur(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        while not self.fini.wait(0.25):
+        while not self.fini.wait(0.02):
             try:
                 self._par_le_catalogue()
                 self._par_les_fichiers()
@@ -356,7 +356,7 @@ def tuer(n: Nuits, travail: Path, morts: int, graine: int, *, prefect_tous_les: 
                     tue = nuit.attendre() < 0
                 bilan.morts += tue
                 bilan.trop_tard += not tue
-                if bilan.morts >= morts or hasard.random() < 0.4:
+                if bilan.morts >= morts or hasard.random() < 0.6:
                     break
             for racine in (data, jumeau):
                 n.faire(racine)
