@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from flows.disque import rendre_durable
 from flows.publication import ErreurPublication
-from flows.staging import rendre_durable
 
 _DOSSIER = "preuves"
 

@@ -163,6 +163,7 @@ def reunir_fichiers(reglages: Reglages) -> None:
     """Few files to open, however long the history."""
     with Registre(reglages.registre) as registre:
         compaction.compacter(reglages, registre)
+        registre.recopier()
 
 
 @task(name="mesurer des seaux d'ESSMS", **_REESSAYER)

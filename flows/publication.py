@@ -3,6 +3,7 @@
     curated/versions/<id>/…        one directory per publication, never changed once published
     curated/actuel                 relative symlink to the current one
     curated/chaine/<id>.json       what remains of a version that retention removed: its link of the chain
+    curated/versions/.reserve      directories of the version removed last, for the next one
 
 A publication is, under the lock of the night: `preparer`, write the tables, `construire_catalogue`, `reporter`,
 `sceller`, `publier`, then `conserver`. Everything happens in `versions/.<id>.en_cours` until the last two renames;
@@ -39,6 +40,8 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from flows.disque import rendre_durable, rendre_durables
+
 CATALOGUE = "catalogue.duckdb"
 MANIFESTE = "manifeste.json"
 MAILLON = "maillon.json"
@@ -53,6 +56,8 @@ VERSION_STOCKAGE = "v1.4.0"
 
 _EN_COURS = ".en_cours"
 _A_SUPPRIMER = ".a_supprimer"
+# The version removed last: its partitions, thousands of directories, become those of the next version.
+_RESERVE = ".reserve"
 _LIEN_EN_ATTENTE = ".actuel."
 # A name of its own: a leftover `.actuel.<id>` condemns the version <id>, which a return must never do.
 _LIEN_DE_RETOUR = ".retour"
@@ -63,7 +68,6 @@ _Inode = tuple[int, int]
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 _CLES_RESERVEES = frozenset({"version", "cree_le", "precedente", "fichiers"})
 _SANS_LIEN_DUR = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
-_SANS_FSYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 
 _journal = logging.getLogger("duimetre.publication")
 
@@ -200,8 +204,10 @@ def reporter(precedente: Path, nouvelle: Path, *, sauf: Collection[date] = ()) -
     """Carry the partitions of the previous version over into the new one; returns the number of files.
 
     Hard links where the file system has them, copies elsewhere. Left out: the measure dates in `sauf` (computed again:
-    a table without a row for such a date must not keep its former ones) and partitions already in `nouvelle`.
+    a table without a row for such a date must not keep its former ones) and partitions already in `nouvelle`. A
+    partition that the version removed last holds with the very same files is taken from there.
     """
+    reserve = nouvelle.parent / _RESERVE
     exclues = {f"{PARTITION}={jour.isoformat()}" for jour in sauf}
     reportes = 0
     for table in _sous_dossiers(precedente):
@@ -212,12 +218,32 @@ def reporter(precedente: Path, nouvelle: Path, *, sauf: Collection[date] = ()) -
                 continue
             vers.mkdir(parents=True, exist_ok=True)
             cible = f"{vers}/{partition.name}"
-            os.mkdir(cible)  # noqa: PTH102 - thousands of them
-            with os.scandir(partition) as fichiers:
-                for fichier in fichiers:
-                    _lier(fichier.path, f"{cible}/{fichier.name}")
-                    reportes += 1
+            fichiers = _inodes(partition.path)
+            if not _reprendre(f"{reserve}/{table.name}/{partition.name}", fichiers, cible):
+                os.mkdir(cible)  # noqa: PTH102 - thousands of them
+                for nom in fichiers:
+                    _lier(f"{partition.path}/{nom}", f"{cible}/{nom}")
+            reportes += len(fichiers)
+    if reserve.exists():
+        shutil.rmtree(reserve)
     return reportes
+
+
+def _reprendre(ancienne: str, fichiers: Mapping[str, _Inode], cible: str) -> bool:
+    """Move the partition `ancienne` to `cible`, if it holds `fichiers` and nothing else; False when it does not."""
+    try:
+        if _inodes(ancienne) != fichiers:
+            return False
+        os.rename(ancienne, cible)  # noqa: PTH104 - thousands of them
+    except OSError:
+        return False
+    return True
+
+
+def _inodes(dossier: str) -> dict[str, _Inode]:
+    with os.scandir(dossier) as entrees:
+        vus = {e.name: e.stat(follow_symlinks=False) for e in entrees}
+    return {nom: (vu.st_dev, vu.st_ino) for nom, vu in vus.items()}
 
 
 def _sous_dossiers(dossier: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
@@ -314,9 +340,8 @@ def sceller(nouvelle: Path, *, cree_le: datetime, precedente: Path | None, conte
     for chemin in [*(fichiers.keys() - reportes), MANIFESTE, MAILLON]:
         fichier = nouvelle / chemin
         fichier.chmod(stat.S_IMODE(fichier.stat().st_mode) & ~0o222)
-        _synchroniser(fichier)
-    for dossier in dossiers:
-        _synchroniser(dossier)
+        rendre_durable(fichier)
+    rendre_durables(nouvelle, dossiers)
 
 
 def publier(curated: Path, nouvelle: Path) -> Path:
@@ -332,9 +357,9 @@ def publier(curated: Path, nouvelle: Path) -> Path:
     en_attente = curated / f"{_LIEN_EN_ATTENTE}{id_version}"
     # While this link exists the version is not published: the swap itself removes it.
     en_attente.symlink_to(_cible(id_version))
-    _synchroniser(curated)
+    rendre_durable(curated)
     publiee = nouvelle.rename(versions / id_version)
-    _synchroniser(versions)
+    rendre_durable(versions)
     _permuter(curated, en_attente)
     return publiee
 
@@ -524,7 +549,7 @@ def _balayer(curated: Path) -> None:
         dossier = versions / id_version
         if _ID.fullmatch(id_version) and dossier.is_dir() and courante != _cible(id_version):
             shutil.rmtree(dossier)
-            _synchroniser(versions)
+            rendre_durable(versions)
         (curated / f"{_LIEN_EN_ATTENTE}{id_version}").unlink()
     (curated / _LIEN_DE_RETOUR).unlink(missing_ok=True)
     for suffixe in (_EN_COURS, _A_SUPPRIMER):
@@ -539,7 +564,7 @@ def _permuter(curated: Path, lien: Path) -> None:
             os.utime(curated / _cible(precedente))
     lien.replace(curated / "actuel")
     try:
-        _synchroniser(curated)
+        rendre_durable(curated)
     except OSError as erreur:
         _journal.warning("Version publiée, mais le disque n'a pas confirmé l'écriture du lien : %s", erreur.strerror)
 
@@ -551,18 +576,6 @@ def _lier(source: str, cible: str) -> None:
         if erreur.errno not in _SANS_LIEN_DUR:
             raise
         shutil.copyfile(source, cible)
-
-
-def _synchroniser(chemin: Path | str) -> None:
-    descripteur = os.open(chemin, os.O_RDONLY)
-    try:
-        os.fsync(descripteur)
-    except OSError as erreur:
-        # Some network file systems cannot sync a directory: they write entries through.
-        if not (erreur.errno in _SANS_FSYNC and stat.S_ISDIR(os.fstat(descripteur).st_mode)):
-            raise
-    finally:
-        os.close(descripteur)
 
 
 def _ecrire(chemin: Path, octets: bytes) -> None:
@@ -712,7 +725,10 @@ def _supprimer(curated: Path, dossier: Path) -> bool:
         condamnee = dossier.rename(dossier.parent / f".{dossier.name}{_A_SUPPRIMER}")
     finally:
         os.close(descripteur)
-    shutil.rmtree(condamnee)
+    reserve = condamnee.with_name(_RESERVE)
+    if reserve.exists():
+        shutil.rmtree(reserve)
+    condamnee.rename(reserve)
     return True
 
 
@@ -743,10 +759,10 @@ def _garder_maillon(curated: Path, dossier: Path) -> None:
     provisoire = chaine / ".en_cours"
     provisoire.unlink(missing_ok=True)
     _ecrire(provisoire, (dossier / MAILLON).read_bytes())
-    _synchroniser(provisoire)
+    rendre_durable(provisoire)
     provisoire.replace(chaine / f"{dossier.name}.json")
-    _synchroniser(chaine)
-    _synchroniser(curated)
+    rendre_durable(chaine)
+    rendre_durable(curated)
 
 
 def _examiner(dossier: Path, empreintes: dict[_Inode, dict[str, Any]]) -> list[str]:

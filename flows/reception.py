@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import polars as pl
 
@@ -53,8 +53,7 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True)
-class Depose:
+class Depose(NamedTuple):
     """A file seen in a drop folder. `chemin`: relative to the folder, as text; `reel`: where it is."""
 
     porteur: str
@@ -131,6 +130,8 @@ class NonTraite:
 
 def texte_du_nom(nom: str) -> str:
     """A file name as valid text: bytes that are not UTF-8 are shown as `\\xNN`."""
+    if nom.isascii():
+        return nom
     return os.fsencode(nom).decode("utf-8", "backslashreplace")
 
 
@@ -173,21 +174,15 @@ def _parcourir(racine: str, porteur: str) -> Iterator[Depose]:
 
 
 def _depose(porteur: str, racine: str, reel: str) -> Depose:
+    chemin = texte_du_nom(reel[len(racine) + 1 :] or ".")
     try:
         vu = os.lstat(reel)
     except FileNotFoundError:
         raise
     except OSError:
-        vu = None
-    return Depose(
-        porteur=porteur,
-        chemin=texte_du_nom(reel[len(racine) + 1 :] or "."),
-        reel=reel,
-        apercu=Apercu(vu.st_size, vu.st_mtime_ns, vu.st_ino) if vu else Apercu(0, 0, 0),
-        mode=vu.st_mode if vu else 0,
-        liens=vu.st_nlink if vu else 1,
-        mtime=vu.st_mtime if vu else 0.0,
-    )
+        return Depose(porteur, chemin, reel, Apercu(0, 0, 0), mode=0, liens=1, mtime=0.0)
+    apercu = Apercu(vu.st_size, vu.st_mtime_ns, vu.st_ino)
+    return Depose(porteur, chemin, reel, apercu, vu.st_mode, vu.st_nlink, vu.st_mtime)
 
 
 def nouveaux(

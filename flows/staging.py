@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from flows.disque import rendre_durable
 
 
 def deposer(provisoire: Path, staging: Path, relatif: str) -> str:
@@ -14,12 +15,3 @@ def deposer(provisoire: Path, staging: Path, relatif: str) -> str:
     provisoire.replace(definitif)
     rendre_durable(definitif.parent)
     return relatif
-
-
-def rendre_durable(chemin: Path) -> None:
-    """Flush a file or a directory to the disk."""
-    descripteur = os.open(chemin, os.O_RDONLY)
-    try:
-        os.fsync(descripteur)
-    finally:
-        os.close(descripteur)

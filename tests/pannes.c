@@ -145,6 +145,10 @@ int fdatasync(int fd) {
     VRAI(int, "fdatasync", int);
     return panne_fd("fdatasync", fd) ? -1 : vrai(fd);
 }
+int syncfs(int fd) {
+    VRAI(int, "syncfs", int);
+    return panne_fd("syncfs", fd) ? -1 : vrai(fd);
+}
 int rename(const char *a, const char *b) {
     VRAI(int, "rename", const char *, const char *);
     return panne("rename", b) ? -1 : vrai(a, b);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import hashlib
@@ -24,7 +25,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows import publication
+from flows import disque, publication
 from flows.publication import ColonneVue, LienInvalide, VersionInvalide, Vue
 
 RACINE = Path(__file__).parents[1]
@@ -238,19 +239,31 @@ def test_manifest_and_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert json.loads((un / "manifeste.json").read_bytes())["precedente"] is None
 
 
-def test_everything_is_on_disk_before_the_link_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("avec_syncfs", [True, False])
+def test_everything_is_on_disk_before_the_link_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, avec_syncfs: bool
+) -> None:
     publier(tmp_path, "v1", AVRIL)
     faits: list[str] = []
     synchroniser, remplacer = os.fsync, os.replace
 
+    def chemin(descripteur: int) -> str:
+        return str(Path(f"/proc/self/fd/{descripteur}").readlink().relative_to(tmp_path))
+
     def noter_fsync(descripteur: int) -> None:
-        faits.append(str(Path(f"/proc/self/fd/{descripteur}").readlink().relative_to(tmp_path)))
+        faits.append(chemin(descripteur))
         synchroniser(descripteur)
+
+    def noter_syncfs(descripteur: int) -> int:
+        racine = Path(chemin(descripteur))
+        faits.extend(str(racine / dossier.relative_to(tmp_path / racine)) for dossier in _dossiers(tmp_path / racine))
+        return 0
 
     def noter_replace(source: Path, cible: Path) -> None:
         faits.append(f"{source.name} -> {cible.name}")
         remplacer(source, cible)
 
+    monkeypatch.setattr(disque, "_syncfs", lambda: noter_syncfs if avec_syncfs else None)
     monkeypatch.setattr(os, "fsync", noter_fsync)
     monkeypatch.setattr(os, "replace", noter_replace)
     publier(tmp_path, "v2", MAI)
@@ -421,7 +434,7 @@ def test_retention_keeps_thirty_nights_and_firsts_of_month_for_ever(tmp_path: Pa
     attendues += [f"{jour:%Y%m%d}T0400" for jour in jours[-30:]]
     assert ids(tmp_path) == attendues
     assert sorted(supprimees + attendues) == tous
-    assert restes(tmp_path) == []
+    assert restes(tmp_path) == [".reserve"]
     assert publication.verifier_chaine(tmp_path) == []
     assert sorted(chemin.stem for chemin in (tmp_path / "chaine").iterdir()) == sorted(supprimees)
     assert publication.conserver(tmp_path, maintenant=datetime.now(UTC)) == ["20260210T0400"]
@@ -432,6 +445,31 @@ def trois_versions(curated: Path) -> list[str]:
     for rang in range(3):
         version_nue(curated, f"v{rang}", DEBUT + timedelta(days=rang + 1))
     return [f"v{rang}" for rang in range(3)]
+
+
+def test_a_removed_version_gives_its_directories_to_the_next_one(tmp_path: Path) -> None:
+    juin, juillet, aout = date(2026, 6, 1), date(2026, 7, 1), date(2026, 8, 1)
+    publier(tmp_path, "v0", AVRIL, MAI, cree_le=DEBUT)
+    deux = publier(tmp_path, "v1", juin, cree_le=DEBUT + timedelta(days=1))
+    # May is measured again: the file of the version to be removed is no longer the good one.
+    publier(tmp_path, "v2", MAI, juillet, cree_le=DEBUT + timedelta(days=2))
+    vieillir(tmp_path)
+
+    def partitions(version: Path) -> dict[str, int]:
+        return {d.name: d.stat().st_ino for d in (version / "indicateurs").iterdir()}
+
+    (deux / "indicateurs" / f"date_mesure={AVRIL}" / "intrus.parquet").write_bytes(b"")
+    retirees = partitions(deux)
+    # v0 is the first of its month.
+    assert publication.conserver(tmp_path, maintenant=datetime.now(UTC), nuits=1) == ["v1"]
+    trois = publier(tmp_path, "v3", aout, cree_le=DEBUT + timedelta(days=3))
+    reprises = {nom for nom, inode in partitions(trois).items() if inode == retirees.get(nom)}
+    assert reprises == {f"date_mesure={juin}"}
+    assert restes(tmp_path) == []
+    assert publication.verifier_chaine(tmp_path) == []
+    assert lire(trois / "catalogue.duckdb", "SELECT DISTINCT date_mesure, version FROM indicateurs ORDER BY 1") == [
+        *[(AVRIL, "v0"), (MAI, "v2"), (juin, "v1"), (juillet, "v2"), (aout, "v3")]
+    ]
 
 
 def test_retention_spares_what_was_current_until_recently(tmp_path: Path) -> None:
@@ -627,13 +665,17 @@ def test_rewritten_link_missing_link_added_and_removed_files(tmp_path: Path) -> 
     assert [(version.id, version.cree_le) for version in publication.lister(tmp_path)] == [("v2", None)]
 
 
+def _dossiers(racine: Path) -> list[Path]:
+    return [racine, *(d for d in racine.rglob("*") if d.is_dir())]
+
+
 # --- faults ------------------------------------------------------------------------------------------------------
 
 APPELS = ("fsync", "rename", "replace", "symlink", "link", "mkdir", "chmod", "utime", "open")
 
 
 @contextmanager
-def panne(monkeypatch: pytest.MonkeyPatch, rang: int, code: int) -> Iterator[list[str]]:
+def panne(monkeypatch: pytest.MonkeyPatch, rang: int, code: int, *, avec_syncfs: bool = True) -> Iterator[list[str]]:
     """The `rang`-th call to the file system fails; yields the calls made, the failed one being the last."""
     appels: list[str] = []
 
@@ -646,16 +688,27 @@ def panne(monkeypatch: pytest.MonkeyPatch, rang: int, code: int) -> Iterator[lis
 
         return appel
 
+    def syncfs(_: int) -> int:
+        appels.append("syncfs")
+        if len(appels) == rang:
+            ctypes.set_errno(code)
+            return -1
+        return 0
+
     with monkeypatch.context() as contexte:
         for nom in APPELS:
             contexte.setattr(os, nom, piege(nom, getattr(os, nom)))
         contexte.setattr(publication, "_ecrire", piege("ecrire", publication._ecrire))
+        contexte.setattr(disque, "_syncfs", lambda: syncfs if avec_syncfs else None)
         yield appels
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES])
+@pytest.mark.parametrize(
+    ("code", "avec_syncfs"),
+    [(errno.ENOSPC, True), (errno.EIO, True), (errno.EACCES, True), (errno.EIO, False)],
+)
 def test_any_failing_call_leaves_the_old_version_and_the_next_night_heals(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, *, avec_syncfs: bool
 ) -> None:
     modele = tmp_path / "modele"
     publier(modele, "v1", AVRIL)
@@ -664,7 +717,7 @@ def test_any_failing_call_leaves_the_old_version_and_the_next_night_heals(
         curated = tmp_path / f"essai{rang}"
         shutil.copytree(modele, curated, symlinks=True)
         apres_la_permutation = False
-        with panne(monkeypatch, rang, code) as appels:
+        with panne(monkeypatch, rang, code, avec_syncfs=avec_syncfs) as appels:
             try:
                 nouvelle = publication.preparer(curated, "v2")
                 precedente = publication.actuelle(curated)
@@ -696,7 +749,7 @@ def test_any_failing_call_leaves_the_old_version_and_the_next_night_heals(
         shutil.rmtree(curated)
     else:
         pytest.fail("the faults never ended")
-    assert vues == {"fsync", "rename", "replace", "symlink", "link", "mkdir", "chmod", "utime", "open", "ecrire"}
+    assert vues == {*APPELS, "ecrire"} | ({"syncfs"} if avec_syncfs else set())
 
 
 def test_a_full_disk_while_writing_the_manifest_or_the_catalogue(tmp_path: Path) -> None:
@@ -731,6 +784,10 @@ def test_directories_that_cannot_be_synced_are_tolerated_files_are_not(
 ) -> None:
     veritable = os.fsync
 
+    def sans_syncfs(_: int) -> int:
+        ctypes.set_errno(errno.ENOSYS)
+        return -1
+
     def sans_dossiers(descripteur: int) -> None:
         if Path(f"/proc/self/fd/{descripteur}").resolve().is_dir():
             raise OSError(errno.EINVAL, "Invalid argument")
@@ -738,6 +795,7 @@ def test_directories_that_cannot_be_synced_are_tolerated_files_are_not(
 
     with monkeypatch.context() as contexte:
         contexte.setattr(os, "fsync", sans_dossiers)
+        contexte.setattr(disque, "_syncfs", lambda: sans_syncfs)
         version_nue(tmp_path, "v1", DEBUT)
 
     def rien(_: int) -> None:
@@ -941,13 +999,16 @@ def test_a_kill_in_a_return_costs_no_version(tmp_path: Path, etape: str, apres: 
 @pytest.mark.parametrize("etape", ["mkdir", "replace", "rename", "rmdir"])
 def test_a_kill_in_the_retention_breaks_no_chain(tmp_path: Path, etape: str) -> None:
     trois_versions(tmp_path)
+    version_nue(tmp_path, "v3", DEBUT + timedelta(days=4))
     vieillir(tmp_path)
     plus_tard = datetime.now(UTC)
     mourir_a(etape, False, lambda: publication.conserver(tmp_path, maintenant=plus_tard, nuits=1))
     assert publication.verifier_chaine(tmp_path) == []
-    version_nue(tmp_path, "v3", DEBUT + timedelta(days=4))
+    version_nue(tmp_path, "v4", DEBUT + timedelta(days=5))
     vieillir(tmp_path)
     publication.conserver(tmp_path, maintenant=datetime.now(UTC), nuits=1)
-    assert ids(tmp_path) == ["v0", "v3"]
+    assert ids(tmp_path) == ["v0", "v4"]
+    assert restes(tmp_path) == [".reserve"]
+    publier(tmp_path, "v5", AVRIL, cree_le=DEBUT + timedelta(days=6))
     assert restes(tmp_path) == []
     assert publication.verifier_chaine(tmp_path) == []

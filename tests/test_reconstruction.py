@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import date
 from pathlib import Path
 
@@ -87,14 +86,3 @@ def test_deux_cles_ne_se_melangent_jamais(region: Region, tmp_path: Path, monkey
     monkeypatch.setenv("DUIMETRE_CLE", "une autre clé, tout aussi longue que la première")
     with pytest.raises(ReglageInvalide, match="La clé des pseudonymes a changé"):
         nuit_directe(racine, [D])
-
-
-def test_un_registre_d_avant_les_plis_est_mis_a_jour(tmp_path: Path) -> None:
-    chemin = tmp_path / "staging" / "registre.sqlite"
-    Registre(chemin).fermer()
-    with sqlite3.connect(chemin) as base:
-        base.executescript("DROP TABLE plis; PRAGMA user_version = 1;")
-    with Registre(chemin) as registre:
-        assert registre.plis() == {}
-        registre.deplacer(["mss/a.parquet"], "mss/reunis.parquet", "mss/plie.parquet")
-        assert registre.plis() == {"mss/reunis.parquet": "mss/plie.parquet"}
