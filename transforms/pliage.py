@@ -10,23 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from schemas.depots import TABLES, champs_de, cle, grain
 from transforms.mesure import chemin_litteral
 
-# What makes two rows the same fact, beside porteur and finess_et: the keys of §4 for the tables whose latest extraction
-# wins, every column for those whose rows are "just facts" (§6.2). Of dossiers only date_derniere_maj is a fact.
-CLES: dict[str, tuple[str, ...]] = {
-    "dossiers": ("id_dossier", "date_derniere_maj"),
-    "mises_a_jour": ("id_dossier", "horodatage"),
-    "agenda": ("id_dossier", "id_evenement"),
+# What makes two rows of a porteur the same fact: the key of §4 for the tables whose latest extraction wins, every column
+# for those whose rows are "just facts" (§6.2), and
+_A_PART: dict[str, tuple[str, ...]] = {
+    # its only fact is date_derniere_maj,
+    "dossiers": ("finess_et", "id_dossier", "date_derniere_maj"),
+    # its rows without a message are counts of a day.
     "mss": (
-        "sens",
-        "id_message",
+        *cle("mss"),
         "CASE WHEN id_message IS NULL THEN bal_emettrice END",
         "CASE WHEN id_message IS NULL THEN CAST(horodatage AS DATE) END",
     ),
-    "dmp": ("horodatage", "id_document", "id_dossier", "ins", "id_personne", "statut"),
-    "eprescription": ("id_import",),
-    "eparcours": ("id_echange",),
+}
+CLES = _A_PART | {
+    table: cle(table) or tuple(champs_de(table))
+    for table in TABLES
+    if table not in _A_PART and grain(table) == "evenement"
 }
 
 
@@ -42,4 +44,4 @@ def requete(table: str, fichiers: Sequence[str]) -> str:
                FROM read_parquet([{liste}], hive_partitioning = false, union_by_name = true) AS s
                INNER JOIN provenance AS p ON p.depot = s.depot AND p.porteur IS NOT NULL{garde}
                QUALIFY p.date_extraction
-                       = MAX(p.date_extraction) OVER (PARTITION BY p.porteur, s.finess_et, {", ".join(CLES[table])})"""
+                       = MAX(p.date_extraction) OVER (PARTITION BY p.porteur, {", ".join(CLES[table])})"""
