@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+import pytest
 from scenario import deposer, fichier_csv, jouer, projets
+
+from flows import mesure
+from flows.registre import Registre
 
 Verifier = Callable[..., Any]
 
@@ -183,6 +188,74 @@ def test_rendez_vous_deplace_ou_annule(verifier: Verifier) -> None:
     attendu le 2026-04-01
     agenda 3/5
     """)
+
+
+def test_rendez_vous_annonces_avant_la_fenetre(verifier: Verifier) -> None:
+    """The same of extractions from before the window (§5: planned up to two years ahead).
+
+    R1 stays announced, R2 moves away and R4 is cancelled before it, R3 and R7 move into it, R5 moves away after it, R8 was
+    never in it, R6 is announced in a later one only.
+    """
+    verifier("""
+    dossiers | sejours         | mises_a_jour  | agenda 2025-09-01      | agenda 2025-11-01             | agenda 2026-04-02
+    D1       | D1 2025-01-01 → | D1 2026-01-05 | D1 R1 2026-02-01T10:00 | D2 R2 2025-12-15T10:00        | D5 R5 2025-12-20T10:00
+    D2       | D2 2025-01-01 → | D2 2026-01-05 | D2 R2 2026-02-01T10:00 | D3 R3 2026-02-03T10:00        | D6 R6 2026-02-01T10:00
+    D3       | D3 2025-01-01 → | D3 2026-01-05 | D3 R3 2025-12-15T10:00 | D4 R4 2026-02-01T10:00 annule | D7 R7 2026-02-01T10:00
+    D4       | D4 2025-01-01 → | D4 2026-01-05 | D4 R4 2026-02-01T10:00 |                               |
+    D5       | D5 2025-01-01 → | D5 2026-01-05 | D5 R5 2026-02-01T10:00 |                               |
+    D6       | D6 2025-01-01 → | D6 2026-01-05 | D7 R7 2025-10-01T10:00 |                               |
+    D7       | D7 2025-01-01 → | D7 2026-01-05 | D8 R8 2025-10-02T10:00 |                               |
+    D8       | D8 2025-01-01 → | D8 2026-01-05 |                        |                               |
+
+    attendu le 2026-04-01
+    agenda 4/8
+    """)
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        (("2025-09-01", "2025-11-15"), ("2025-11-10", "2026-04-02"), ("2025-10-01",)),
+        (("2025-09-01", "2025-10-01"), ("2025-11-10", "2025-11-15", "2026-04-02")),
+        (("2025-09-01", "2025-10-01", "2025-11-10", "2025-11-15", "2026-04-02"),),
+    ],
+)
+def test_rendez_vous_annonces_dans_des_fichiers_reunis(tmp_path: Path, ranges: Sequence[Sequence[str]]) -> None:
+    """How the staged rows lie in files says nothing of the figures: here R2 moves away on 1 October."""
+    projets(tmp_path, "E1")
+    d = date(2026, 4, 1)
+    trois = ["D1", "D2", "D3"]
+    deposer(tmp_path, "dossiers_2026-04-02.csv", fichier_csv("dossiers", trois))
+    deposer(tmp_path, "sejours_2026-04-02.csv", fichier_csv("sejours", [f"{x} 2025-01-01 →" for x in trois]))
+    deposer(
+        tmp_path, "mises_a_jour_2026-04-02.csv", fichier_csv("mises_a_jour", [f"{x} 2026-01-05T10:00" for x in trois])
+    )
+    agenda = {
+        "2025-09-01": ["D1 R1 2026-02-01T10:00", "D2 R2 2026-02-01T10:00"],
+        "2025-10-01": ["D2 R2 2025-12-15T10:00"],
+        "2025-11-10": ["D3 R3 2025-12-15T10:00"],
+        "2025-11-15": ["D3 R4 2025-12-15T10:00"],
+        "2026-04-02": ["D3 R5 2025-12-15T10:00"],
+    }
+    for jour, lignes in agenda.items():
+        deposer(tmp_path, f"agenda_{jour}.csv", fichier_csv("agenda", lignes))
+    nuit = jouer(tmp_path)
+    fichiers = {
+        str(jour): f
+        for jour, f in nuit.depots.filter(nom_table="agenda").select("date_extraction", "fichier").iter_rows()
+    }
+    deplaces = {}
+    for rang, jours in enumerate(ranges):
+        reuni = f"agenda/reunis-{rang}.parquet"
+        lus = [pl.read_parquet(nuit.reglages.staging / fichiers[jour]) for jour in jours]
+        pl.concat(lus).write_parquet(nuit.reglages.staging / reuni)
+        deplaces |= dict.fromkeys((fichiers[jour] for jour in jours), reuni)
+    depots = nuit.depots.with_columns(pl.col("fichier").replace(deplaces))
+    with Registre(nuit.reglages.registre) as registre:
+        entrees = mesure.entrees(nuit.reglages, nuit.registres.essms, depots, registre.bilans(date.min))
+    relations = mesure.mesurer_dates(entrees, [d], range(8), None)[d]
+    (agenda_e1,) = relations["indicateurs"].filter(indicateur="agenda").select("numerateur", "denominateur").rows()
+    assert agenda_e1 == (1, 3)
 
 
 def test_une_activite_collective_est_suivie_dossier_par_dossier(verifier: Verifier) -> None:

@@ -141,6 +141,23 @@ def _vue_deposee(table: str, lecture: str, fichiers: Sequence[str], seaux: Colle
                WHERE s.seau IN ({", ".join(map(str, sorted(seaux)))})"""
 
 
+def _avec_annonces(base: duckdb.DuckDBPyConnection, vue: str, fichiers: Sequence[str], seaux: Collection[int]) -> str:
+    """The rows of `agenda` in `vue`, and those of older files that announce an event for the windows or replace one that does.
+
+    Years of events that are over are so passed by, where the files say when their latest is.
+    """
+    liste = ", ".join(chemin_litteral(f) for f in fichiers)
+    (debut,) = base.execute("SELECT MIN(debut_fenetre) FROM fenetres").fetchall()[0]
+    base.execute(
+        f"""CREATE TEMP TABLE annonces AS SELECT DISTINCT finess_et, id_dossier, id_evenement
+            FROM read_parquet([{liste}], hive_partitioning = false) WHERE debut >= DATE '{debut}'"""
+    )
+    if not base.execute("SELECT count(*) FROM annonces").fetchall()[0][0]:
+        return vue
+    return f"""{vue} UNION ALL SELECT f.* FROM ({_vue_deposee("agenda", "faits", fichiers, seaux)}) AS f
+               SEMI JOIN annonces USING (finess_et, id_dossier, id_evenement)"""
+
+
 def mesurer(
     entrees: Entrees,
     date_mesure: date,
@@ -176,6 +193,8 @@ def mesurer(
         for deposee in TABLES:
             lecture = "etat" if deposee in _ETATS else "faits"
             vue = _vue_deposee(deposee, lecture, utiles.get((deposee, lecture), ()), seaux)
+            if annonces := utiles.get((deposee, "annonces")):
+                vue = _avec_annonces(base, vue, annonces, seaux)
             base.execute(f"CREATE TEMP VIEW depose_{deposee} AS {vue}")
         faits = _vue_deposee("dossiers", "faits", utiles.get(("dossiers", "faits"), ()), seaux)
         base.execute(

@@ -8,6 +8,7 @@ WITH bornes AS (
 SELECT
     d.depot,
     d.nom_table,
+    d.date_extraction,
     d.accepte,
     d.fichier,
     d.fichier_faits
