@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import version as version_du_paquet
@@ -355,7 +357,12 @@ def nuit(
     reglages = lire(Path(data) if data else None, fuseau=fuseau)
     instant = maintenant or datetime.now(UTC)
     dates = sorted(set(dates_mesure or [instant.astimezone(ZoneInfo(reglages.fuseau)).date()]))
-    with verrou(reglages.staging), tenir(reglages.journaux, reglages.journaux_conserves), si_echec(reglages):
+    with (
+        verrou(reglages.staging),
+        tenir(reglages.journaux, reglages.journaux_conserves),
+        si_echec(reglages),
+        _ramassage_leger(),
+    ):
         cle = cle_des_pseudonymes(reglages)
         publiee = actuelle(reglages.curated)
         registres = lire_referentiels(reglages)
@@ -412,6 +419,17 @@ def nuit(
         for ligne in resumer(bilan, reglages):
             journal().info(ligne, extra={"champs": {"etape": "bilan"}})
     return bilan
+
+
+@contextmanager
+def _ramassage_leger() -> Iterator[None]:
+    """Leave what is loaded already out of the garbage collections: listing a year of deposits would make several of them,
+    each looking through every object of the libraries."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def refuser_deux_cles(registre: Registre, cle: bytes) -> None:

@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -186,10 +186,10 @@ def _depose(porteur: str, racine: str, reel: str) -> Depose:
 
 
 def nouveaux(
-    deposes: Sequence[Depose], dossiers: Mapping[str, Dossier], connus: Mapping[tuple[str, str], tuple[Apercu, str]]
+    deposes: Sequence[Depose], dossiers: Mapping[str, Dossier], connus: Set[tuple[str, str, int, int, int, str]]
 ) -> list[Depose]:
-    """The files to read tonight: never seen, changed since, or judged in another context."""
-    return [d for d in deposes if connus.get((d.porteur, d.chemin)) != (d.apercu, dossiers[d.porteur].contexte)]
+    """The files to read tonight: never seen, changed since, or judged in another context (`connus`: `Registre.apercus`)."""
+    return [d for d in deposes if (d.porteur, d.chemin, *d.apercu, dossiers[d.porteur].contexte) not in connus]
 
 
 def inchange(depose: Depose) -> bool:

@@ -254,13 +254,14 @@ class Registre:
             raise
         self._base.execute("COMMIT")
 
-    def apercus(self) -> dict[tuple[str, str], tuple[Apercu, str]]:
-        """What each file looked like when it was last read, and the context of that reading."""
-        lignes = self._base.execute(
-            "SELECT a.porteur, a.chemin, a.taille, a.mtime_ns, a.inode, r.contexte"
-            " FROM apercus AS a JOIN receptions AS r ON r.id = a.reception"
+    def apercus(self) -> set[tuple[str, str, int, int, int, str]]:
+        """What each file looked like when it was last read: porteur, path, the three of `Apercu`, context of that reading."""
+        return set(
+            self._base.execute(
+                "SELECT a.porteur, a.chemin, a.taille, a.mtime_ns, a.inode, r.contexte"
+                " FROM apercus AS a JOIN receptions AS r ON r.id = a.reception"
+            )
         )
-        return {(p, c): (Apercu(t, m, i), contexte) for p, c, t, m, i, contexte in lignes}
 
     def examen(self, depot: str, contexte: str) -> bool:
         """True when this content was already examined in this context."""
