@@ -483,11 +483,16 @@ class Registre:
         )
 
     def fichiers_ranges(self) -> list[FichierRange]:
-        """The staged files with their table and extraction month, in that order."""
+        """The staged files with their table and extraction month, in that order; all deposits of a file have the same."""
         lignes = self._base.execute(
-            "SELECT u.nom_table, max(substr(u.date_extraction, 1, 7)) AS mois, e.fichier"
-            " FROM examens AS e JOIN unites AS u ON u.depot = e.depot WHERE e.fichier IS NOT NULL"
-            " GROUP BY u.nom_table, e.fichier ORDER BY u.nom_table, mois, e.fichier"
+            # From one file to the next in the index, not over all their deposits.
+            "WITH RECURSIVE ranges (fichier) AS (SELECT min(fichier) FROM examens UNION ALL"
+            " SELECT (SELECT min(e.fichier) FROM examens AS e WHERE e.fichier > ranges.fichier) FROM ranges"
+            " WHERE fichier IS NOT NULL)"
+            " SELECT u.nom_table, substr(u.date_extraction, 1, 7) AS mois, f.fichier FROM ranges AS f JOIN unites AS u"
+            " ON u.depot = (SELECT e.depot FROM examens AS e WHERE e.fichier = f.fichier"
+            " AND EXISTS (SELECT 1 FROM unites AS porte WHERE porte.depot = e.depot) LIMIT 1)"
+            " GROUP BY u.nom_table, f.fichier, mois ORDER BY u.nom_table, mois, f.fichier"
         )
         return [FichierRange(*ligne) for ligne in lignes]
 

@@ -15,7 +15,7 @@ import polars as pl
 from schemas.curated import SOURCES
 from schemas.depots import TABLES as DEPOSEES
 from transforms import regles
-from transforms.mesure import chemin_litteral, texte_sql
+from transforms.mesure import texte_sql
 from transforms.territoire import departements
 
 # §4.3: the tables that no target needs.
@@ -55,11 +55,18 @@ def suivre(fichiers: Sequence[Path]) -> pl.DataFrame:
 
     `fichiers`: the partitions of `indicateurs`, in folders `date_mesure=AAAA-MM-JJ`.
     """
-    liste = ", ".join(chemin_litteral(str(f)) for f in fichiers)
-    vue = f"""CREATE TEMP TABLE historique AS
-              SELECT finess_et, porteur, indicateur, taux, atteint, date_mesure
-              FROM read_parquet([{liste}], hive_partitioning = true, hive_types = {{'date_mesure': DATE}})"""
-    return _executer({}, ("evolution",), ("evolution",), prealable=vue)["evolution"]
+    jours = pl.DataFrame(
+        {
+            "fichier": [str(f) for f in fichiers],
+            "date_mesure": [date.fromisoformat(f.parent.name.partition("=")[2]) for f in fichiers],
+        }
+    )
+    colonnes = ["finess_et", "porteur", "indicateur", "taux", "atteint"]
+    lus = pl.scan_parquet(
+        list(fichiers), include_file_paths="fichier", glob=False, hive_partitioning=False, extra_columns="ignore"
+    )
+    historique = lus.select(*colonnes, "fichier").collect().join(jours, on="fichier").drop("fichier")
+    return _executer({"historique": historique}, ("evolution",), ("evolution",))["evolution"]
 
 
 def dater(depots: pl.DataFrame, essms: pl.DataFrame, jour: date) -> pl.DataFrame:
@@ -99,14 +106,12 @@ def besoins() -> dict[str, tuple[str, ...]]:
 
 
 def _executer(
-    entrees: Mapping[str, pl.DataFrame], relations: Iterable[str], resultats: Iterable[str], *, prealable: str = ""
+    entrees: Mapping[str, pl.DataFrame], relations: Iterable[str], resultats: Iterable[str]
 ) -> dict[str, pl.DataFrame]:
     with duckdb.connect(config={"memory_limit": "2GB", "threads": 2}) as base:
         base.execute(texte_sql("macros/duckdb"))
         for nom, table in entrees.items():
             base.register(nom, table.to_arrow())
-        if prealable:
-            base.execute(prealable)
         for relation in relations:
             base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(f'agregats/{relation}')}")
         return {nom: base.sql(f"SELECT * FROM {nom} ORDER BY ALL").pl() for nom in resultats}
