@@ -59,7 +59,7 @@ class Porteur:
 
 @dataclass(frozen=True)
 class Cout:
-    """What one night cost. `octets`: disk taken by staging, curated and retours once it is over, each file once.
+    """What one night cost. `octets`: disk taken by staging, curated and retours once it is over, each file once, if asked.
 
     `moteur`: with Prefect, from the start of the process to its end.
     """
@@ -149,8 +149,13 @@ def _sortie(numero: int, jour: date) -> str:
     return sortie.isoformat() if numero % 5 == 4 and sortie < jour else ""
 
 
-def jouer(data: Path, nuits: int, nombre: int = 20, moteur: Collection[int] = ()) -> Iterator[Cout]:
-    """Drop the files of each day and run its night, with Prefect's engine those in `moteur`; gives what each cost."""
+def jouer(
+    data: Path, nuits: int, nombre: int = 20, moteur: Collection[int] = (), pesees: Collection[int] = ()
+) -> Iterator[Cout]:
+    """Drop the files of each day and run its night; gives what each cost.
+
+    `moteur`: the nights with Prefect's engine. `pesees`: those after which the disk is measured.
+    """
     from scenario import nuit_directe  # noqa: PLC0415
 
     tous = porteurs(nombre)
@@ -173,7 +178,9 @@ def jouer(data: Path, nuits: int, nombre: int = 20, moteur: Collection[int] = ()
             duree_s,
             cpu_s,
             sum(1 for _ in (data / "staging").rglob("*.parquet")),
-            {racine: _octets(data / racine) for racine in ("staging", "curated", "retours")},
+            {racine: _octets(data / racine) for racine in ("staging", "curated", "retours")}
+            if numero in pesees
+            else {},
         )
 
 
@@ -228,12 +235,15 @@ def main(arguments: Sequence[str]) -> int:
     sans, avec = comparees(options.nuits)
     couts: list[Cout] = []
     with tempfile.TemporaryDirectory(prefix="duimetre-annee-") as temporaire:
-        for cout in jouer(Path(temporaire), options.nuits, options.porteurs, {n for nuits in avec for n in nuits}):
+        annee = jouer(
+            Path(temporaire), options.nuits, options.porteurs, [*avec[0], *avec[1]], {REFERENCE, options.nuits}
+        )
+        for cout in annee:
             couts.append(cout)
             print(
                 f"nuit {cout.nuit} : {cout.secondes:.2f} s ({cout.cpu_s:.2f} s de processeur"
-                f"{', Prefect compris' if cout.moteur else ''}), {cout.fichiers_staging} fichiers dans staging, "
-                + ", ".join(f"{r} {o / 2**20:.1f} Mio" for r, o in cout.octets.items()),
+                f"{', Prefect compris' if cout.moteur else ''}), {cout.fichiers_staging} fichiers dans staging"
+                + "".join(f", {r} {o / 2**20:.1f} Mio" for r, o in cout.octets.items()),
                 flush=True,
             )
     for quoi, (avant, apres) in (("sans Prefect", sans), ("Prefect compris", avec)):
