@@ -1,4 +1,4 @@
-"""Versions cited by an evidence bundle: retention never removes them (specification §3 `preuve`, §7).
+"""Versions cited by an evidence bundle: retention never removes them (specification §2, §3 `preuve`).
 
     curated/preuves/<début du sha256>.json   what was handed out: bundle, its SHA-256, figure, versions it cites
 
