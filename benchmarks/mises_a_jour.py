@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from flows import mesure, reception, referentiels
+from flows import inventaire, mesure, reception, referentiels
 from flows.registre import Registre
 from flows.reglages import cle_des_pseudonymes, lire
 from transforms.finess import cle_luhn_valide
@@ -77,7 +77,7 @@ def recevoir_et_mesurer(racine: Path) -> tuple[float, float]:
     registres = referentiels.lire(reglages)
     duree_s = {}
     with Registre(reglages.registre) as registre:
-        for depose in reception.parcourir(reglages.depots):
+        for depose in inventaire.parcourir(reglages.depots):
             debut = time.perf_counter()
             reception.recevoir(
                 depose,

@@ -26,10 +26,11 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
 from prefect.utilities.annotations import opaque, unmapped
 
-from flows import compaction, mesure, reception, referentiels, restitution
+from flows import compaction, inventaire, mesure, reception, referentiels, restitution
 from flows.avis import si_echec
 from flows.catalogue import macros, vues
 from flows.epingles import epingles
+from flows.inventaire import Depose
 from flows.journal import avancement, journal, lieu, noter, tenir
 from flows.publication import (
     COLONNES,
@@ -42,7 +43,7 @@ from flows.publication import (
     reporter,
     sceller,
 )
-from flows.reception import Depose, Dossier, NonTraite, Recu
+from flows.reception import Dossier, NonTraite, Recu
 from flows.registre import Registre
 from flows.reglages import ReglageInvalide, Reglages, cle_des_pseudonymes, lire
 from flows.verrou import verrou
@@ -104,7 +105,7 @@ def inventorier(
 
     Those still being written are left.
     """
-    deposes = list(reception.parcourir(reglages.depots))
+    deposes = list(inventaire.parcourir(reglages.depots))
     dossiers = {p: registres.dossier(p).sous_cle(cle) for p in {d.porteur for d in deposes}}
     with Registre(reglages.registre) as registre:
         reception.balayer(reglages.staging, registre)
@@ -112,7 +113,7 @@ def inventorier(
     frais = datetime.now(UTC).timestamp() - reception.FRAICHEUR_SECONDES
     if any(d.mtime > frais for d in retenus):
         sleep(reception.FRAICHEUR_SECONDES / 2)
-        retenus = [d for d in retenus if reception.inchange(d)]
+        retenus = [d for d in retenus if inventaire.inchange(d)]
     return deposes, [(d, dossiers[d.porteur]) for d in retenus]
 
 

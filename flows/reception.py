@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import hmac
 import json
@@ -11,18 +10,16 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
 
 import polars as pl
 
-from flows import retours
+from flows import inventaire, retours
+from flows.inventaire import Depose, EncoreEnEcriture
 from flows.isolement import lire_pieces
-from flows.journal import journal
-from flows.registre import Apercu, FicheExamen, Reception, Registre, Unite
+from flows.registre import FicheExamen, Reception, Registre, Unite
 from flows.reglages import Reglages
 from flows.staging import deposer
 from schemas.constats import catalogue
@@ -30,7 +27,7 @@ from schemas.depots import TABLES
 from transforms.lecture.archive import BLOC_OCTETS, Limites
 from transforms.lecture.modele import LectureImpossible
 from transforms.lecture.ouverture import Lecture, Piece
-from transforms.nommage import en_cours_d_ecriture, format_de
+from transforms.nommage import format_de
 from transforms.profils import Profil, en_mots_du_porteur
 from transforms.retours.accuse import Partie
 from transforms.validation import BILAN, EXAMEN_VERSION, Contexte, Examen, constat_de_fichier, examiner
@@ -39,8 +36,6 @@ from transforms.validation import BILAN, EXAMEN_VERSION, Contexte, Examen, const
 FRAICHEUR_SECONDES = 2.0
 # Told to the porteur, but looked at again every night: what stands in the way may be gone.
 _A_RELIRE = ("EXTRACTION_FUTURE", "FICHIER_INACCESSIBLE", "LECTURE_TROP_LONGUE")
-# Troubles of one file, not of the whole disk.
-_INACCESSIBLE = (errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG)
 # Why the files of a porteur are not even read, and which of them wait for the agency.
 _NON_LUS = {"inconnu": "PORTEUR_INCONNU", "attente": "REGISTRE_A_CORRIGER", "profil": "PROFIL_INCONNU"}
 _EN_ATTENTE = ("REGISTRE_A_CORRIGER", "PROFIL_INCONNU")
@@ -51,18 +46,6 @@ _TYPES = {
     stat.S_ISBLK: "C'est un périphérique.",
     stat.S_ISCHR: "C'est un périphérique.",
 }
-
-
-class Depose(NamedTuple):
-    """A file seen in a drop folder. `chemin`: relative to the folder, as text; `reel`: where it is."""
-
-    porteur: str
-    chemin: str
-    reel: str
-    apercu: Apercu
-    mode: int
-    liens: int
-    mtime: float
 
 
 @dataclass(frozen=True)
@@ -128,63 +111,6 @@ class NonTraite:
     raison: str
 
 
-def texte_du_nom(nom: str) -> str:
-    """A file name as valid text: bytes that are not UTF-8 are shown as `\\xNN`."""
-    if nom.isascii():
-        return nom
-    return os.fsencode(nom).decode("utf-8", "backslashreplace")
-
-
-def parcourir(depots: Path) -> Iterator[Depose]:
-    """All that lies in the drop folders but what is still being written (§4); links are seen, never followed.
-
-    What cannot even be looked at (no right to, a name too long) is given with `mode` 0.
-    """
-    if not depots.is_dir():
-        return
-    for porteur in sorted(os.scandir(depots), key=lambda e: e.name):
-        if porteur.name.startswith("."):
-            continue
-        if porteur.is_dir(follow_symlinks=False):
-            yield from _parcourir(porteur.path, texte_du_nom(porteur.name))
-        else:
-            journal().warning("Dans raw/depots, %r n'est pas un dossier : il n'est pas lu.", texte_du_nom(porteur.name))
-
-
-def _parcourir(racine: str, porteur: str) -> Iterator[Depose]:
-    a_voir = [racine]  # not by recursion: nobody bounds the depth of a drop folder
-    while a_voir:
-        dossier = a_voir.pop()
-        try:
-            with os.scandir(dossier) as contenu:
-                entrees = sorted(contenu, key=lambda e: e.name)
-        except FileNotFoundError:
-            continue
-        except OSError:
-            yield _depose(porteur, racine, dossier)
-            continue
-        for entree in entrees:
-            if en_cours_d_ecriture(entree.name):
-                continue
-            if entree.is_dir(follow_symlinks=False):
-                a_voir.append(entree.path)
-            else:
-                with suppress(FileNotFoundError):
-                    yield _depose(porteur, racine, entree.path)
-
-
-def _depose(porteur: str, racine: str, reel: str) -> Depose:
-    chemin = texte_du_nom(reel[len(racine) + 1 :] or ".")
-    try:
-        vu = os.lstat(reel)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        return Depose(porteur, chemin, reel, Apercu(0, 0, 0), mode=0, liens=1, mtime=0.0)
-    apercu = Apercu(vu.st_size, vu.st_mtime_ns, vu.st_ino)
-    return Depose(porteur, chemin, reel, apercu, vu.st_mode, vu.st_nlink, vu.st_mtime)
-
-
 def nouveaux(
     deposes: Sequence[Depose], dossiers: Mapping[str, Dossier], connus: Set[tuple[str, str, int, int, int, str]]
 ) -> list[Depose]:
@@ -192,22 +118,9 @@ def nouveaux(
     return [d for d in deposes if (d.porteur, d.chemin, *d.apercu, dossiers[d.porteur].contexte) not in connus]
 
 
-def inchange(depose: Depose) -> bool:
-    """True when the file still looks as it did when it was seen: nobody is writing to it."""
-    try:
-        vu = os.lstat(depose.reel)
-    except FileNotFoundError:
-        return False
-    return Apercu(vu.st_size, vu.st_mtime_ns, vu.st_ino) == depose.apercu
-
-
-class EncoreEnEcriture(Exception):
-    """The file changed while it was being copied: it is left for the next night."""
-
-
 def _refus_du_genre(depose: Depose) -> LectureImpossible | None:
     """Only plain files with one name are opened (§8)."""
-    if not depose.mode or stat.S_ISDIR(depose.mode):
+    if not depose.mode:
         return LectureImpossible("FICHIER_INACCESSIBLE")
     for est, detail in _TYPES.items():
         if est(depose.mode):
@@ -243,44 +156,16 @@ def _copier(depose: Depose, copie: Path, limites: Limites) -> str:
     """
     empreinte = hashlib.sha256()
     taille = 0
-    with _du_fichier():
-        descripteur = os.open(depose.reel, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descripteur, "rb") as source, copie.open("xb") as cible:
-        vu = os.fstat(source.fileno())
-        if not stat.S_ISREG(vu.st_mode) or vu.st_nlink > 1:
-            raise EncoreEnEcriture
-        if vu.st_size > _taille_admise(vu, depose.chemin, copie.parent, limites):
-            raise LectureImpossible("ARCHIVE_DEMESUREE", f"{vu.st_size >> 20} Mio reçus")
-        while bloc := _bloc(source):
+    with inventaire.ouvrir(depose) as source, copie.open("xb") as cible:
+        if depose.apercu.taille > _taille_admise(os.fstat(source), depose.chemin, copie.parent, limites):
+            raise LectureImpossible("ARCHIVE_DEMESUREE", f"{depose.apercu.taille >> 20} Mio reçus")
+        while bloc := inventaire.lire(source, BLOC_OCTETS):
             taille += len(bloc)
             if taille > depose.apercu.taille:  # one that grows as fast as it is read has no end
                 raise EncoreEnEcriture
             empreinte.update(bloc)
             cible.write(bloc)
-        fin = os.fstat(source.fileno())
-    if Apercu(fin.st_size, fin.st_mtime_ns, fin.st_ino) != depose.apercu:
-        raise EncoreEnEcriture
     return empreinte.hexdigest()
-
-
-def _bloc(source: BinaryIO) -> bytes:
-    with _du_fichier():
-        return source.read(BLOC_OCTETS)
-
-
-@contextmanager
-def _du_fichier() -> Iterator[None]:
-    """Tell what is the matter with one file from what is the matter with the disk."""
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError) as erreur:
-        raise EncoreEnEcriture from erreur
-    except OSError as erreur:
-        if erreur.errno == errno.ELOOP:  # it became a link since it was seen
-            raise EncoreEnEcriture from erreur
-        if erreur.errno in _INACCESSIBLE:
-            raise LectureImpossible("FICHIER_INACCESSIBLE") from erreur
-        raise
 
 
 def _depot(porteur: str, piece: Piece, chemin: str) -> str:

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from flows import reception
+from flows.inventaire import Depose, EncoreEnEcriture
 from flows.journal import journal, lieu
 from flows.publication import PARTITION
-from flows.reception import Depose, Dossier, EncoreEnEcriture
+from flows.reception import Dossier
 from flows.reglages import Reglages
 from flows.retours import dossier_de_retour, lister, nom_de_retour, poser, retirer, sans_bloquer
 from schemas.curated import PAR_DATE

@@ -13,9 +13,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from flows import reception
-from flows.reception import Depose, Dossier
-from flows.registre import Apercu
+from flows import inventaire, reception
+from flows.reception import Dossier
 from flows.reglages import Reglages
 from schemas.constats import catalogue
 from transforms.formats import accord, entier, jour
@@ -41,15 +40,7 @@ def verifier(fichier: Path, dossier: Dossier, reglages: Reglages, maintenant: da
             "Ce nom est celui d'un fichier en cours d'écriture : un tel dépôt n'est pas lu. Renommez-le."
         )
     vu = os.lstat(fichier)
-    depose = Depose(
-        porteur=dossier.porteur,
-        chemin=reception.texte_du_nom(fichier.name),
-        reel=str(fichier),
-        apercu=Apercu(vu.st_size, vu.st_mtime_ns, vu.st_ino),
-        mode=vu.st_mode,
-        liens=vu.st_nlink,
-        mtime=vu.st_mtime,
-    )
+    depose = inventaire.voir(dossier.porteur, fichier.parent, fichier.name, vu, 0)
     # Pseudonyms are made as at night, for keys that appear twice, with a key that nobody keeps.
     cle = secrets.token_bytes(32)
     ici = maintenant.astimezone(ZoneInfo(reglages.fuseau))
@@ -77,7 +68,7 @@ def verifier(fichier: Path, dossier: Dossier, reglages: Reglages, maintenant: da
                         examen.constats,
                     )
                 )
-        except reception.EncoreEnEcriture:
+        except inventaire.EncoreEnEcriture:
             raise NonVerifiable("Le fichier change pendant sa lecture : recommencez quand il sera complet.") from None
     return Accuse("", dossier.porteur, depose.chemin, sha256, vu.st_size, ici, ici, parties)
 

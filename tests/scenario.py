@@ -30,7 +30,7 @@ import polars as pl
 from prefect.tasks import Task
 from prefect.utilities.annotations import BaseAnnotation
 
-from flows import mesure, nuit, reception, referentiels
+from flows import inventaire, mesure, nuit, reception, referentiels
 from flows.registre import Registre
 from flows.reglages import Reglages, cle_des_pseudonymes, lire
 from transforms.finess import cle_luhn_valide
@@ -95,7 +95,7 @@ def jouer(racine: Path, dates_mesure: Sequence[date] = (), aujourd_hui: date = A
     """Receive and measure the files of a data root as the night does."""
     reglages = lire(racine, {"DUIMETRE_CLE": "0" * 64})
     registres = referentiels.lire(reglages)
-    deposes = list(reception.parcourir(reglages.depots))
+    deposes = list(inventaire.parcourir(reglages.depots))
     dossiers = {d.porteur: registres.dossier(d.porteur) for d in deposes}
     maintenant = datetime.combine(aujourd_hui, datetime.min.time(), UTC)
     with Registre(reglages.registre) as registre:

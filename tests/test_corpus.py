@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from corpus import AUTRE, CORPUS, FINESS, PARTAGE, PORTEUR, RIEN, SECRET, Cas, ecrire
 
-from flows import reception, referentiels
+from flows import inventaire, reception, referentiels
 from flows.isolement import preparer
 from flows.registre import Registre
 from flows.reglages import cle_des_pseudonymes, lire
@@ -120,7 +120,7 @@ def nuit(tmp_path_factory: pytest.TempPathFactory) -> Nuit:
     nuit = Nuit()
     couts: dict[str, tuple[float, float, int]] = {}
     with Registre(reglages.registre) as registre:
-        for depose in reception.parcourir(reglages.depots):
+        for depose in inventaire.parcourir(reglages.depots):
             debut = time.monotonic()
             with _cout() as cout:
                 recu = reception.recevoir(

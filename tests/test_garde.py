@@ -7,6 +7,8 @@ import io
 import logging
 import os
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import time
@@ -18,8 +20,9 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from flows import isolement, reception
-from flows.reception import Depose, Dossier, Recu
+from flows import inventaire, isolement, reception
+from flows.inventaire import Depose
+from flows.reception import Dossier, Recu
 from flows.registre import Registre
 from flows.reglages import Bornes, ReglageInvalide, Reglages, lire
 from transforms.lecture.archive import Limites
@@ -47,7 +50,7 @@ class Maison:
         return chemin
 
     def vus(self) -> list[Depose]:
-        return list(reception.parcourir(self.reglages.depots))
+        return list(inventaire.parcourir(self.reglages.depots))
 
     def recevoir(self, depose: Depose) -> Recu | None:
         with Registre(self.reglages.registre) as registre:
@@ -133,7 +136,7 @@ def test_un_fichier_qu_on_ne_peut_pas_ouvrir_est_dit_et_relu_ensuite(
     ouvrir = os.open
 
     def refuser(chemin: Path | str, *reste: int, dir_fd: int | None = None) -> int:
-        if chemin == depose.reel:
+        if chemin == NOM:
             raise OSError(code, os.strerror(code))
         return ouvrir(chemin, *reste, dir_fd=dir_fd)
 
@@ -188,19 +191,171 @@ def _disparu(chemin: Path, _: Path) -> None:
     chemin.unlink()
 
 
-@pytest.mark.parametrize("changer", [_lien, _lien_physique, _dossier_en_lien, _tube, _allonge, _disparu])
-def test_un_fichier_change_entre_deux_regards_attend(
-    maison: Maison, tmp_path: Path, changer: Callable[[Path, Path], None]
-) -> None:
-    ailleurs = tmp_path / "beta" / NOM
-    ailleurs.parent.mkdir()
+def _dossier(chemin: Path, _: Path) -> None:
+    chemin.unlink()
+    chemin.mkdir()
+
+
+def _prise(chemin: Path, _: Path) -> None:
+    chemin.unlink()
+    with socket.socket(socket.AF_UNIX) as ouverte:
+        ouverte.bind(str(chemin.parent.parent / "s"))  # a short name: the address of a socket has 108 bytes
+    (chemin.parent.parent / "s").rename(chemin)
+
+
+def _peripherique(chemin: Path, _: Path) -> None:
+    chemin.unlink()
+    try:
+        os.mknod(chemin, stat.S_IFCHR | 0o600, os.makedev(240, 7))
+    except PermissionError:
+        pytest.skip("only root makes devices")
+
+
+def _dossier_en_fichier(chemin: Path, _: Path) -> None:
+    chemin.unlink()
+    chemin.parent.rmdir()
+    chemin.parent.write_text("", encoding="utf-8")
+
+
+def _porteur_en_lien(chemin: Path, ailleurs: Path) -> None:
+    chemin.parents[1].rename(chemin.parents[1].with_name(".alpha"))
+    chemin.parents[1].symlink_to(ailleurs.parent.parent)
+
+
+_CHANGEMENTS = [
+    _lien,
+    _lien_physique,
+    _dossier_en_lien,
+    _tube,
+    _allonge,
+    _disparu,
+    _dossier,
+    _prise,
+    _peripherique,
+    _dossier_en_fichier,
+    _porteur_en_lien,
+]
+
+
+@pytest.mark.parametrize("changer", _CHANGEMENTS)
+def test_un_fichier_change_entre_deux_regards_attend(maison: Maison, changer: Callable[[Path, Path], None]) -> None:
+    ailleurs = maison.reglages.depots / "beta" / "sous" / NOM
+    ailleurs.parent.mkdir(parents=True)
     ailleurs.write_text(BON.replace("D1", "SECRET"), encoding="utf-8")
     chemin = maison.deposer(f"sous/{NOM}")
-    (depose,) = maison.vus()
+    (depose,) = [d for d in maison.vus() if d.porteur == "alpha"]
+    assert inventaire.inchange(depose)
     changer(chemin, ailleurs)
+    assert not inventaire.inchange(depose)
     assert maison.recevoir(depose) is None
     assert maison.motifs() == {}
     assert list((maison.reglages.staging / ".reception").iterdir()) == []
+
+
+def test_un_fichier_change_pendant_sa_copie_attend(maison: Maison, monkeypatch: pytest.MonkeyPatch) -> None:
+    chemin = maison.deposer()
+    (depose,) = maison.vus()
+    lire = inventaire.lire
+
+    def lire_et_dater(descripteur: int, octets: int) -> bytes:
+        os.utime(chemin)
+        return lire(descripteur, octets)
+
+    monkeypatch.setattr(inventaire, "lire", lire_et_dater)
+    assert maison.recevoir(depose) is None
+
+
+def test_un_dossier_echange_pendant_la_liste_ne_montre_pas_celui_du_voisin(maison: Maison) -> None:
+    """The folder is seen, then becomes a link to the neighbour's before it is listed."""
+    maison.deposer()
+    maison.deposer(f"a/{NOM}")
+    voisin = maison.reglages.depots / "beta"
+    voisin.mkdir()
+    (voisin / NOM).write_text(BON.replace("D1", "SECRET"), encoding="utf-8")
+    vus = []
+    for depose in inventaire.parcourir(maison.reglages.depots):
+        vus.append((depose.porteur, depose.chemin))
+        if vus == [("alpha", NOM)]:
+            (maison.alpha / "a").rename(maison.alpha / ".a")
+            (maison.alpha / "a").symlink_to(voisin)
+    assert vus == [("alpha", NOM), ("beta", NOM)]
+
+
+def test_un_fichier_devenu_dossier_pendant_la_liste_attend(maison: Maison) -> None:
+    maison.deposer("a_2026-04-01.csv")
+    chemin = maison.deposer("b_2026-04-01.csv")
+    vus = []
+    for depose in inventaire.parcourir(maison.reglages.depots):
+        vus.append(depose.chemin)
+        if chemin.is_file():
+            _dossier(chemin, chemin)
+    assert vus == ["a_2026-04-01.csv"]
+
+
+def test_un_dossier_qu_on_ne_peut_pas_lister_ne_regarde_que_son_porteur(
+    maison: Maison, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    maison.deposer()
+    (maison.alpha / "prive" / NOM).mkdir(parents=True)
+    (maison.reglages.depots / "beta").mkdir()
+    (maison.reglages.depots / "beta" / NOM).write_text(BON, encoding="utf-8")
+    ouvrir = os.open
+
+    def refuser(chemin: Path | str, *reste: int, dir_fd: int | None = None) -> int:
+        if chemin == "prive":
+            raise PermissionError(errno.EACCES, "")
+        return ouvrir(chemin, *reste, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refuser)
+    with caplog.at_level(logging.WARNING, "duimetre"):
+        vus = maison.vus()
+    assert [(d.porteur, d.chemin, d.mode > 0) for d in vus] == [
+        ("alpha", NOM, True),
+        ("alpha", "prive", False),
+        ("beta", NOM, True),
+    ]
+    assert [r.getMessage() for r in caplog.records] == [
+        "Dans le dossier de dépôt de alpha, 1 élément illisible : vérifiez les droits et la longueur des chemins."
+    ]
+    assert all(inventaire.inchange(d) for d in vus)
+    assert maison.recevoir(vus[1]) == Recu("alpha", "prive", ("refuse",), 0)
+    assert maison.motifs() == {"prive": "FICHIER_INACCESSIBLE"}
+
+
+def test_une_machine_qui_n_ouvre_plus_rien_n_est_pas_un_dossier_illisible(
+    maison: Maison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maison.deposer()
+
+    def refuser(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, "trop de fichiers ouverts")
+
+    monkeypatch.setattr(os, "open", refuser)
+    with pytest.raises(OSError, match="trop de fichiers"):
+        maison.vus()
+
+
+def _ouverts() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_des_dossiers_profonds_restent_peu_nombreux_a_la_fois(maison: Maison) -> None:
+    """At each level a folder that waits while the other is walked down to the bottom."""
+    profondeur = 3 * inventaire.OUVERTS_MAX
+    dossier = maison.alpha
+    for _ in range(profondeur):
+        (dossier / "a").mkdir()
+        (dossier / "a" / NOM).write_text(BON, encoding="utf-8")
+        dossier /= "b"
+        dossier.mkdir()
+    avant = _ouverts()
+    vus, ouverts = [], []
+    for depose in inventaire.parcourir(maison.reglages.depots):
+        ouverts.append(_ouverts() - avant)
+        vus.append(depose.chemin)
+    assert vus == ["b/" * n + f"a/{NOM}" for n in reversed(range(profondeur))]
+    assert 1 < max(ouverts) <= inventaire.OUVERTS_MAX
+    assert _ouverts() == avant
 
 
 # ---- the children

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import xlsxwriter
 
-from flows import reception, referentiels, verification
+from flows import inventaire, reception, referentiels, verification
 from flows.reception import Dossier
 from flows.registre import Registre
 from flows.reglages import Reglages
@@ -398,7 +398,7 @@ def test_la_nuit_recoit_un_export_selon_son_profil(tmp_path: Path) -> None:
     reglages.staging.mkdir(mode=0o700)
     dossier = referentiels.lire(reglages).dossier("p1")
     with Registre(reglages.registre) as registre:
-        (depose,) = reception.parcourir(reglages.depots)
+        (depose,) = inventaire.parcourir(reglages.depots)
         recu = reception.recevoir(
             depose,
             dossier,

@@ -18,7 +18,8 @@ import pytest
 from conftest import Region
 from scenario import ESSMS, deposer, jouer, nuit_directe, projets
 
-from flows import reception, restitution
+from flows import restitution
+from flows.inventaire import Depose
 from flows.restitution import date_des_pages
 from flows.retours import nom_sur
 from schemas.constats import catalogue
@@ -501,7 +502,7 @@ def test_un_fichier_depose_deux_fois_se_relit_une_fois(tmp_path: Path, monkeypat
     """The deposit that the dossier comes from; once it is gone the latest one, not its copy too, then another table."""
     relus = []
 
-    def noter(depose: reception.Depose, *autres: Any) -> Any:
+    def noter(depose: Depose, *autres: Any) -> Any:
         relus.append(depose.chemin)
         return relire(depose, *autres)
 

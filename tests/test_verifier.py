@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import reception, referentiels, verification
+from flows import inventaire, reception, referentiels, verification
 from flows.cli import _parseur, main
 from flows.isolement import LecteurEnPanne
 from flows.registre import Registre
@@ -137,7 +137,7 @@ def test_la_meme_reponse_que_la_nuit(racine: Path, tmp_path: Path) -> None:
     maintenant = datetime(2026, 4, 2, 6, tzinfo=UTC)
     accuse = verification.verifier(fichier(racine, contenu), dossier, reglages, maintenant)
     with Registre(reglages.registre) as registre:
-        (depose,) = reception.parcourir(reglages.depots)
+        (depose,) = inventaire.parcourir(reglages.depots)
         recu = reception.recevoir(
             depose,
             dossier,
