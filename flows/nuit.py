@@ -1,4 +1,7 @@
-"""The night: receive, validate, stage, measure, publish (specification §3)."""
+"""The night: receive, validate, stage, measure, publish (specification §3).
+
+Plain steps and their order. `flows/orchestration.py` gives the same steps to Prefect.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,20 @@ import gc
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from importlib.metadata import version as version_du_paquet
 from importlib.resources import files
 from pathlib import Path
 from time import sleep
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import duckdb
 import polars as pl
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.tasks import Task
-from prefect.utilities.annotations import opaque, unmapped
 
 from flows import compaction, inventaire, mesure, reception, referentiels, restitution
 from flows.avis import si_echec
@@ -45,7 +43,7 @@ from flows.publication import (
 )
 from flows.reception import Dossier, NonTraite, Recu
 from flows.registre import Registre
-from flows.reglages import ReglageInvalide, Reglages, cle_des_pseudonymes, lire
+from flows.reglages import ReglageInvalide, Reglages, cle_des_pseudonymes
 from flows.verrou import verrou
 from schemas import curated
 from transforms import agregats, rapports, regles
@@ -56,28 +54,73 @@ from transforms.suppression import masquer
 LOTS_MAX = 16
 _FORMAT_VERSION = "%Y%m%dT%H%M%S%fZ"
 # What may pass by itself: a network drive that hiccups, a register that another process reads.
-_PASSAGERES = (OSError, sqlite3.OperationalError, duckdb.IOException)
-
-
-def _passagere(_tache: Task[..., Any], _execution: TaskRun, etat: State[Any]) -> bool:
-    erreur = etat.result(raise_on_failure=False)
-    return isinstance(erreur, _PASSAGERES)
-
+PASSAGERES = (OSError, sqlite3.OperationalError, duckdb.IOException)
+ESSAIS = 3
+DELAI_ESSAI_S = 1.0
+EN_MEME_TEMPS = 2
 
 T = TypeVar("T")
 
 
-def _tel_quel(valeur: T) -> T:
-    """Hand a value to a task as it is: Prefect need not look for futures inside tables."""
-    return cast(T, opaque(valeur))
+@dataclass(frozen=True)
+class Nuit:
+    """What all the steps of one night know. `publiee`: the version that it follows, if any.
+
+    `jour_des_pages`: the measure the porteurs' pages are about, when it is one of tonight's. `reconstruire`: every file
+    of raw/ is read again.
+    """
+
+    reglages: Reglages
+    maintenant: datetime
+    dates: tuple[date, ...]
+    cle: bytes = field(repr=False)
+    publiee: Path | None
+    jour_des_pages: date | None
+    reconstruire: bool
+
+    @property
+    def aujourd_hui(self) -> date:
+        """The day it is in the region."""
+        return self.maintenant.astimezone(ZoneInfo(self.reglages.fuseau)).date()
+
+    @property
+    def version(self) -> str:
+        """The name of the version it publishes."""
+        return self.maintenant.strftime(_FORMAT_VERSION)
 
 
-_REESSAYER: dict[str, Any] = {
-    "retries": 2,
-    "retry_delay_seconds": 1,
-    "retry_condition_fn": _passagere,
-    "cache_policy": NO_CACHE,
-}
+class Executant(Protocol):
+    """Who does the steps of a night; an error of `PASSAGERES` is tried again before it is raised."""
+
+    def faire(self, etape: Callable[..., T], *arguments: Any) -> T:
+        """Do one step."""
+
+    def repartir(self, etape: Callable[..., T], lots: Sequence[Any], *arguments: Any) -> list[T]:
+        """Do one step for each lot, several at a time: `etape(lot, *arguments)`. The results have the order of the lots."""
+
+
+@dataclass(frozen=True)
+class Direct:
+    """Does the steps in this process, as plain calls."""
+
+    essais: int = ESSAIS
+
+    def faire(self, etape: Callable[..., T], *arguments: Any) -> T:
+        """See `Executant`."""
+        for _ in range(self.essais - 1):
+            try:
+                return etape(*arguments)
+            except PASSAGERES:
+                sleep(DELAI_ESSAI_S)
+        return etape(*arguments)
+
+    def repartir(self, etape: Callable[..., T], lots: Sequence[Any], *arguments: Any) -> list[T]:
+        """See `Executant`."""
+        with ThreadPoolExecutor(EN_MEME_TEMPS) as bassin:
+            return list(bassin.map(lambda lot: self.faire(etape, lot, *arguments), lots))
+
+
+DIRECT = Direct()
 
 
 @dataclass(frozen=True)
@@ -91,23 +134,22 @@ class Bilan:
     mesures: Mapping[date, pl.DataFrame]
 
 
-@task(name="lire les référentiels", **_REESSAYER)
-def lire_referentiels(reglages: Reglages) -> referentiels.Referentiels:
+def lire_referentiels(nuit: Nuit) -> referentiels.Referentiels:
     """projets.csv, bal.csv, FINESS."""
-    return referentiels.lire(reglages)
+    return referentiels.lire(nuit.reglages)
 
 
-@task(name="inventorier les dépôts", **_REESSAYER)
-def inventorier(
-    reglages: Reglages, registres: referentiels.Referentiels, cle: bytes
-) -> tuple[list[Depose], list[tuple[Depose, Dossier]]]:
+def inventorier(nuit: Nuit, registres: referentiels.Referentiels) -> tuple[list[Depose], list[tuple[Depose, Dossier]]]:
     """All files of the drop folders, and those to read tonight, each with what it is judged against.
 
     Those still being written are left.
     """
+    reglages = nuit.reglages
     deposes = list(inventaire.parcourir(reglages.depots))
-    dossiers = {p: registres.dossier(p).sous_cle(cle) for p in {d.porteur for d in deposes}}
+    dossiers = {p: registres.dossier(p).sous_cle(nuit.cle) for p in {d.porteur for d in deposes}}
     with Registre(reglages.registre) as registre:
+        if nuit.reconstruire:
+            registre.tout_refaire()
         reception.balayer(reglages.staging, registre)
         retenus = reception.nouveaux(deposes, dossiers, registre.apercus())
     frais = datetime.now(UTC).timestamp() - reception.FRAICHEUR_SECONDES
@@ -117,26 +159,22 @@ def inventorier(
     return deposes, [(d, dossiers[d.porteur]) for d in retenus]
 
 
-@task(name="recevoir un lot de fichiers", **_REESSAYER)
-def recevoir_lot(
-    lot: Sequence[tuple[Depose, Dossier]], reglages: Reglages, cle: bytes, maintenant: datetime, compteur: Compteur
-) -> list[Recu | NonTraite]:
+def recevoir_lot(lot: Sequence[tuple[Depose, Dossier]], nuit: Nuit, compteur: Compteur) -> list[Recu | NonTraite]:
     """Receive each file of the lot; a file that fails unexpectedly does not stop the others."""
-    aujourd_hui = maintenant.astimezone(ZoneInfo(reglages.fuseau)).date()
     resultat: list[Recu | NonTraite] = []
-    with Registre(reglages.registre) as registre:
+    with Registre(nuit.reglages.registre) as registre:
         for depose, dossier in lot:
             try:
                 recu = reception.recevoir(
                     depose,
                     dossier,
-                    reglages=reglages,
+                    reglages=nuit.reglages,
                     registre=registre,
-                    cle=cle,
-                    maintenant=maintenant,
-                    aujourd_hui=aujourd_hui,
+                    cle=nuit.cle,
+                    maintenant=nuit.maintenant,
+                    aujourd_hui=nuit.aujourd_hui,
                 )
-            except _PASSAGERES:
+            except PASSAGERES:
                 raise
             except Exception as erreur:  # the others must go on; the cause goes to the log without any value
                 journal().error("Fichier non traité (%s) : %s", depose.porteur, lieu(erreur))
@@ -161,33 +199,26 @@ class Compteur:
             avancement("Lecture des dépôts", self._fait, self._total)
 
 
-@task(name="réunir les petits fichiers", **_REESSAYER)
-def reunir_fichiers(reglages: Reglages) -> None:
+def reunir_fichiers(nuit: Nuit) -> None:
     """Few files to open, however long the history."""
-    with Registre(reglages.registre) as registre:
-        compaction.compacter(reglages, registre)
+    with Registre(nuit.reglages.registre) as registre:
+        compaction.compacter(nuit.reglages, registre)
         registre.recopier()
 
 
-@task(name="mesurer des seaux d'ESSMS", **_REESSAYER)
-def mesurer_seaux(
-    seaux: Sequence[int], entrees: Entrees, dates: Sequence[date], publiee: Path | None, a_completer: date | None
-) -> dict[date, dict[str, pl.DataFrame]]:
+def mesurer_seaux(seaux: Sequence[int], nuit: Nuit, entrees: Entrees) -> dict[date, dict[str, pl.DataFrame]]:
     """Every measure date for some buckets."""
-    return mesure.mesurer_dates(entrees, dates, seaux, publiee, a_completer)
+    return mesure.mesurer_dates(entrees, nuit.dates, seaux, nuit.publiee, nuit.jour_des_pages)
 
 
-@task(name="publier", **_REESSAYER)
 def publier_version(
-    reglages: Reglages,
+    nuit: Nuit,
     registres: referentiels.Referentiels,
     depots: pl.DataFrame,
     mesures: Mapping[date, Mapping[str, pl.DataFrame]],
-    publiee: Path | None,
-    maintenant: datetime,
 ) -> Path:
     """Build a whole version beside the others, then swap."""
-    version = maintenant.strftime(_FORMAT_VERSION)
+    reglages, version = nuit.reglages, nuit.version
     nouvelle = preparer(reglages.curated, version)
     for jour, relations in mesures.items():
         iso = jour.isoformat()
@@ -202,46 +233,53 @@ def publier_version(
     ecrire_table("depots", table_depots(depots), version, nouvelle, date_mesure=None)
     with Registre(reglages.registre) as registre:
         ecrire_table("constats", table_constats(registre.constats(), depots), version, nouvelle, date_mesure=None)
-    ecrire_agregats(reglages, registres, depots, mesures, publiee, nouvelle, maintenant)
-    colonnes = construire_catalogue(nouvelle, vues(), macros(), publiee)
-    if publiee is not None:
-        reporter(publiee, nouvelle, sauf=list(mesures))
+    ecrire_agregats(nuit, registres, depots, mesures, nouvelle)
+    colonnes = construire_catalogue(nouvelle, vues(), macros(), nuit.publiee)
+    if nuit.publiee is not None:
+        reporter(nuit.publiee, nouvelle, sauf=list(mesures))
     rapports.ecrire(nouvelle, nouvelle / "rapports")
     # In the region's time: the days of the retention are those people know.
-    cree_le = maintenant.astimezone(ZoneInfo(reglages.fuseau))
+    cree_le = nuit.maintenant.astimezone(ZoneInfo(reglages.fuseau))
     contenu = _contenu(registres, depots, mesures) | {COLONNES: colonnes}
-    sceller(nouvelle, cree_le=cree_le, precedente=publiee, contenu=contenu)
+    sceller(nouvelle, cree_le=cree_le, precedente=nuit.publiee, contenu=contenu)
     return publier(reglages.curated, nouvelle)
 
 
-@task(name="rendre aux porteurs", cache_policy=NO_CACHE)
 def rendre(
-    reglages: Reglages,
+    nuit: Nuit,
     registres: referentiels.Referentiels,
     version: Path,
-    jour: date,
     a_completer: pl.DataFrame,
     depots: pl.DataFrame,
     deposes: Sequence[Depose],
-    cle: bytes,
-    maintenant: datetime,
 ) -> None:
     """Pages and work lists, after the publication: whatever goes wrong here is said, and done again the next night."""
+    assert nuit.jour_des_pages is not None
     try:
-        restitution.rendre(reglages, version, jour, a_completer, depots, deposes, registres.dossier, cle, maintenant)
+        restitution.rendre(
+            nuit.reglages,
+            version,
+            nuit.jour_des_pages,
+            a_completer,
+            depots,
+            deposes,
+            registres.dossier,
+            nuit.cle,
+            nuit.maintenant,
+        )
     except OSError as erreur:
         journal().warning("Les pages des porteurs n'ont pas toutes été écrites : %s", lieu(erreur))
 
 
-@task(name="retirer les versions anciennes", cache_policy=NO_CACHE)
-def conserver_versions(reglages: Reglages, maintenant: datetime) -> None:
+def conserver_versions(nuit: Nuit) -> None:
     """Retention, after the publication: whatever goes wrong here is said, and tried again the next night."""
+    curated = nuit.reglages.curated
     try:
         retirees = conserver(
-            reglages.curated,
-            maintenant=maintenant,
-            nuits=reglages.nuits_conservees,
-            epingles=epingles(reglages.curated),
+            curated,
+            maintenant=nuit.maintenant,
+            nuits=nuit.reglages.nuits_conservees,
+            epingles=epingles(curated),
         )
     except (OSError, ErreurPublication) as erreur:
         journal().warning("Les versions anciennes n'ont pas été retirées : %s", lieu(erreur))
@@ -250,31 +288,28 @@ def conserver_versions(reglages: Reglages, maintenant: datetime) -> None:
 
 
 def ecrire_agregats(
-    reglages: Reglages,
+    nuit: Nuit,
     registres: referentiels.Referentiels,
     depots: pl.DataFrame,
     mesures: Mapping[date, Mapping[str, pl.DataFrame]],
-    publiee: Path | None,
     nouvelle: Path,
-    maintenant: datetime,
 ) -> None:
-    """Write the tables made once per publication; the history is in `publiee`, the measures of tonight in `nouvelle`."""
-    version = maintenant.strftime(_FORMAT_VERSION)
-    jour = maintenant.astimezone(ZoneInfo(reglages.fuseau)).date()
+    """Write the tables made once per publication, with the measures of tonight, which `nouvelle` holds already."""
+    version = nuit.version
     indicateurs = pl.concat(
         relations["indicateurs"].with_columns(date_mesure=pl.lit(jour_mesure))
         for jour_mesure, relations in mesures.items()
     )
     par_date = agregats.sommer(indicateurs, registres.essms)
-    par_date["territoires"] = masquer(par_date["territoires"], reglages.seuil_publication)
+    par_date["territoires"] = masquer(par_date["territoires"], nuit.reglages.seuil_publication)
     par_date["financement"] = agregats.financer(indicateurs, registres.essms)
     for table, lignes in par_date.items():
         for jour_mesure in mesures:
             du_jour = lignes.filter(pl.col("date_mesure") == jour_mesure)
             ecrire_table(table, du_jour, version, nouvelle, date_mesure=jour_mesure.isoformat())
-    par_jour = {f.parent.name: f for v in (publiee, nouvelle) if v for f in v.glob("indicateurs/*/*.parquet")}
+    par_jour = {f.parent.name: f for v in (nuit.publiee, nouvelle) if v for f in v.glob("indicateurs/*/*.parquet")}
     ecrire_table("evolution", agregats.suivre(list(par_jour.values())), version, nouvelle, date_mesure=None)
-    fraicheur = agregats.dater(depots.filter("canonique"), registres.essms, jour)
+    fraicheur = agregats.dater(depots.filter("canonique"), registres.essms, nuit.aujourd_hui)
     ecrire_table("fraicheur", fraicheur, version, nouvelle, date_mesure=None)
 
 
@@ -331,7 +366,7 @@ def _empreinte_du_code() -> str:
     return somme.hexdigest()
 
 
-def _repartir(a_lire: Sequence[tuple[Depose, Dossier]]) -> list[list[tuple[Depose, Dossier]]]:
+def _lots(a_lire: Sequence[tuple[Depose, Dossier]]) -> list[list[tuple[Depose, Dossier]]]:
     """Lots of files of about the same size: a porteur's name never decides who waits."""
     lots: list[list[tuple[Depose, Dossier]]] = [[] for _ in range(min(LOTS_MAX, len(a_lire)))]
     for rang, element in enumerate(sorted(a_lire, key=lambda e: (-e[0].apercu.taille, e[0].porteur, e[0].chemin))):
@@ -339,87 +374,68 @@ def _repartir(a_lire: Sequence[tuple[Depose, Dossier]]) -> list[list[tuple[Depos
     return lots
 
 
-@flow(name="nuit", task_runner=ThreadPoolTaskRunner(max_workers=2), validate_parameters=True)  # type: ignore[arg-type]
-def nuit(
-    data: str | None = None,
-    dates_mesure: list[date] | None = None,
-    fuseau: str | None = None,
-    reconstruire: bool = False,
+def executer(
+    reglages: Reglages,
+    dates: Sequence[date] | None = None,
     maintenant: datetime | None = None,
+    *,
+    reconstruire: bool = False,
+    executant: Executant = DIRECT,
 ) -> Bilan:
     """The whole nightly job on one data root, for one or several measure dates (default: today in the region).
 
-    `fuseau`: time zone of the region, when it is not that of the settings; it says what day it is. `reconstruire`:
-    read every file of raw/ again, as if it had just come.
+    `reconstruire`: read every file of raw/ again, as if it had just come.
 
     Raises `VerrouPris` when another night runs, `ReferentielIllisible` without a usable projets.csv, `ReglageInvalide`.
     Whatever it raises, the version that was published stays.
     """
-    reglages = lire(Path(data) if data else None, fuseau=fuseau)
     instant = maintenant or datetime.now(UTC)
-    dates = sorted(set(dates_mesure or [instant.astimezone(ZoneInfo(reglages.fuseau)).date()]))
     with (
         verrou(reglages.staging),
         tenir(reglages.journaux, reglages.journaux_conserves),
         si_echec(reglages),
         _ramassage_leger(),
     ):
-        cle = cle_des_pseudonymes(reglages)
-        publiee = actuelle(reglages.curated)
-        registres = lire_referentiels(reglages)
-        if reconstruire:
-            with Registre(reglages.registre) as registre:
-                registre.tout_refaire()
-        deposes, a_lire = inventorier(reglages, _tel_quel(registres), cle)
-        noter("Fichiers à lire", etape="inventaire", fichiers=len(a_lire))
-        compteur = Compteur(len(a_lire))
-        lots = recevoir_lot.map(
-            [_tel_quel(lot) for lot in _repartir(a_lire)],
-            unmapped(reglages),
-            unmapped(cle),
-            unmapped(instant),
-            unmapped(_tel_quel(compteur)),
-        )
-        traites = [resultat for lot in lots.result() for resultat in lot]
-        _noter_receptions(traites)
-        reunir_fichiers(reglages)
-        with Registre(reglages.registre) as registre:
-            refuser_deux_cles(registre, cle)
-            depots = registre.depots()
-            depuis = mesure.avant_les_fenetres(dates)
-            entrees = mesure.entrees(reglages, registres.essms, depots, registre.bilans(depuis), registre.plis())
-        aujourd_hui = instant.astimezone(ZoneInfo(reglages.fuseau)).date()
-        jour_des_pages = restitution.date_des_pages(dates, publiee, aujourd_hui)
-        parts = mesurer_seaux.map(
-            [_tel_quel(seaux) for seaux in mesure.tranches(entrees, depuis)],
-            unmapped(_tel_quel(entrees)),
-            unmapped(dates),
-            unmapped(publiee),
-            unmapped(jour_des_pages),
-        ).result()
-        mesures = {jour: {nom: reunir([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in dates}
-        dossier = publier_version(
-            reglages, _tel_quel(registres), _tel_quel(depots), _tel_quel(mesures), publiee, instant
-        )
-        noter("Version publiée", etape="publication", version=dossier.name, dates=len(dates))
-        if jour_des_pages is not None:
-            a_completer = _tel_quel(mesures[jour_des_pages]["a_completer"])
-            rendre(
-                reglages,
-                _tel_quel(registres),
-                dossier,
-                jour_des_pages,
-                a_completer,
-                _tel_quel(depots),
-                _tel_quel(deposes),
-                cle,
-                instant,
-            )
-        conserver_versions(reglages, instant)
-        bilan = _bilan(dossier, traites, mesures)
+        bilan = _enchainer(_preparer(reglages, dates, instant, reconstruire), executant)
         for ligne in resumer(bilan, reglages):
             journal().info(ligne, extra={"champs": {"etape": "bilan"}})
     return bilan
+
+
+def _preparer(reglages: Reglages, dates: Sequence[date] | None, maintenant: datetime, reconstruire: bool) -> Nuit:
+    aujourd_hui = maintenant.astimezone(ZoneInfo(reglages.fuseau)).date()
+    mesurees = tuple(sorted(set(dates or [aujourd_hui])))
+    publiee = actuelle(reglages.curated)
+    jour_des_pages = restitution.date_des_pages(mesurees, publiee, aujourd_hui)
+    cle = cle_des_pseudonymes(reglages)
+    return Nuit(reglages, maintenant, mesurees, cle, publiee, jour_des_pages, reconstruire)
+
+
+def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
+    """The steps of the night, in order."""
+    faire, repartir = executant.faire, executant.repartir
+    registres = faire(lire_referentiels, nuit)
+    deposes, a_lire = faire(inventorier, nuit, registres)
+    noter("Fichiers à lire", etape="inventaire", fichiers=len(a_lire))
+    lots = repartir(recevoir_lot, _lots(a_lire), nuit, Compteur(len(a_lire)))
+    traites = [resultat for lot in lots for resultat in lot]
+    _noter_receptions(traites)
+    faire(reunir_fichiers, nuit)
+    depuis = mesure.avant_les_fenetres(nuit.dates)
+    with Registre(nuit.reglages.registre) as registre:
+        refuser_deux_cles(registre, nuit.cle)
+        depots = registre.depots()
+        entrees = mesure.entrees(nuit.reglages, registres.essms, depots, registre.bilans(depuis), registre.plis())
+    parts = repartir(mesurer_seaux, mesure.tranches(entrees, depuis), nuit, entrees)
+    mesures = {
+        jour: {nom: reunir([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in nuit.dates
+    }
+    dossier = faire(publier_version, nuit, registres, depots, mesures)
+    noter("Version publiée", etape="publication", version=dossier.name, dates=len(nuit.dates))
+    if nuit.jour_des_pages is not None:
+        faire(rendre, nuit, registres, dossier, mesures[nuit.jour_des_pages]["a_completer"], depots, deposes)
+    faire(conserver_versions, nuit)
+    return _bilan(dossier, traites, mesures)
 
 
 @contextmanager

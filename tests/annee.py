@@ -43,8 +43,13 @@ lus = reglages.lire(Path(sys.argv[1]))
 with moteur(lus.staging / "prefect"):
     from flows.isolement import preparer
     preparer()
-    from flows.nuit import nuit
-    nuit(str(lus.data), [date.fromisoformat(sys.argv[2])], maintenant=datetime.fromisoformat(sys.argv[3]))
+    from prefect import flow
+    from flows import nuit, orchestration
+    @flow
+    def nuit_d_un_jour():
+        jour, instant = date.fromisoformat(sys.argv[2]), datetime.fromisoformat(sys.argv[3])
+        nuit.executer(lus, [jour], instant, executant=orchestration.Taches())
+    nuit_d_un_jour()
 """
 
 

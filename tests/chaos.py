@@ -118,19 +118,19 @@ def lanceur() -> NoReturn:
     Only nights are killed, and nothing is imported again.
     """
     sys.path[:0] = [str(ICI), str(ICI.parent)]
-    from scenario import _sans_moteur  # noqa: PLC0415
-
     import flows.moteur  # noqa: PLC0415
     import flows.nuit  # noqa: PLC0415
+    import flows.orchestration  # noqa: PLC0415
     from flows.cli import main  # noqa: PLC0415
+    from flows.reglages import lire  # noqa: PLC0415
 
-    nuit = flows.nuit.nuit
+    # One try: a failing call fails the night.
+    direct = flows.nuit.Direct(essais=1)
 
-    def directe(*arguments: Any, **nommes: Any) -> Any:
-        with _sans_moteur():
-            return nuit.fn(*arguments, **nommes)
+    def directe(data: str, dates: Any, *, reconstruire: bool) -> Any:
+        return flows.nuit.executer(lire(Path(data)), dates, reconstruire=reconstruire, executant=direct)
 
-    flows.nuit.nuit = directe  # type: ignore[assignment]
+    flows.orchestration.nuit = directe  # type: ignore[assignment]
     flows.moteur.moteur = lambda _dossier: nullcontext()  # type: ignore[assignment]
     for ligne in sys.stdin:
         demande = json.loads(ligne)

@@ -17,18 +17,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import zip_longest
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 import polars as pl
-from prefect.tasks import Task
-from prefect.utilities.annotations import BaseAnnotation
 
 from flows import inventaire, mesure, nuit, reception, referentiels
 from flows.registre import Registre
@@ -342,32 +337,8 @@ def _verifier_indicateur(mots: Sequence[str], ligne: Mapping[str, Any]) -> str |
     return None
 
 
-@contextmanager
-def _sans_moteur() -> Iterator[None]:
-    """Call the tasks of a flow as plain functions, one after the other, without Prefect's engine."""
-
-    def nu(valeur: Any) -> Any:
-        return nu(valeur.unwrap()) if isinstance(valeur, BaseAnnotation) else valeur
-
-    def appeler(tache: Task[..., Any], *arguments: Any, **nommes: Any) -> Any:
-        return tache.fn(*map(nu, arguments), **{nom: nu(v) for nom, v in nommes.items()})
-
-    def appliquer(tache: Task[..., Any], premier: Any, *autres: Any) -> Any:
-        resultats = [appeler(tache, element, *autres) for element in nu(premier)]
-        return SimpleNamespace(result=lambda: resultats)
-
-    with patch.object(Task, "__call__", appeler), patch.object(Task, "map", appliquer):
-        yield
-
-
 def nuit_directe(
     racine: Path, dates_mesure: Sequence[date], maintenant: datetime | None = None, *, reconstruire: bool = False
 ) -> nuit.Bilan:
-    """The whole night, publication included, as `flows/nuit.py` writes it, but without Prefect's engine."""
-    with _sans_moteur():
-        return nuit.nuit.fn(
-            str(racine),
-            list(dates_mesure),
-            reconstruire=reconstruire,
-            maintenant=maintenant or datetime.now(UTC),
-        )
+    """The whole night, publication included, as `flows/nuit.py` writes it."""
+    return nuit.executer(lire(racine), dates_mesure, maintenant, reconstruire=reconstruire)

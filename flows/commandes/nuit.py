@@ -37,7 +37,7 @@ def lancer(data: Path | None, dates: list[date] | None, *, reconstruire: bool = 
             from flows.isolement import preparer  # noqa: PLC0415
 
             preparer()  # it loads while the night does
-            from flows.nuit import nuit  # noqa: PLC0415
+            from flows.orchestration import nuit  # noqa: PLC0415
             from transforms.referentiels import ReferentielIllisible  # noqa: PLC0415
 
             try:
