@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from prefect import flow
 
@@ -26,5 +25,5 @@ def premiers_du_mois(jour: date, nombre: int = MOIS_REPRIS) -> list[date]:
 def mesure_mensuelle(data: str | None = None, fuseau: str | None = None) -> Bilan:
     """A night that measures the 1st of this month and the two firsts before it. Raises what `nuit` raises."""
     reglages = lire(Path(data) if data else None, fuseau=fuseau)
-    aujourd_hui = datetime.now(UTC).astimezone(ZoneInfo(reglages.fuseau)).date()
+    aujourd_hui = reglages.aujourd_hui(datetime.now(UTC))
     return nuit(data, premiers_du_mois(aujourd_hui), fuseau)

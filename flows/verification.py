@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -52,7 +51,7 @@ def verifier(fichier: Path, dossier: Dossier, reglages: Reglages, maintenant: da
     )
     # Pseudonyms are made as at night, for keys that appear twice, with a key that nobody keeps.
     cle = secrets.token_bytes(32)
-    ici = maintenant.astimezone(ZoneInfo(reglages.fuseau))
+    ici = maintenant.astimezone(reglages.zone)
     parties = []
     with tempfile.TemporaryDirectory(prefix="duimetre-") as prive:
         travail = Path(prive)
