@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDi
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
 from flows.journal import journal
+from schemas.erreurs import ErreurDite
 from transforms.lecture.archive import Limites
 from transforms.traduction import ENTIER, fautes
 
@@ -30,7 +31,7 @@ _PREFIXE = "DUIMETRE_"
 _TABLEAU = re.compile(r"(?<=<!-- réglages -->\n).*(?=<!-- fin des réglages -->)", re.DOTALL)
 
 
-class ReglageInvalide(Exception):
+class ReglageInvalide(ErreurDite):
     """A setting that cannot be used; the French message names it."""
 
 

@@ -17,6 +17,7 @@ from flows.reception import Depose, Dossier
 from flows.registre import Apercu
 from flows.reglages import Reglages
 from schemas.constats import catalogue
+from schemas.erreurs import ErreurDite, Sortie
 from transforms.formats import accord, entier, jour
 from transforms.nommage import en_cours_d_ecriture
 from transforms.retours.accuse import NIVEAUX, STATUTS, Accuse, Groupe, Partie, grouper, nom_de_table, verdict
@@ -26,8 +27,10 @@ LIGNES_MONTREES = 5
 _LONGUEUR_VALEUR = 60
 
 
-class NonVerifiable(Exception):
-    """A file that the night would leave without a word, or that changes while it is read; the message is French."""
+class NonVerifiable(ErreurDite):
+    """A file that the night would leave without a word, or that changes while it is read."""
+
+    code = Sortie.FICHIER_REFUSE
 
 
 def verifier(fichier: Path, dossier: Dossier, reglages: Reglages, maintenant: datetime) -> Accuse:
