@@ -23,6 +23,7 @@ lint: .venv/.dev
 
 dictionnaire: .venv/.run
 	$(BIN)/python -m transforms.dictionnaire docs
+	$(BIN)/python -m flows.reglages docs
 
 bench: .venv/.run
 	$(BIN)/python benchmarks/mises_a_jour.py

@@ -21,7 +21,7 @@ import duckdb
 
 from flows import inventaire, mesure, reception, referentiels
 from flows.registre import Registre
-from flows.reglages import cle_des_pseudonymes, lire
+from flows.reglages import Reglages, cle_des_pseudonymes
 from transforms.finess import cle_luhn_valide
 
 D = date(2026, 4, 1)
@@ -73,7 +73,7 @@ def copier(fichier: Path) -> float:
 
 def recevoir_et_mesurer(racine: Path) -> tuple[float, float]:
     """Seconds of the reception of the updates, and of the measure, as the night does them."""
-    reglages = lire(racine, {"DUIMETRE_CLE": "0" * 64})
+    reglages = Reglages(racine, DUIMETRE_CLE="0" * 64)
     registres = referentiels.lire(reglages)
     duree_s = {}
     with Registre(reglages.registre) as registre:

@@ -16,18 +16,15 @@ from contextlib import contextmanager
 from email.message import EmailMessage
 
 from flows.journal import journal, lieu
-from flows.publication import ErreurPublication
-from flows.reglages import ReglageInvalide, Reglages
-from transforms.referentiels import ReferentielIllisible
+from flows.reglages import Reglages
+from schemas.erreurs import ErreurDite
 
 DELAI_S = 10.0
-# Their messages are ours: French, about the data root or the agency's registers, without a value of a deposit.
-_DITES = (ReferentielIllisible, ReglageInvalide, ErreurPublication)
 
 
 def dire_echec(erreur: BaseException) -> str:
     """Why a night failed and what to do, in French, without any value of a file."""
-    if isinstance(erreur, _DITES):
+    if isinstance(erreur, ErreurDite):
         return str(erreur)
     if isinstance(erreur, OSError) and erreur.strerror:
         return f"{erreur.strerror}. Vérifiez l'espace disque et les droits, puis relancez."

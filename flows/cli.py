@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from flows.commandes import demo, etat, expliquer, exporter, generer, modeles, nuit, preuve, revenir, verifier, versions
-from flows.commandes.commun import Fonction, Sortie, dire_erreur
+from flows.commandes.commun import Fonction, dire_erreur
 from flows.journal import NOM
+from schemas.erreurs import ErreurDite, Sortie
 
 COMMANDES = (nuit, verifier, modeles, etat, expliquer, exporter, preuve, versions, revenir, generer, demo)
 
@@ -118,13 +119,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command; always ends with one of the exit codes of §3."""
     options = _parseur().parse_args(arguments)
     _journal()
-    from flows.publication import ErreurPublication  # noqa: PLC0415
-    from flows.reglages import ReglageInvalide  # noqa: PLC0415
-
     try:
         code = options.fonction(options)
-    except (ReglageInvalide, ErreurPublication) as erreur:
+    except ErreurDite as erreur:
         dire_erreur(str(erreur))
+        code = erreur.code
+    except OSError as erreur:
+        dire_erreur(
+            f"{erreur.filename or 'Disque'} : {erreur.strerror or erreur}. Vérifiez les droits et l'espace disque."
+        )
         code = Sortie.ECHEC
     except KeyboardInterrupt:
         dire_erreur("Interrompu. Rien de publié n'a changé.")

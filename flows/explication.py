@@ -13,13 +13,10 @@ import polars as pl
 
 from flows.publication import PARTITION
 from schemas.curated import INDICATEURS as ORDRE
+from schemas.erreurs import Inconnu
 from transforms.agregats import besoins
 from transforms.formats import accord, cible, entier, jour, jour_en_lettres, taux
 from transforms.rapports.libelles import INDICATEURS, SOURCES
-
-
-class Inconnu(Exception):
-    """An ESSMS or a measure date that is not published; the French message says what is."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from flows.publication import PARTITION
 from schemas import curated
+from schemas.erreurs import Inconnu
 from transforms.agregats import situer, sommer
 from transforms.publication import disposer
 from transforms.retours.ecriture import csv_excel, sans_formule
@@ -38,16 +39,12 @@ Publier deux dates de mesure rapprochées permet de les comparer : la protection
 """
 
 
-class DateInconnue(Exception):
-    """A measure date that is not published; the French message says which are."""
-
-
 def classeur(version: Path, fichier: Path, date_mesure: date | None = None) -> Path:
     """Write the published tables of one measure date into a workbook, one typed sheet each.
 
     Filters, frozen header, dates and numbers as such, the description of each column as a note of its header; no cell is
     a formula. The sheet `lisez-moi` says what the tables are. A table longer than a sheet is cut, and says so. Raises
-    `DateInconnue`, `OSError`.
+    `Inconnu`, `OSError`.
     """
     import xlsxwriter  # noqa: PLC0415 - the public export does not need it
 
@@ -69,7 +66,7 @@ def classeur(version: Path, fichier: Path, date_mesure: date | None = None) -> P
 def publics(version: Path, dossier: Path, date_mesure: date | None, seuil: int) -> list[Path]:
     """Write the tables that may be published outside the agency, for one measure date: `territoires`, its dictionary.
 
-    The sums are made again from the published figures and hidden with `seuil` (specification §8). Raises `DateInconnue`,
+    The sums are made again from the published figures and hidden with `seuil` (specification §8). Raises `Inconnu`,
     `OSError`.
     """
     retenue = _date(version, date_mesure)
@@ -94,7 +91,7 @@ def _date(version: Path, date_mesure: date | None) -> date:
         return dates[-1]
     if date_mesure not in dates:
         publiees = ", ".join(d.isoformat() for d in dates[-5:])
-        raise DateInconnue(
+        raise Inconnu(
             f"Aucune mesure n'est publiée au {date_mesure.isoformat()}. Dernières dates publiées : {publiees}."
         )
     return date_mesure

@@ -36,6 +36,7 @@ from typing import Any, ClassVar, NoReturn
 import polars as pl
 
 from flows.reglages import Bornes
+from schemas.erreurs import ErreurDite
 from transforms.lecture.modele import Feuille, LectureImpossible
 from transforms.lecture.ouverture import Fichier, Lecture, Piece, membres, piece_illisible, pieces
 from transforms.nommage import format_de, lire_nom
@@ -55,8 +56,11 @@ _PR_SET_PDEATHSIG = 1
 _ENVIRONNEMENT = {"POLARS_MAX_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
 
 
-class LecteurEnPanne(Exception):
+class LecteurEnPanne(ErreurDite):
     """A reader failed otherwise than it may: a fault of the program, told by its type and place."""
+
+    def __init__(self, panne: str) -> None:
+        super().__init__(f"Un fichier n'a pas pu être lu : défaut de duimètre à signaler à l'opérateur ({panne}).")
 
 
 class _Mort(Exception):

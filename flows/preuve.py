@@ -25,15 +25,12 @@ from flows.epingles import lire as lire_preuves
 from flows.publication import MAILLON, MANIFESTE, PARTITION, actuelle
 from flows.registre import Registre
 from flows.reglages import Reglages
+from schemas.erreurs import ErreurDite, Inconnu
 from transforms import preuve, regles
 from transforms.territoire import seau
 
 
-class FigureInconnue(Exception):
-    """No published row for that ESSMS and date (French message)."""
-
-
-class NonReproductible(Exception):
+class NonReproductible(ErreurDite):
     """The published figure cannot be computed again from what is staged (French message, with the reasons)."""
 
 
@@ -63,7 +60,7 @@ class _Publication:
 def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Path, maintenant: datetime) -> Preuve:
     """Write the bundle of one figure to `sortie` and pin the versions it cites. The caller holds the lock of the night.
 
-    Raises `FigureInconnue`, `NonReproductible`, `LienInvalide`, OSError; nothing is left at `sortie` then.
+    Raises `Inconnu`, `NonReproductible`, `LienInvalide`, OSError; nothing is left at `sortie` then.
     """
     publication = _publication(reglages.curated, finess_et, date_mesure)
     essms = _essms(publication, finess_et)
@@ -103,20 +100,20 @@ def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Pa
 def _publication(curated: Path, finess_et: str, date_mesure: date) -> _Publication:
     version = actuelle(curated)
     if version is None:
-        raise FigureInconnue("Aucune version n'est publiée. Lancez « duimetre nuit ».")
+        raise Inconnu("Aucune version n'est publiée. Lancez « duimetre nuit ».")
     iso = date_mesure.isoformat()
     lignes = {}
     for table in preuve.PUBLIEES:
         fichier = version / table / f"{PARTITION}={iso}" / f"{table}.parquet"
         if not fichier.is_file():
-            raise FigureInconnue(f"Aucune mesure n'est publiée à la date du {date_mesure:%d/%m/%Y}.")
+            raise Inconnu(f"Aucune mesure n'est publiée à la date du {date_mesure:%d/%m/%Y}.")
         lignes[table] = (
             _lire(fichier)
             .filter(pl.col("finess_et") == finess_et)
             .select(pl.lit(date_mesure).alias("date_mesure"), pl.all())
         )
     if lignes["indicateurs"].is_empty():
-        raise FigureInconnue(f"L'ESSMS {finess_et} n'a pas de chiffre publié au {date_mesure:%d/%m/%Y}.")
+        raise Inconnu(f"L'ESSMS {finess_et} n'a pas de chiffre publié au {date_mesure:%d/%m/%Y}.")
     calcul = lignes["indicateurs"]["version"][0]
     dossier = curated / "versions" / calcul
     return _Publication(version, calcul, dossier if (dossier / MANIFESTE).is_file() else None, lignes)

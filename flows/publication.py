@@ -41,6 +41,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from flows.disque import rendre_durable, rendre_durables
+from schemas.erreurs import ErreurDite
 
 CATALOGUE = "catalogue.duckdb"
 MANIFESTE = "manifeste.json"
@@ -72,7 +73,7 @@ _SANS_LIEN_DUR = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS
 _journal = logging.getLogger("duimetre.publication")
 
 
-class ErreurPublication(Exception):
+class ErreurPublication(ErreurDite):
     """Something about the versions that the operator must look at; the message (French) says what to do."""
 
 

@@ -1,36 +1,37 @@
-"""Settings: the environment first, then `duimetre.toml` of the data root, then the defaults. Read once, here."""
+"""Settings: the environment first, then `duimetre.toml` of the data root, then the defaults. Read once, here.
+
+`python -m flows.reglages docs` writes their table into docs/exploitation.md.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import sys
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, ValidationError, model_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import PydanticBaseSettingsSource as Source
+
 from flows.journal import journal
+from schemas.erreurs import ErreurDite
 from transforms.lecture.archive import Limites
+from transforms.traduction import ENTIER, fautes
 
-DOSSIER_PAR_DEFAUT = Path("data")
 CLE_SURE_CARACTERES = 32
-# Each one may stand in duimetre.toml, or in the environment as DUIMETRE_<NAME>.
-_ENTIERS = (
-    "taille_max_octets",
-    "ratio_max",
-    "memoire_lecture_octets",
-    "duree_lecture_secondes",
-    "nuits_conservees",
-    "journaux_conserves",
-    "silence_jours",
-    "espace_min_octets",
-    "seuil_publication",
-)
-_TEXTES = ("fuseau", "webhook", "mail_serveur", "mail_de", "mail_a")
+FICHIER = "duimetre.toml"
+_PREFIXE = "DUIMETRE_"
+_TABLEAU = re.compile(r"(?<=<!-- réglages -->\n).*(?=<!-- fin des réglages -->)", re.DOTALL)
 
 
-class ReglageInvalide(Exception):
+class ReglageInvalide(ErreurDite):
     """A setting that cannot be used; the French message names it."""
 
 
@@ -42,32 +43,116 @@ class Bornes:
     duree_secondes: int = 3600
 
 
-@dataclass(frozen=True)
-class Reglages:
-    """Where the data is and how the night runs.
+def _pas_un_oui_non(valeur: object) -> object:
+    if isinstance(valeur, bool):  # pydantic takes true for 1
+        raise ValueError(ENTIER)
+    return valeur
 
-    `fuseau`: time zone of the region, which says what day it is. `limites`: how far a deposit may unpack. `bornes`:
-    the most that reading one file may take.
-    `nuits_conservees`, `journaux_conserves`: versions and logs kept. `silence_jours`: a porteur without a deposit for
-    longer is named by `duimetre etat`. `espace_min_octets`: below it the disk is an alert. `seuil_publication`: counts below
-    it are hidden in `territoires` and in public exports. `webhook`, `mail_serveur`
-    (`hôte[:port]`), `mail_de`, `mail_a` (comma-separated): where a failed or absent night is told.
-    """
 
-    data: Path
-    fuseau: str = "Europe/Paris"
-    limites: Limites = field(default_factory=Limites)
-    bornes: Bornes = field(default_factory=Bornes)
-    cle: str | None = None
-    nuits_conservees: int = 30
-    journaux_conserves: int = 60
-    silence_jours: int = 45
-    espace_min_octets: int = 5 * 2**30
-    seuil_publication: int = 11
-    webhook: str | None = None
-    mail_serveur: str | None = None
-    mail_de: str | None = None
-    mail_a: str | None = None
+def _fuseau_connu(nom: str) -> str:
+    try:
+        ZoneInfo(nom)
+    except (ZoneInfoNotFoundError, ValueError) as erreur:
+        raise ValueError(f"fuseau horaire inconnu : « {nom} » (exemple : Indian/Reunion)") from erreur
+    return nom
+
+
+def _forme(motif: str, attendu: str) -> AfterValidator:
+    def juger(valeur: str) -> str:
+        if not re.fullmatch(motif, valeur):
+            raise ValueError(f"{attendu} est attendue")
+        return valeur
+
+    return AfterValidator(juger)
+
+
+Entier = Annotated[PositiveInt, BeforeValidator(_pas_un_oui_non)]
+Texte = Annotated[str, Field(pattern=r"\S")]
+Adresse = Annotated[Texte, _forme(r"https?://.*", "une adresse http:// ou https://")]
+Serveur = Annotated[Texte, _forme(r"[^:]*(:\d*)?", "la forme « hôte » ou « hôte:port »")]
+
+
+class Reglages(BaseSettings):
+    """Where the data is and how the night runs. `data` and `cle` come from the caller or the environment only."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIXE, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    data: Annotated[Path, AfterValidator(lambda racine: racine.expanduser().absolute())] = Field(
+        Path("data"), validation_alias=f"{_PREFIXE}DATA"
+    )
+    cle: str | None = Field(None, validation_alias=f"{_PREFIXE}CLE", repr=False)
+    fuseau: Annotated[Texte, AfterValidator(_fuseau_connu)] = Field(
+        "Europe/Paris", description="fuseau de la région : quel jour on est"
+    )
+    nuits_conservees: Entier = Field(
+        30,
+        description="nuits publiées gardées ; le premier de chaque mois et les versions citées par une preuve "
+        "le sont toujours",
+    )
+    journaux_conserves: Entier = Field(60, description="fichiers de `staging/journaux/`")
+    silence_jours: Entier = Field(45, description="au-delà, un porteur sans dépôt est nommé par `etat`")
+    espace_min_octets: Entier = Field(5 << 30, description="au-dessous, le disque est une alarme")
+    seuil_publication: Entier = Field(
+        11, description="effectif au-dessous duquel un compte est masqué dans `territoires` et les exports publics"
+    )
+    webhook: Adresse | None = Field(None, description="adresse qui reçoit les alarmes (JSON, clé `text`)")
+    mail_serveur: Serveur | None = Field(
+        None,
+        description="relais SMTP interne (`hôte` ou `hôte:port`, sans mot de passe) ; les trois `mail_` vont ensemble",
+    )
+    mail_de: Texte | None = Field(None, description="expéditeur des alarmes")
+    mail_a: Texte | None = Field(None, description="destinataires des alarmes, séparés par des virgules")
+    taille_max_octets: Entier = Field(Limites.taille_octets, description="jusqu'où un dépôt peut se déplier")
+    ratio_max: Entier = Field(Limites.ratio, description="combien de fois sa taille un dépôt peut se déplier")
+    memoire_lecture_octets: Entier = Field(
+        Bornes.memoire_octets, description="mémoire que la lecture d'un fichier peut prendre"
+    )
+    duree_lecture_secondes: Entier = Field(
+        Bornes.duree_secondes, description="temps de processeur que la lecture d'un fichier peut prendre"
+    )
+
+    def __init__(self, data: Path | None = None, **valeurs: Any) -> None:
+        """The settings of a data root (default: `DUIMETRE_DATA`, then ./data); values given here win over all others."""
+        super().__init__(**{cle: v for cle, v in ({f"{_PREFIXE}DATA": data} | valeurs).items() if v is not None})
+
+    @model_validator(mode="after")
+    def _mail_entier(self) -> Self:
+        if len({valeur is None for valeur in (self.mail_serveur, self.mail_de, self.mail_a)}) > 1:
+            raise ValueError("« mail_serveur », « mail_de » et « mail_a » : les trois vont ensemble")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: Source,
+        env_settings: Source,
+        dotenv_settings: Source,
+        file_secret_settings: Source,
+    ) -> tuple[Source, ...]:
+        """What the caller gives, the environment, the file."""
+        assert isinstance(init_settings, InitSettingsSource)
+        fichier = _racine(init_settings.init_kwargs.get(f"{_PREFIXE}DATA")) / FICHIER
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, fichier)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the region."""
+        return ZoneInfo(self.fuseau)
+
+    def aujourd_hui(self, instant: datetime) -> date:
+        """The day it is in the region at an instant."""
+        return instant.astimezone(self.zone).date()
+
+    @property
+    def limites(self) -> Limites:
+        """How far a deposit may unpack."""
+        return Limites(self.taille_max_octets, self.ratio_max)
+
+    @property
+    def bornes(self) -> Bornes:
+        """The most that reading one file may take."""
+        return Bornes(self.memoire_lecture_octets, self.duree_lecture_secondes)
 
     @property
     def raw(self) -> Path:
@@ -110,81 +195,44 @@ class Reglages:
         return self.staging / "journaux"
 
 
-def lire(
-    data: Path | None = None, environnement: Mapping[str, str] | None = None, *, fuseau: str | None = None
-) -> Reglages:
-    """The settings of a data root; `fuseau` given by the caller wins over them. Raises `ReglageInvalide`."""
-    env = os.environ if environnement is None else environnement
-    racine = (data or Path(env.get("DUIMETRE_DATA") or DOSSIER_PAR_DEFAUT)).expanduser().absolute()
-    fichier = racine / "duimetre.toml"
-    brut: dict[str, object] = {}
-    if fichier.is_file():
-        try:
-            brut = tomllib.loads(fichier.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as erreur:
-            raise ReglageInvalide(f"duimetre.toml ne peut pas être lu : {erreur}") from erreur
-    inconnus = set(brut) - {*_ENTIERS, *_TEXTES}
-    if inconnus:
-        raise ReglageInvalide(f"duimetre.toml : réglage inconnu « {sorted(inconnus)[0]} ».")
-    brut |= {nom: valeur for nom in (*_ENTIERS, *_TEXTES) if (valeur := env.get(f"DUIMETRE_{nom.upper()}"))}
-    fuseau = fuseau or _texte(brut, "fuseau") or "Europe/Paris"
+def _racine(data: Any) -> Path:
+    return Path(data or os.environ.get(f"{_PREFIXE}DATA") or Reglages.model_fields["data"].default).expanduser()
+
+
+def lire(data: Path | None = None, *, fuseau: str | None = None) -> Reglages:
+    """The settings of a data root; `fuseau` given by the caller wins over them. Raises `ReglageInvalide`, all faults said."""
     try:
-        ZoneInfo(fuseau)
-    except (ZoneInfoNotFoundError, ValueError) as erreur:
-        raise ReglageInvalide(f"Fuseau horaire inconnu : « {fuseau} » (exemple : Indian/Reunion).") from erreur
-    defaut = Limites()
-    return Reglages(
-        data=racine,
-        fuseau=fuseau,
-        limites=Limites(
-            taille_octets=_entier(brut, "taille_max_octets", defaut.taille_octets),
-            ratio=_entier(brut, "ratio_max", defaut.ratio),
-        ),
-        bornes=Bornes(
-            memoire_octets=_entier(brut, "memoire_lecture_octets", Bornes.memoire_octets),
-            duree_secondes=_entier(brut, "duree_lecture_secondes", Bornes.duree_secondes),
-        ),
-        cle=env.get("DUIMETRE_CLE") or None,
-        nuits_conservees=_entier(brut, "nuits_conservees", Reglages.nuits_conservees),
-        journaux_conserves=_entier(brut, "journaux_conserves", Reglages.journaux_conserves),
-        silence_jours=_entier(brut, "silence_jours", Reglages.silence_jours),
-        espace_min_octets=_entier(brut, "espace_min_octets", Reglages.espace_min_octets),
-        seuil_publication=_entier(brut, "seuil_publication", Reglages.seuil_publication),
-        webhook=_webhook(brut),
-        **_mail(brut),
+        return Reglages(data, fuseau=fuseau)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as erreur:
+        raise ReglageInvalide(f"{FICHIER} ne peut pas être lu : {erreur}") from erreur
+    except ValidationError as erreur:
+        fichier = _racine(data) / FICHIER
+        texte = fichier.read_text(encoding="utf-8") if fichier.is_file() else ""
+        dites = [f"{_lieu(lieu, texte)} : {phrase}." for lieu, phrase in fautes(erreur, Reglages)]
+        raise ReglageInvalide("\n".join(dites)) from erreur
+
+
+def _lieu(lieu: tuple[int | str, ...], texte: str) -> str:
+    """Where a setting was read: variable of the environment, or line of the file."""
+    nom = str(lieu[0]) if lieu else ""
+    if nom and os.environ.get(variable := f"{_PREFIXE}{nom.upper()}"):
+        return variable
+    cle = re.search(rf"""^[ \t\["']*{re.escape(nom)}\b""", texte, re.MULTILINE) if nom else None
+    return f"{FICHIER}, ligne {texte.count(chr(10), 0, cle.start()) + 1}" if cle else "Réglages"
+
+
+def avec_tableau(page: str) -> str:
+    """docs/exploitation.md with its table of the settings as this class says it."""
+    lignes = "".join(
+        f"| `{nom}` | {_defaut(nom, champ.default)} | {champ.description} |\n"
+        for nom, champ in Reglages.model_fields.items()
+        if champ.description
     )
+    return _TABLEAU.sub(lambda _: f"| réglage | défaut | sens |\n|---|---|---|\n{lignes}", page)
 
 
-def _entier(brut: Mapping[str, object], nom: str, defaut: int) -> int:
-    valeur = brut.get(nom, defaut)
-    if isinstance(valeur, str) and valeur.isascii() and valeur.isdigit():
-        valeur = int(valeur)
-    if not isinstance(valeur, int) or isinstance(valeur, bool) or valeur <= 0:
-        raise ReglageInvalide(f"Réglage « {nom} » : un nombre entier positif est attendu.")
-    return valeur
-
-
-def _texte(brut: Mapping[str, object], nom: str) -> str | None:
-    valeur = brut.get(nom)
-    if valeur is not None and (not isinstance(valeur, str) or not valeur.strip()):
-        raise ReglageInvalide(f"Réglage « {nom} » : un texte est attendu.")
-    return valeur
-
-
-def _webhook(brut: Mapping[str, object]) -> str | None:
-    adresse = _texte(brut, "webhook")
-    if adresse is not None and not adresse.startswith(("http://", "https://")):
-        raise ReglageInvalide("Réglage « webhook » : une adresse http:// ou https:// est attendue.")
-    return adresse
-
-
-def _mail(brut: Mapping[str, object]) -> dict[str, str | None]:
-    mail = {nom: _texte(brut, nom) for nom in ("mail_serveur", "mail_de", "mail_a")}
-    if any(mail.values()) and not all(mail.values()):
-        raise ReglageInvalide("Réglages « mail_serveur », « mail_de » et « mail_a » : les trois vont ensemble.")
-    if (mail["mail_serveur"] or "").partition(":")[2].strip("0123456789"):
-        raise ReglageInvalide("Réglage « mail_serveur » : la forme « hôte » ou « hôte:port » est attendue.")
-    return mail
+def _defaut(nom: str, valeur: Any) -> str:
+    return f"{valeur >> 30} Gio" if nom.endswith("_octets") else "" if valeur is None else f"`{valeur}`"
 
 
 def cle_des_pseudonymes(reglages: Reglages) -> bytes:
@@ -216,3 +264,8 @@ def cle_des_pseudonymes(reglages: Reglages) -> bytes:
     if len(valeur) < CLE_SURE_CARACTERES:
         raise ReglageInvalide(f"La clé des pseudonymes est vide ou abîmée : {fichier}")
     return valeur.encode()
+
+
+if __name__ == "__main__":
+    exploitation = Path(sys.argv[1]) / "exploitation.md"
+    exploitation.write_text(avec_tableau(exploitation.read_text(encoding="utf-8")), encoding="utf-8")

@@ -104,7 +104,7 @@ def _situation(
     reglages: Reglages,
     maintenant: datetime,
 ) -> Situation:
-    fuseau = ZoneInfo(reglages.fuseau)
+    fuseau = reglages.zone
     essms = tables["essms"]
     recus = _fichiers_recus(depots)
     debut = tables["indicateurs"]["debut_fenetre"].min()

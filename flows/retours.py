@@ -16,7 +16,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -134,7 +133,7 @@ def partie_deja_recue(
         if fiche.depot == unite.depot:
             return partie(unite, fiche, fiche.constats.clear(), Premier(None, None))
     verdict = registre.verdict(unite.depot)
-    recu_le = verdict.recu_le.astimezone(ZoneInfo(reglages.fuseau))
+    recu_le = verdict.recu_le.astimezone(reglages.zone)
     return partie(unite, verdict, verdict.constats, Premier(verdict.chemin, recu_le))
 
 
@@ -149,7 +148,7 @@ def accuser(
     deja = registre.reception(reception.porteur, reception.chemin, reception.sha256)
     nom = nom_de_retour(reception.porteur, reception.chemin, reception.sha256)
     page = f"accuse_{nom}.html"
-    fuseau = ZoneInfo(reglages.fuseau)
+    fuseau = reglages.zone
     accuse = Accuse(
         numero=numero_de_recu(reception.porteur, reception.chemin, reception.sha256),
         porteur=reception.porteur,

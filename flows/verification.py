@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -17,6 +16,7 @@ from flows import inventaire, reception
 from flows.reception import Dossier
 from flows.reglages import Reglages
 from schemas.constats import catalogue
+from schemas.erreurs import ErreurDite, Sortie
 from transforms.formats import accord, entier, jour
 from transforms.nommage import en_cours_d_ecriture
 from transforms.retours.accuse import NIVEAUX, STATUTS, Accuse, Groupe, Partie, grouper, nom_de_table, verdict
@@ -26,8 +26,10 @@ LIGNES_MONTREES = 5
 _LONGUEUR_VALEUR = 60
 
 
-class NonVerifiable(Exception):
-    """A file that the night would leave without a word, or that changes while it is read; the message is French."""
+class NonVerifiable(ErreurDite):
+    """A file that the night would leave without a word, or that changes while it is read."""
+
+    code = Sortie.FICHIER_REFUSE
 
 
 def verifier(fichier: Path, dossier: Dossier, reglages: Reglages, maintenant: datetime) -> Accuse:
@@ -43,7 +45,7 @@ def verifier(fichier: Path, dossier: Dossier, reglages: Reglages, maintenant: da
     depose = inventaire.voir(dossier.porteur, fichier.parent, fichier.name, vu, 0)
     # Pseudonyms are made as at night, for keys that appear twice, with a key that nobody keeps.
     cle = secrets.token_bytes(32)
-    ici = maintenant.astimezone(ZoneInfo(reglages.fuseau))
+    ici = maintenant.astimezone(reglages.zone)
     parties = []
     with tempfile.TemporaryDirectory(prefix="duimetre-") as prive:
         travail = Path(prive)

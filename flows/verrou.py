@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from schemas.erreurs import ErreurDite, Sortie
+
 _tenus: set[Path] = set()
 
 
-class VerrouPris(Exception):
+class VerrouPris(ErreurDite):
     """Another run holds the lock."""
+
+    code = Sortie.VERROU
 
 
 @contextmanager
@@ -32,7 +36,7 @@ def verrou(staging: Path) -> Iterator[None]:
         try:
             fcntl.flock(descripteur, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as erreur:
-            raise VerrouPris from erreur
+            raise VerrouPris("Une nuit est en cours : attendez qu'elle finisse, puis recommencez.") from erreur
         _tenus.add(chemin)
         try:
             yield

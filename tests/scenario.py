@@ -27,7 +27,7 @@ import polars as pl
 
 from flows import inventaire, mesure, nuit, reception, referentiels
 from flows.registre import Registre
-from flows.reglages import Reglages, cle_des_pseudonymes, lire
+from flows.reglages import Reglages, cle_des_pseudonymes
 from transforms.finess import cle_luhn_valide
 
 PORTEUR = "asso"
@@ -88,7 +88,7 @@ class Nuit:
 
 def jouer(racine: Path, dates_mesure: Sequence[date] = (), aujourd_hui: date = AUJOURD_HUI) -> Nuit:
     """Receive and measure the files of a data root as the night does."""
-    reglages = lire(racine, {"DUIMETRE_CLE": "0" * 64})
+    reglages = Reglages(racine, DUIMETRE_CLE="0" * 64)
     registres = referentiels.lire(reglages)
     deposes = list(inventaire.parcourir(reglages.depots))
     dossiers = {d.porteur: registres.dossier(d.porteur) for d in deposes}

@@ -19,7 +19,7 @@ from corpus import AUTRE, CORPUS, FINESS, PARTAGE, PORTEUR, RIEN, SECRET, Cas, e
 from flows import inventaire, reception, referentiels
 from flows.isolement import preparer
 from flows.registre import Registre
-from flows.reglages import cle_des_pseudonymes, lire
+from flows.reglages import Reglages, cle_des_pseudonymes
 
 DUREE_MAX_S = 5.0  # of the processor: what else runs on the machine does not count
 ATTENTE_MAX_S = 60.0
@@ -113,7 +113,7 @@ def nuit(tmp_path_factory: pytest.TempPathFactory) -> Nuit:
     (racine / "raw" / "referentiels" / "projets.csv").write_text(
         "\n".join(["porteur;nom;finess_et", *lignes, ""]), encoding="utf-8"
     )
-    reglages = lire(racine, {"DUIMETRE_CLE": "0" * 64})
+    reglages = Reglages(racine, DUIMETRE_CLE="0" * 64)
     registres = referentiels.lire(reglages)
     cle = cle_des_pseudonymes(reglages)
     preparer()

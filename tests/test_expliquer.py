@@ -14,7 +14,8 @@ import demo_publiee
 import polars as pl
 import pytest
 
-from flows.explication import Explication, Inconnu, dire, en_json, expliquer
+from flows.explication import Explication, dire, en_json, expliquer
+from schemas.erreurs import Inconnu
 
 FINESS = "970490025"
 D = demo_publiee.DATE_MESURE

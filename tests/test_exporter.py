@@ -15,8 +15,9 @@ import openpyxl
 import polars as pl
 import pytest
 
-from flows.export import DateInconnue, classeur, publics
+from flows.export import classeur, publics
 from schemas import curated
+from schemas.erreurs import Inconnu
 
 D = demo_publiee.DATE_MESURE
 
@@ -110,7 +111,7 @@ def test_le_seuil_change_ce_qui_est_cache(tmp_path: Path) -> None:
 
 
 def test_une_date_non_publiee_est_dite(tmp_path: Path) -> None:
-    with pytest.raises(DateInconnue, match="2026-04-01"):
+    with pytest.raises(Inconnu, match="2026-04-01"):
         publics(demo_publiee.version(), tmp_path, date(2025, 1, 1), 11)
 
 

@@ -552,11 +552,14 @@ def test_une_panne_du_disque_dans_l_enfant_reste_une_panne_du_disque(tmp_path: P
         piece.lire()
 
 
-def test_les_reglages_de_lecture(tmp_path: Path) -> None:
-    reglages = lire(tmp_path, {"DUIMETRE_MEMOIRE_LECTURE_OCTETS": "1000000", "DUIMETRE_DUREE_LECTURE_SECONDES": "7"})
+def test_les_reglages_de_lecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUIMETRE_MEMOIRE_LECTURE_OCTETS", "1000000")
+    monkeypatch.setenv("DUIMETRE_DUREE_LECTURE_SECONDES", "7")
+    reglages = lire(tmp_path)
     assert reglages.bornes == Bornes(1_000_000, 7)
+    monkeypatch.setenv("DUIMETRE_DUREE_LECTURE_SECONDES", "0")
     with pytest.raises(ReglageInvalide, match="duree_lecture_secondes"):
-        lire(tmp_path, {"DUIMETRE_DUREE_LECTURE_SECONDES": "0"})
+        lire(tmp_path)
 
 
 def test_les_limites_des_reglages_valent_pour_tous_les_formats(tmp_path: Path, lecture: Lecture) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -17,9 +16,9 @@ from typing import Any
 import pytest
 from scenario import deposer, nuit_directe, projets
 
-from flows import avis, journal, reglages
+from flows import avis, journal
 from flows.cli import main
-from flows.reglages import ReglageInvalide, Reglages
+from flows.reglages import Reglages
 from transforms.referentiels import ReferentielIllisible
 
 JOUR = date(2026, 4, 1)
@@ -201,25 +200,3 @@ def test_the_absence_of_a_night_is_told(tmp_path: Path, monkeypatch: pytest.Monk
             main(["etat", "--avertir", "--data", str(tmp_path)])
     assert fin.value.code == 6
     assert "Aucune publication depuis plus de 26 heures" in recus[0]["text"]
-
-
-@pytest.mark.parametrize(
-    ("variable", "valeur", "attendu"),
-    [
-        ("DUIMETRE_WEBHOOK", "ftp://ici", "webhook"),
-        ("DUIMETRE_MAIL_SERVEUR", "relais.example", "les trois vont ensemble"),
-        ("DUIMETRE_NUITS_CONSERVEES", "zéro", "nuits_conservees"),
-    ],
-)
-def test_settings_that_cannot_be_used(tmp_path: Path, variable: str, valeur: str, attendu: str) -> None:
-    with pytest.raises(ReglageInvalide, match=attendu):
-        reglages.lire(tmp_path, {variable: valeur})
-
-
-def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
-    (tmp_path / "duimetre.toml").write_text(
-        'nuits_conservees = 40\nsilence_jours = 50\nfuseau = "Indian/Reunion"\n', "utf-8"
-    )
-    r = reglages.lire(tmp_path, {"DUIMETRE_SILENCE_JOURS": "60"})
-    assert (r.nuits_conservees, r.silence_jours, r.fuseau, r.journaux_conserves) == (40, 60, "Indian/Reunion", 60)
-    assert os.environ.get("DUIMETRE_SILENCE_JOURS") is None

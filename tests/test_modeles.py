@@ -196,12 +196,6 @@ def test_la_commande_ecrit_un_dossier_par_table(tmp_path: Path, capsys: pytest.C
     assert "duimetre verifier" in capsys.readouterr().out
 
 
-def test_la_commande_dit_pourquoi_elle_ne_peut_pas_ecrire(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "occupe").write_text("")
-    assert commande._executer(SimpleNamespace(sortie=tmp_path / "occupe")) == 1  # type: ignore[arg-type]
-    assert "--sortie" in capsys.readouterr().err
-
-
 def test_la_page_du_porteur_cite_chaque_table_et_ses_colonnes() -> None:
     page = (Path(__file__).parent.parent / "docs/porteur.md").read_text(encoding="utf-8")
     for table in TABLES:

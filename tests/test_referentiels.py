@@ -20,7 +20,7 @@ E1, E2, E3, REUNION = ESSMS["E1"], ESSMS["E2"], ESSMS["E3"], ESSMS["REUNION"]
 def registres(racine: Path, projets: str, bal: str | None = None) -> referentiels.Referentiels:
     """The registers of tonight; separators « | » and padding are allowed (§4)."""
     poser(racine, projets, bal)
-    return referentiels.lire(lire(racine, {}))
+    return referentiels.lire(lire(racine))
 
 
 def poser(racine: Path, projets: str, bal: str | None = None) -> None:
@@ -141,7 +141,7 @@ def test_projets_illisible(tmp_path: Path, contenu: bytes | None, dit: str) -> N
     if contenu is not None:
         ecrire(tmp_path / "raw" / "referentiels" / "projets.csv", contenu)
     with pytest.raises(ReferentielIllisible) as erreur:
-        referentiels.lire(lire(tmp_path, {}))
+        referentiels.lire(lire(tmp_path))
     assert dit in str(erreur.value)
 
 

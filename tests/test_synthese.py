@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from python_calamine import CalamineWorkbook
 
+from schemas.erreurs import DemandeImpossible
 from transforms.synthese import Bilan, generer
 from transforms.synthese.activite import Activite, construire_activite
 from transforms.synthese.editeurs import _EDITEURS
@@ -130,7 +131,7 @@ def test_ecrase_les_siens_et_laisse_les_autres(tmp_path: Path) -> None:
     ],
 )
 def test_arguments_impossibles(tmp_path: Path, arguments: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"il faut|période|pourcentage"):
+    with pytest.raises(DemandeImpossible, match=r"il faut|période|pourcentage"):
         generer(tmp_path, **arguments)
     assert list(tmp_path.iterdir()) == []
 
@@ -150,7 +151,7 @@ def test_periode_coupee_en_trimestres() -> None:
 def test_repartir_ne_perd_personne() -> None:
     assert repartir(10, [1, 1, 1]) == [4, 3, 3]
     assert repartir(60, [18, 14, 10, 7, 10, 1], minimum=1) == [17, 14, 10, 7, 10, 2]
-    with pytest.raises(ValueError, match="ne suffit pas"):
+    with pytest.raises(DemandeImpossible, match="ne suffit pas"):
         repartir(1, [1, 1], minimum=1)
 
 

@@ -30,6 +30,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from schemas.erreurs import ErreurDite
 from transforms.mesure import DEPOSEES, PRELIMINAIRES, RELATIONS, Entrees, mesurer, texte_sql
 
 PUBLIEES = ("indicateurs", "maturin_sms")
@@ -66,12 +67,11 @@ _ILLISIBLE = (
 )
 
 
-class PreuveInvalide(Exception):
-    """What is wrong with a bundle, in French, one sentence per fault."""
+class PreuveInvalide(ErreurDite):
+    """What is wrong with a bundle, one sentence per fault."""
 
     def __init__(self, problemes: Sequence[str]) -> None:
-        super().__init__(" ; ".join(problemes))
-        self.problemes = tuple(problemes)
+        super().__init__("\n  ".join(("PREUVE NON VALABLE", *problemes)))
 
 
 @dataclass(frozen=True)

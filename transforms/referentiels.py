@@ -11,6 +11,7 @@ import polars as pl
 
 from schemas.champs import champs
 from schemas.curated import dtypes
+from schemas.erreurs import ErreurDite
 from schemas.referentiels import Bal, Projets
 from transforms import regles, types
 from transforms.finess import departement
@@ -19,7 +20,7 @@ from transforms.lecture.modele import LIGNE, SURPLUS, Feuille
 from transforms.territoire import categories, departements, seau
 
 
-class ReferentielIllisible(Exception):
+class ReferentielIllisible(ErreurDite):
     """A register that cannot be used at all; the message is French and says what is wrong with it."""
 
 

@@ -6,23 +6,11 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import date
-from enum import IntEnum
 from typing import Protocol
 
+from schemas.erreurs import DemandeImpossible, Sortie
+
 Fonction = Callable[[argparse.Namespace], int]
-
-
-class Sortie(IntEnum):
-    """Exit codes (§3)."""
-
-    OK = 0
-    ECHEC = 1
-    USAGE = 2
-    LIGNES_REJETEES = 3
-    FICHIER_REFUSE = 4
-    INCONNU = 5
-    PERIME = 6
-    VERROU = 10
 
 
 class Declarer(Protocol):
@@ -76,6 +64,7 @@ def option_json(parseur: argparse.ArgumentParser) -> None:
 
 __all__ = [
     "Declarer",
+    "DemandeImpossible",
     "Fonction",
     "Sortie",
     "date_iso",

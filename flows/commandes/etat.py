@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import socket
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from flows.commandes.commun import Declarer, Sortie, dire, dire_erreur, option_json
 
@@ -33,7 +32,7 @@ def _executer(options: argparse.Namespace) -> int:
         dire_erreur(str(erreur))
     else:
         alarmes, code = constat.alarmes, Sortie.PERIME if constat.perime else Sortie.OK
-        dire(etat.en_json(constat) if options.json else etat.dire(constat, ZoneInfo(r.fuseau)))
+        dire(etat.en_json(constat) if options.json else etat.dire(constat, r.zone))
     if options.avertir and alarmes:
         if not (r.webhook or r.mail_serveur):
             dire_erreur("Aucun destinataire : réglez « webhook » ou « mail_serveur », « mail_de », « mail_a ».")

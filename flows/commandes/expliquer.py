@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from flows.commandes.commun import Declarer, Sortie, date_iso, dire, dire_erreur, option_json
+from flows.commandes.commun import Declarer, Sortie, date_iso, dire, option_json
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -24,10 +24,6 @@ def _executer(options: argparse.Namespace) -> int:
     from flows.publication import lecture  # noqa: PLC0415
 
     with lecture(reglages.lire(options.data).curated) as version:
-        try:
-            trouvee = explication.expliquer(version, options.finess, options.date_mesure)
-        except explication.Inconnu as erreur:
-            dire_erreur(str(erreur))
-            return Sortie.INCONNU
+        trouvee = explication.expliquer(version, options.finess, options.date_mesure)
     dire(explication.en_json(trouvee) if options.json else explication.dire(trouvee))
     return Sortie.OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from flows.commandes.commun import Declarer, Sortie, date_iso, dire, dire_erreur
+from flows.commandes.commun import Declarer, Sortie, date_iso, dire
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -29,16 +29,9 @@ def _executer(options: argparse.Namespace) -> int:
 
     r = reglages.lire(options.data)
     with lecture(r.curated) as version:
-        try:
-            if options.xlsx:
-                ecrits = [export.classeur(version, options.xlsx, options.date_mesure)]
-            else:
-                ecrits = export.publics(version, options.public, options.date_mesure, r.seuil_publication)
-        except export.DateInconnue as erreur:
-            dire_erreur(str(erreur))
-            return Sortie.INCONNU
-        except OSError as erreur:
-            dire_erreur(f"L'export n'a pas pu être écrit : {erreur.strerror or erreur} ({erreur.filename}).")
-            return Sortie.ECHEC
+        if options.xlsx:
+            ecrits = [export.classeur(version, options.xlsx, options.date_mesure)]
+        else:
+            ecrits = export.publics(version, options.public, options.date_mesure, r.seuil_publication)
     dire("\n".join(f"Écrit : {chemin}" for chemin in ecrits))
     return Sortie.OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import date
 
-from flows.commandes.commun import Declarer, Sortie, date_iso, dire, dire_erreur, positif
+from flows.commandes.commun import Declarer, Sortie, date_iso, dire, positif
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -28,19 +28,15 @@ def _executer(options: argparse.Namespace) -> int:
     from transforms import synthese  # noqa: PLC0415
 
     r = reglages.lire(options.data)
-    try:
-        bilan = synthese.generer(
-            r.data,
-            graine=options.graine,
-            porteurs=options.porteurs,
-            essms=options.essms,
-            personnes=options.personnes,
-            debut=options.debut,
-            fin=options.fin,
-        )
-    except ValueError as erreur:
-        dire_erreur(str(erreur))
-        return Sortie.USAGE
+    bilan = synthese.generer(
+        r.data,
+        graine=options.graine,
+        porteurs=options.porteurs,
+        essms=options.essms,
+        personnes=options.personnes,
+        debut=options.debut,
+        fin=options.fin,
+    )
     dire(raconter(bilan, str(r.raw)))
     return Sortie.OK
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from flows.commandes.commun import Declarer, Sortie, dire, dire_erreur
+from flows.commandes.commun import Declarer, Sortie, dire
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -20,15 +20,11 @@ def _executer(options: argparse.Namespace) -> int:
     from schemas.depots import TABLES, libelle  # noqa: PLC0415
     from transforms.modeles import fichiers  # noqa: PLC0415
 
-    try:
-        for table in TABLES:
-            dossier = options.sortie / table
-            dossier.mkdir(parents=True, exist_ok=True)
-            for nom, contenu in fichiers(table).items():
-                (dossier / nom).write_bytes(contenu)
-    except OSError as erreur:
-        dire_erreur(f"{erreur.filename} : {erreur.strerror}. Choisissez un autre dossier avec --sortie.")
-        return Sortie.ECHEC
+    for table in TABLES:
+        dossier = options.sortie / table
+        dossier.mkdir(parents=True, exist_ok=True)
+        for nom, contenu in fichiers(table).items():
+            (dossier / nom).write_bytes(contenu)
     dire(f"Modèles écrits dans {options.sortie} :")
     for table in TABLES:
         dire(f"  {table:14} {libelle(table)}")

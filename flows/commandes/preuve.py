@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.commandes.commun import Declarer, Sortie, date_iso, dire, dire_erreur
+from flows.commandes.commun import Declarer, DemandeImpossible, Sortie, date_iso, dire
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -23,36 +23,22 @@ def _executer(options: argparse.Namespace) -> int:
     if options.verifier is not None and not any(demande):
         return _verifier(options.data, options.verifier)
     if options.verifier is not None or not all(demande):
-        dire_erreur(
+        raise DemandeImpossible(
             "Écrire une preuve : duimetre preuve FINESS --date-mesure AAAA-MM-JJ --sortie F.zip\n"
             "En vérifier une  : duimetre preuve --verifier F.zip"
         )
-        return Sortie.USAGE
     return _constituer(options)
 
 
 def _constituer(options: argparse.Namespace) -> int:
     from flows import preuve, reglages  # noqa: PLC0415
-    from flows.verrou import VerrouPris, verrou  # noqa: PLC0415
+    from flows.verrou import verrou  # noqa: PLC0415
 
     r = reglages.lire(options.data)
-    try:
-        with verrou(r.staging):
-            faite = preuve.constituer(
-                r, options.finess.upper(), options.date_mesure, options.sortie.absolute(), datetime.now(UTC)
-            )
-    except preuve.FigureInconnue as erreur:
-        dire_erreur(str(erreur))
-        return Sortie.INCONNU
-    except preuve.NonReproductible as erreur:
-        dire_erreur(str(erreur))
-        return Sortie.ECHEC
-    except VerrouPris:
-        dire_erreur("Une nuit est en cours : attendez qu'elle finisse, puis recommencez.")
-        return Sortie.VERROU
-    except OSError as erreur:
-        dire_erreur(f"La preuve n'est pas écrite : {erreur.strerror or erreur} ({erreur.filename or options.sortie}).")
-        return Sortie.ECHEC
+    with verrou(r.staging):
+        faite = preuve.constituer(
+            r, options.finess.upper(), options.date_mesure, options.sortie.absolute(), datetime.now(UTC)
+        )
     dire(f"Preuve écrite : {faite.chemin}\nVersion citée, gardée désormais : {faite.version}\nSHA-256 : {faite.sha256}")
     return Sortie.OK
 
@@ -61,17 +47,11 @@ def _verifier(data: Path | None, chemin: Path) -> int:
     from tempfile import TemporaryDirectory  # noqa: PLC0415
 
     from flows import preuve, reglages  # noqa: PLC0415
-    from transforms.preuve import PreuveInvalide, verifier  # noqa: PLC0415
+    from transforms.preuve import verifier  # noqa: PLC0415
 
-    try:
-        with TemporaryDirectory(prefix="duimetre-preuve-") as travail:
-            verdict = verifier(chemin, Path(travail))
-        remarques = [*verdict.remarques, *preuve.rapprocher(reglages.lire(data), verdict)]
-    except PreuveInvalide as erreur:
-        dire_erreur(f"PREUVE NON VALABLE : {chemin}")
-        for probleme in erreur.problemes:
-            dire_erreur(f"  {probleme}")
-        return Sortie.ECHEC
+    with TemporaryDirectory(prefix="duimetre-preuve-") as travail:
+        verdict = verifier(chemin, Path(travail))
+    remarques = [*verdict.remarques, *preuve.rapprocher(reglages.lire(data), verdict)]
     d = verdict.description
     dire(
         f"Preuve valable : ESSMS {d['finess_et']}, mesure du {d['date_mesure']}, version {d['version']}.\n"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from flows.commandes.commun import Declarer, Sortie, dire, dire_erreur
+from flows.commandes.commun import Declarer, Sortie, dire
+from schemas.erreurs import Inconnu
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -15,18 +16,13 @@ def ajouter(declarer: Declarer) -> None:
 
 def _executer(options: argparse.Namespace) -> int:
     from flows import publication, reglages  # noqa: PLC0415
-    from flows.verrou import VerrouPris, verrou  # noqa: PLC0415
+    from flows.verrou import verrou  # noqa: PLC0415
 
     r = reglages.lire(options.data)
-    try:
-        with verrou(r.staging):
-            if options.version not in {version.id for version in publication.lister(r.curated)}:
-                dire_erreur(f"Version inconnue : {options.version}. « duimetre versions » en donne la liste.")
-                return Sortie.INCONNU
-            publication.revenir(r.curated, options.version)
-    except VerrouPris:
-        dire_erreur("Une nuit est en cours : attendez qu'elle finisse, puis recommencez.")
-        return Sortie.VERROU
+    with verrou(r.staging):
+        if options.version not in {version.id for version in publication.lister(r.curated)}:
+            raise Inconnu(f"Version inconnue : {options.version}. « duimetre versions » en donne la liste.")
+        publication.revenir(r.curated, options.version)
     dire(
         f"La version {options.version} est de nouveau en place. Les versions publiées depuis restent ; "
         "la prochaine nuit repart de celle-ci."

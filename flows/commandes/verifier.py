@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
-from flows.commandes.commun import Declarer, Sortie, dire, dire_erreur, option_json
+from flows.commandes.commun import Declarer, DemandeImpossible, Sortie, dire, option_json
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -22,44 +22,25 @@ def ajouter(declarer: Declarer) -> None:
 
 def _executer(options: argparse.Namespace) -> int:
     if options.html and len(options.fichiers) > 1:
-        dire_erreur("--html ne vaut que pour un seul fichier.")
-        return Sortie.USAGE
+        raise DemandeImpossible("--html ne vaut que pour un seul fichier.")
     for fichier in options.fichiers:
         if not fichier.exists() and not fichier.is_symlink():
-            dire_erreur(f"Le fichier {fichier} n'existe pas.")
-            return Sortie.USAGE
+            raise DemandeImpossible(f"Le fichier {fichier} n'existe pas.")
         if fichier.is_dir():
-            dire_erreur(f"{fichier} est un dossier : donnez les fichiers à contrôler.")
-            return Sortie.USAGE
+            raise DemandeImpossible(f"{fichier} est un dossier : donnez les fichiers à contrôler.")
 
     from flows import referentiels, reglages, verification  # noqa: PLC0415
-    from flows.isolement import LecteurEnPanne  # noqa: PLC0415
-    from transforms.referentiels import ReferentielIllisible  # noqa: PLC0415
     from transforms.retours.accuse import en_html  # noqa: PLC0415
 
     r = reglages.lire(options.data)
-    try:
-        registres = referentiels.lire(r, garder_extrait=False)
-    except ReferentielIllisible as erreur:
-        dire_erreur(str(erreur))
-        return Sortie.ECHEC
+    registres = referentiels.lire(r, garder_extrait=False)
     dossier = registres.dossier(options.porteur)
     if dossier.etat == "inconnu":
-        dire_erreur(_porteur_inconnu(options.porteur, registres.registre.porteurs | registres.registre.en_attente))
-        return Sortie.USAGE
-    try:
-        accuses = [verification.verifier(f, dossier, r, datetime.now(UTC)) for f in options.fichiers]
-        if options.html:
-            options.html.write_text(en_html(accuses[0]), encoding="utf-8")
-    except verification.NonVerifiable as erreur:
-        dire_erreur(str(erreur))
-        return Sortie.FICHIER_REFUSE
-    except LecteurEnPanne as erreur:
-        dire_erreur(f"Le contrôle n'a pas pu aller au bout : défaut de duimètre à signaler à l'opérateur ({erreur}).")
-        return Sortie.ECHEC
-    except OSError as erreur:
-        dire_erreur(f"{erreur.filename or ''} : {erreur.strerror or erreur}. Vérifiez les droits et l'espace disque.")
-        return Sortie.ECHEC
+        connus = registres.registre.porteurs | registres.registre.en_attente
+        raise DemandeImpossible(_porteur_inconnu(options.porteur, connus))
+    accuses = [verification.verifier(f, dossier, r, datetime.now(UTC)) for f in options.fichiers]
+    if options.html:
+        options.html.write_text(en_html(accuses[0]), encoding="utf-8")
     if options.json:
         contenu = {"porteur": options.porteur, "fichiers": [verification.en_donnees(a) for a in accuses]}
         dire(json.dumps(contenu, ensure_ascii=False, indent=1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from zoneinfo import ZoneInfo
 
 from flows.commandes.commun import Declarer, Sortie, dire, option_json
 
@@ -37,7 +36,7 @@ def _executer(options: argparse.Namespace) -> int:
         contenu = {"versions": versions} | ({"problemes": problemes} if options.verifier else {})
         dire(json.dumps(contenu, ensure_ascii=False, indent=2))
     else:
-        fuseau = ZoneInfo(r.fuseau)
+        fuseau = r.zone
         for version in publication.lister(r.curated):
             quand = f"{version.cree_le.astimezone(fuseau):%d/%m/%Y à %H:%M}" if version.cree_le else "date illisible"
             marques = " ← actuelle" * version.actuelle + " (citée par une preuve)" * (version.id in citees)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from schemas.erreurs import DemandeImpossible
 from transforms.synthese.activite import construire_activite
 from transforms.synthese.editeurs import Atelier, exports
 from transforms.synthese.hasard import Hasard
@@ -47,17 +48,17 @@ def generer(
     """Write a synthetic region under `racine/raw` (§2) and return what it holds.
 
     Same arguments, same bytes. Files of the same name are overwritten, others left alone. Porteurs are written one
-    after the other: memory grows with the largest of them, not with the region. Raises ValueError (in French) on
+    after the other: memory grows with the largest of them, not with the region. Raises `DemandeImpossible` on
     arguments that make no region.
     """
     if porteurs < 1 or essms < porteurs:
-        raise ValueError("il faut au moins un porteur, et au moins un ESSMS par porteur")
+        raise DemandeImpossible("il faut au moins un porteur, et au moins un ESSMS par porteur")
     if personnes < essms:
-        raise ValueError("il faut au moins une personne par ESSMS")
+        raise DemandeImpossible("il faut au moins une personne par ESSMS")
     if fin < debut:
-        raise ValueError("la fin de la période précède son début")
+        raise DemandeImpossible("la fin de la période précède son début")
     if not 0 <= mauvaises_lignes_pct <= 100:
-        raise ValueError("la part de mauvaises lignes est un pourcentage entre 0 et 100")
+        raise DemandeImpossible("la part de mauvaises lignes est un pourcentage entre 0 et 100")
     hasard = Hasard(graine)
     periode = Periode(debut, fin)
     region = construire_region(hasard.sous("region"), periode, porteurs=porteurs, essms=essms, personnes=personnes)

@@ -10,6 +10,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from schemas.erreurs import DemandeImpossible
 from transforms.synthese.hasard import Hasard
 from transforms.synthese.periode import Periode
 from transforms.synthese.reperes import (
@@ -206,7 +207,7 @@ def repartir(total: int, poids: Sequence[float], minimum: int = 0) -> list[int]:
     """Share `total` in proportion to `poids`, at least `minimum` each (largest remainders); the sum is `total`."""
     reste = total - minimum * len(poids)
     if reste < 0:
-        raise ValueError(f"{total} ne suffit pas pour {len(poids)} parts d'au moins {minimum}")
+        raise DemandeImpossible(f"{total} ne suffit pas pour {len(poids)} parts d'au moins {minimum}")
     exact = [reste * p / sum(poids) for p in poids]
     parts = [math.floor(x) for x in exact]
     plus_forts = sorted(range(len(poids)), key=lambda i: (parts[i] - exact[i], i))
@@ -222,11 +223,11 @@ class Numerotation:
     _rangs: dict[str, count[int]] = field(default_factory=dict)
 
     def suivant(self, departement: Departement) -> str:
-        """Return the next number of a département. Raises ValueError when its range is exhausted."""
+        """Return the next number of a département. Raises DemandeImpossible when its range is exhausted."""
         taille = 10 ** (8 - len(departement.prefixe))
         rang = next(self._rangs.setdefault(departement.prefixe, count()))
         if rang >= taille:
-            raise ValueError(
+            raise DemandeImpossible(
                 f"plus de numéro FINESS libre dans le département {departement.code} : demander moins d'ESSMS"
             )
         # Start high in the range: real structures have the low numbers.
@@ -238,7 +239,7 @@ class Numerotation:
 def construire_region(hasard: Hasard, periode: Periode, *, porteurs: int, essms: int, personnes: int) -> Region:
     """Return a region of that many porteurs, ESSMS and people, with the rates of each quarter of the period.
 
-    Raises ValueError when there are fewer ESSMS than porteurs or when a département runs out of FINESS numbers.
+    Raises DemandeImpossible when there are fewer ESSMS than porteurs or when a département runs out of FINESS numbers.
     """
     modeles = [MODELES[i % len(MODELES)] for i in range(porteurs)]
     plusieurs = [m for m in modeles if m.poids > 1]
