@@ -14,7 +14,7 @@ import demo_publiee
 import polars as pl
 import pytest
 
-from flows.explication import Explication, Inconnu, dire, en_json, expliquer
+from transforms.explication import Explication, Inconnu, dire, en_json, expliquer
 
 FINESS = "970490025"
 D = demo_publiee.DATE_MESURE

@@ -15,8 +15,8 @@ import openpyxl
 import polars as pl
 import pytest
 
-from flows.export import DateInconnue, classeur, publics
 from schemas import curated
+from transforms.export import DateInconnue, classeur, publics
 
 D = demo_publiee.DATE_MESURE
 

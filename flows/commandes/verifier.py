@@ -34,8 +34,8 @@ def _executer(options: argparse.Namespace) -> int:
 
     from flows import referentiels, reglages, verification  # noqa: PLC0415
     from flows.isolement import LecteurEnPanne  # noqa: PLC0415
+    from transforms.pages.porteur.accuse import en_html  # noqa: PLC0415
     from transforms.referentiels import ReferentielIllisible  # noqa: PLC0415
-    from transforms.retours.accuse import en_html  # noqa: PLC0415
 
     r = reglages.lire(options.data)
     try:
