@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flows.publication import PARTITION, ColonneVue, Macro, Vue
+from flows.publication import ColonneVue, Macro, Vue
 from schemas import curated
+from schemas.curated import PARTITION
 from transforms.mesure import texte_sql
 
 _DATE_FACULTATIVE = "jour := NULL"

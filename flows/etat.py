@@ -18,6 +18,7 @@ import polars as pl
 from flows.journal import Execution, derniere_execution
 from flows.publication import MANIFESTE, actuelle
 from flows.reglages import Reglages
+from schemas.curated import ACCEPTES
 
 PEREMPTION = timedelta(hours=26)
 _STATUTS = {
@@ -118,7 +119,7 @@ def _jours_de_silence(depots: pl.DataFrame, maintenant: datetime) -> dict[str, i
 
 def _refus_en_attente(depots: pl.DataFrame, dossiers: Path) -> dict[str, int]:
     """By porteur, the files of which something is refused or waits, still there, and not replaced since."""
-    acceptes = depots.filter(pl.col("statut").is_in(["accepte", "accepte_avec_rejets"]))
+    acceptes = depots.filter(pl.col("statut").is_in(ACCEPTES))
     dernieres = acceptes.group_by("porteur", "table").agg(pl.col("date_extraction").max().alias("acceptee"))
     restants = (
         depots.filter(pl.col("statut").is_in(["refuse", "en_attente"]))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from flows.journal import journal
 from flows.registre import Apercu
-from transforms.formats import accord
+from transforms.dire.formats import accord
 from transforms.lecture.modele import LectureImpossible
 from transforms.nommage import en_cours_d_ecriture
 

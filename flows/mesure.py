@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 import polars as pl
 
-from flows.publication import PARTITION
 from flows.reglages import Reglages
+from schemas.curated import ACCEPTES, PARTITION
 from transforms import regles
 from transforms.mesure import BILANS, DEPOTS, PRECEDENTS, RESULTATS, Entrees, mesurer
 from transforms.territoire import NB_SEAUX
@@ -38,8 +38,7 @@ def entrees(
     Without `plis`, every row of every deposit is read (for evidence), not only those that are not repeated since.
     """
     lus = depots.filter(
-        pl.col("canonique")
-        & (pl.col("statut").is_in(["accepte", "accepte_avec_rejets"]) | (pl.col("motif") == "TROP_DE_REJETS"))
+        pl.col("canonique") & (pl.col("statut").is_in(ACCEPTES) | (pl.col("motif") == "TROP_DE_REJETS"))
     ).with_columns(
         accepte=pl.col("statut") != "refuse",
         fichier=pl.lit(f"{reglages.staging}/") + pl.col("fichier"),

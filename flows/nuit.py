@@ -46,8 +46,9 @@ from flows.registre import Registre
 from flows.reglages import ReglageInvalide, Reglages, cle_des_pseudonymes
 from flows.verrou import verrou
 from schemas import curated
-from transforms import agregats, rapports, regles
+from transforms import agregats, regles
 from transforms.mesure import Entrees
+from transforms.pages import rapport
 from transforms.publication import dire_alertes, ecrire_table, reunir, table_constats, table_depots, table_sources
 from transforms.suppression import masquer
 
@@ -237,7 +238,7 @@ def publier_version(
     colonnes = construire_catalogue(nouvelle, vues(), macros(), nuit.publiee)
     if nuit.publiee is not None:
         reporter(nuit.publiee, nouvelle, sauf=list(mesures))
-    rapports.ecrire(nouvelle, nouvelle / "rapports")
+    rapport.ecrire(nouvelle, nouvelle / "rapports")
     # In the region's time: the days of the retention are those people know.
     cree_le = nuit.maintenant.astimezone(ZoneInfo(reglages.fuseau))
     contenu = _contenu(registres, depots, mesures) | {COLONNES: colonnes}
@@ -493,7 +494,7 @@ def resumer(bilan: Bilan, reglages: Reglages) -> list[str]:
     lignes = [
         "",
         f"Fichiers reçus : {len(bilan.recus)} ; tables acceptées : "
-        f"{sum(s.startswith('accepte') for s in statuts)} ; refusées : {refuses} ; "
+        f"{sum(s in curated.ACCEPTES for s in statuts)} ; refusées : {refuses} ; "
         f"en attente : {sum(s == 'en_attente' for s in statuts)} ; déjà reçues : {sum(s == 'deja_recu' for s in statuts)}",
         f"Lignes rejetées : {sum(r.lignes_rejetees for r in bilan.recus)}",
     ]

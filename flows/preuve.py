@@ -22,9 +22,10 @@ import polars as pl
 from flows import mesure
 from flows.epingles import epingler
 from flows.epingles import lire as lire_preuves
-from flows.publication import MAILLON, MANIFESTE, PARTITION, actuelle
+from flows.publication import MAILLON, MANIFESTE, actuelle
 from flows.registre import Registre
 from flows.reglages import Reglages
+from schemas.curated import PARTITION
 from schemas.erreurs import ErreurDite, Inconnu
 from transforms import preuve, regles
 from transforms.territoire import seau

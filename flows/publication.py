@@ -41,12 +41,12 @@ from typing import Any, NamedTuple
 import duckdb
 
 from flows.disque import rendre_durable, rendre_durables
+from schemas.curated import PARTITION
 from schemas.erreurs import ErreurDite
 
 CATALOGUE = "catalogue.duckdb"
 MANIFESTE = "manifeste.json"
 MAILLON = "maillon.json"
-PARTITION = "date_mesure"
 COLONNES = "colonnes"
 
 VARIABLE_DOSSIER = "duimetre_version"

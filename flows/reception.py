@@ -28,8 +28,8 @@ from transforms.lecture.archive import BLOC_OCTETS, Limites
 from transforms.lecture.modele import LectureImpossible
 from transforms.lecture.ouverture import Lecture, Piece
 from transforms.nommage import format_de
+from transforms.pages.porteur.accuse import Partie
 from transforms.profils import Profil, en_mots_du_porteur
-from transforms.retours.accuse import Partie
 from transforms.validation import BILAN, EXAMEN_VERSION, Contexte, Examen, constat_de_fichier, examiner
 
 # A file touched this recently may still be growing: it is looked at twice.

@@ -15,20 +15,19 @@ import polars as pl
 from flows import reception
 from flows.inventaire import Depose, EncoreEnEcriture
 from flows.journal import journal, lieu
-from flows.publication import PARTITION
 from flows.reception import Dossier
 from flows.reglages import Reglages
 from flows.retours import dossier_de_retour, lister, nom_de_retour, poser, retirer, sans_bloquer
-from schemas.curated import PAR_DATE
+from schemas.curated import ACCEPTES, PAR_DATE, PARTITION
 from transforms.lecture.modele import LectureImpossible
-from transforms.retours import index, liste
-from transforms.retours.index import FICHIERS_MAX, Fichier, Refus, Situation
+from transforms.pages.porteur import index, liste_de_travail
+from transforms.pages.porteur.index import FICHIERS_MAX, Fichier, Refus, Situation
 
 # Where the identifiers of dossiers are looked for: the table that defines them first.
 _TABLES_DES_DOSSIERS = ("dossiers", "sejours")
 # Read for the dossiers whose deposit is gone: what a night reads again does not grow with history.
 AUTRES_RELUS_MAX = 5
-_UTILISES = ("accepte", "accepte_avec_rejets", "deja_recu")
+_UTILISES = (*ACCEPTES, "deja_recu")
 
 
 def date_des_pages(dates: Sequence[date], publiee: Path | None, aujourd_hui: date) -> date | None:
@@ -201,7 +200,7 @@ def _listes(
     connus = _identifiants(restes, depots, presents, dossier, reglages, cle)
     nommes = restes.join(connus, on="id_dossier", how="left")
     return {
-        f"a_completer_{finess}.csv": liste.en_csv(lignes, indicateurs.filter(pl.col("finess_et") == finess))
+        f"a_completer_{finess}.csv": liste_de_travail.en_csv(lignes, indicateurs.filter(pl.col("finess_et") == finess))
         for (finess,), lignes in nommes.group_by("finess_et", maintain_order=True)
     }
 
@@ -214,14 +213,14 @@ def _identifiants(
     reglages: Reglages,
     cle: bytes,
 ) -> pl.DataFrame:
-    """The porteur's own identifiers of these dossiers, read again in the deposits still there (columns `liste.IDENTIFIANTS`).
+    """The porteur's own identifiers of these dossiers, read again in the deposits still there (columns `IDENTIFIANTS`).
 
     Nothing of it is kept: no raw identifier stays outside `raw/` but in what goes back to its porteur (§8). `restes` names
     the deposit of each dossier; where it is no longer there a few others, the latest first, may know it. Reading stops
     when all are found, and a file dropped twice is read once.
     """
     cherches = restes["id_dossier"].unique()
-    trouves = pl.DataFrame(schema=liste.IDENTIFIANTS)
+    trouves = pl.DataFrame(schema=liste_de_travail.IDENTIFIANTS)
     relus: set[str] = set()
     autres = 0
     utiles = (
@@ -259,7 +258,7 @@ def _relire(
                 trouves = []
                 for piece in parties:
                     if piece.table in _TABLES_DES_DOSSIERS and piece.lire is not None:
-                        trouves += liste.identifiants(piece.lire(), piece.table, cherches, cle)
+                        trouves += liste_de_travail.identifiants(piece.lire(), piece.table, cherches, cle)
     finally:
         shutil.rmtree(travail, ignore_errors=True)
     return trouves

@@ -22,7 +22,7 @@ import polars as pl
 from flows.journal import journal
 from flows.registre import FicheExamen, Reception, Registre, Unite, Verdict
 from flows.reglages import Reglages
-from transforms.retours.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
+from transforms.pages.porteur.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
 from transforms.validation import CONSTATS, sans_constat
 
 # Owner and group: these files name persons by their dossier.

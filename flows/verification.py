@@ -17,10 +17,10 @@ from flows.reception import Dossier
 from flows.reglages import Reglages
 from schemas.constats import catalogue
 from schemas.erreurs import ErreurDite, Sortie
-from transforms.formats import accord, entier, jour
+from transforms.dire.formats import accord, entier, jour
+from transforms.dire.texte_sur import dire_texte
 from transforms.nommage import en_cours_d_ecriture
-from transforms.retours.accuse import NIVEAUX, STATUTS, Accuse, Groupe, Partie, grouper, nom_de_table, verdict
-from transforms.retours.ecriture import dire_texte
+from transforms.pages.porteur.accuse import NIVEAUX, STATUTS, Accuse, Groupe, Partie, grouper, nom_de_table, verdict
 
 LIGNES_MONTREES = 5
 _LONGUEUR_VALEUR = 60

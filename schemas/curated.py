@@ -16,6 +16,8 @@ from schemas.referentiels import SOUS_SECTEURS
 
 STATUTS_INDICATEUR = ("calcule", "source_partielle", "denominateur_nul", "source_absente")
 STATUTS_DEPOT = ("accepte", "accepte_avec_rejets", "refuse", "en_attente", "deja_recu")
+# Something of such a deposit is used.
+ACCEPTES = STATUTS_DEPOT[:2]
 INDICATEURS = ("dossiers_actifs", "projet_personnalise", "agenda", "mss", "dmp", "eprescription", "eparcours")
 ALERTES = (
     "TAUX_SUP_100",
@@ -37,6 +39,7 @@ ALERTES = (
 # What the measure needs (§6.5): the tables of §4, and `maj`, mises_a_jour or the date_derniere_maj of dossiers.
 SOURCES = ("dossiers", "sejours", "maj", "projets", "agenda", "mss", "dmp", "eprescription", "eparcours")
 NIVEAUX = ("departement", "region", "national")
+PARTITION = "date_mesure"
 TOUS = "TOUS"
 SECTEUR_INCONNU = "INCONNU"
 

@@ -664,10 +664,10 @@ def main(arguments: Sequence[str]) -> int:
                 print(f"{bons} paires sur {len(codes)} : l'une publie, l'autre sort avec 10")
                 fautes += [f"codes {c}" for c in codes if c != (0, 10)]
         if bibliotheque is not None and options.personnes:
-            from transforms import synthese  # noqa: PLC0415
+            from transforms import donnees_fictives  # noqa: PLC0415
 
             data = travail / "region"
-            synthese.generer(data, personnes=options.personnes)
+            donnees_fictives.generer(data, personnes=options.personnes)
             subprocess.run(commande(data, "2026-04-01"), check=True, stdout=subprocess.DEVNULL)
             print(sans_nouvelle(data, bibliotheque, "2026-04-01").dire())
         if not options.sans_deploiement:

@@ -39,7 +39,7 @@ def verifier(tmp_path: Path) -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def region(tmp_path_factory: pytest.TempPathFactory) -> Region:
     """A small generated region, as `duimetre generer` writes it; copy it (`region.copier`) before a night on it."""
-    from transforms import synthese  # noqa: PLC0415
+    from transforms import donnees_fictives  # noqa: PLC0415
 
     identifiants: set[str] = set()
 
@@ -51,10 +51,10 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Region:
                         identifiants.update(tableau.cadre[nom].drop_nulls().str.strip_chars().to_list())
             yield fichier
 
-    exports = synthese.exports
+    exports = donnees_fictives.exports
     racine = tmp_path_factory.mktemp("region")
-    with patch.object(synthese, "exports", noter):
-        synthese.generer(
+    with patch.object(donnees_fictives, "exports", noter):
+        donnees_fictives.generer(
             racine, graine=3, porteurs=6, essms=7, personnes=60, debut=date(2026, 3, 1), fin=date(2026, 3, 31)
         )
     for chemin in (racine / "raw").rglob("*"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scenario import nuit_directe
 
-from transforms import synthese
+from transforms import donnees_fictives
 
 DATE_MESURE = date(2026, 4, 1)
 PRECEDENTE = date(2026, 3, 1)
@@ -22,7 +22,7 @@ def demo() -> Path:
     """The data root: graine 1, one night of measures on 1 March and 1 April 2026."""
     racine = Path(tempfile.mkdtemp(prefix="duimetre-demo-"))
     atexit.register(shutil.rmtree, racine, ignore_errors=True)
-    synthese.generer(racine)
+    donnees_fictives.generer(racine)
     nuit_directe(racine, [PRECEDENTE, DATE_MESURE], datetime(2026, 7, 2, 4, tzinfo=UTC))
     return racine
 

@@ -27,7 +27,7 @@ import polars as pl
 
 from flows import inventaire, mesure, nuit, reception, referentiels
 from flows.registre import Registre
-from flows.reglages import Reglages, cle_des_pseudonymes
+from flows.reglages import Reglages, cle_des_pseudonymes, lire
 from transforms.finess import cle_luhn_valide
 
 PORTEUR = "asso"

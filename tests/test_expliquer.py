@@ -14,8 +14,8 @@ import demo_publiee
 import polars as pl
 import pytest
 
-from flows.explication import Explication, dire, en_json, expliquer
 from schemas.erreurs import Inconnu
+from transforms.explication import Explication, dire, en_json, expliquer
 
 FINESS = "970490025"
 D = demo_publiee.DATE_MESURE

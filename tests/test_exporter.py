@@ -15,9 +15,9 @@ import openpyxl
 import polars as pl
 import pytest
 
-from flows.export import classeur, publics
 from schemas import curated
 from schemas.erreurs import Inconnu
+from transforms.export import classeur, publics
 
 D = demo_publiee.DATE_MESURE
 

@@ -21,8 +21,8 @@ from transforms import profils
 from transforms.lecture.archive import Limites
 from transforms.lecture.ouverture import Fichier, Lecture, pieces
 from transforms.nommage import format_de
+from transforms.pages.porteur.accuse import Accuse
 from transforms.profils import FormatDate, Profil, ProfilInvalide, charger, disponibles, lire_profil
-from transforms.retours.accuse import Accuse
 from transforms.validation import Contexte, examiner
 
 A, B = "970400123", "970400024"

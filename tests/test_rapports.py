@@ -18,8 +18,8 @@ from region_publiee import CIBLES, region
 from site_html import Noeud, analyser
 
 from schemas.curated import INDICATEURS, PAR_DATE
-from transforms import formats
-from transforms.rapports import donnees, ecrire, pages
+from transforms.dire import formats
+from transforms.pages.rapport import donnees, ecrire, pages
 
 DATES = [date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1), date(2026, 4, 1)]
 HOSTILE = '<script>alert("1")</script> & \'"><img src=x onerror=alert(1)> {{ 7*7 }} </td></table>\n=1+1'

@@ -13,8 +13,8 @@ import pytest
 from region_publiee import CIBLES, region
 from test_accessibilite import CHROMIUM, axe, pytestmark  # noqa: F401 - the same condition to run
 
-import transforms.rapports
-from transforms.rapports import pages
+from transforms.pages.rapport import pages
+from transforms.pages.rapport.pages import ecrire_statiques
 
 NATURES = {"index.html": "", "essms.html": "", "porteurs/porteur-0.html": "porteurs", "essms/000000007.html": "essms"}
 
@@ -26,7 +26,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (racine / dossier).mkdir()
     for chemin, html in pages(region(80, [date(2026, m, 1) for m in (1, 2, 3, 4)])):
         (racine / chemin).write_text(html, encoding="utf-8")
-    shutil.copytree(Path(transforms.rapports.__file__).parent / "statiques", racine / "statiques")
+    ecrire_statiques(racine / "statiques")
     return racine
 
 

@@ -24,11 +24,11 @@ from flows.restitution import date_des_pages
 from flows.retours import nom_sur
 from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de
-from transforms.formats import accord, entier, jour_en_lettres, taille, taux
-from transforms.retours.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
-from transforms.retours.ecriture import csv_excel
-from transforms.retours.index import FICHIERS_MAX, Fichier, Situation
-from transforms.retours.index import en_html as en_page
+from transforms.dire.formats import accord, entier, jour_en_lettres, taille, taux
+from transforms.dire.texte_sur import csv_excel
+from transforms.pages.porteur.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
+from transforms.pages.porteur.index import FICHIERS_MAX, Fichier, Situation
+from transforms.pages.porteur.index import en_html as en_page
 from transforms.validation import CONSTATS, constat_de_fichier
 
 D = date(2026, 4, 1)

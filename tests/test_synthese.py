@@ -14,12 +14,12 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from schemas.erreurs import DemandeImpossible
-from transforms.synthese import Bilan, generer
-from transforms.synthese.activite import Activite, construire_activite
-from transforms.synthese.editeurs import _EDITEURS
-from transforms.synthese.hasard import Hasard
-from transforms.synthese.periode import Periode, Trimestre
-from transforms.synthese.region import MODELES, Region, cle_luhn, construire_region, repartir
+from transforms.donnees_fictives import Bilan, generer
+from transforms.donnees_fictives.activite import Activite, construire_activite
+from transforms.donnees_fictives.editeurs import _EDITEURS
+from transforms.donnees_fictives.hasard import Hasard
+from transforms.donnees_fictives.periode import Periode, Trimestre
+from transforms.donnees_fictives.region import MODELES, Region, cle_luhn, construire_region, repartir
 
 PERIODE = Periode(date(2026, 1, 1), date(2026, 6, 30))
 PETIT: dict[str, Any] = {"essms": 14, "personnes": 150, "fin": date(2026, 3, 31)}

@@ -39,10 +39,10 @@ def ajouter(declarer: Declarer) -> None:
 
 def _executer(options: argparse.Namespace) -> int:
     from flows import reglages  # noqa: PLC0415
-    from transforms import synthese  # noqa: PLC0415
+    from transforms import donnees_fictives  # noqa: PLC0415
 
     r = reglages.lire(options.data)
-    dire(raconter(synthese.generer(r.data), str(r.raw)) + "\n")
+    dire(raconter(donnees_fictives.generer(r.data), str(r.raw)) + "\n")
     code = lancer(r.data, [DATE_MESURE])
     if code == Sortie.OK:
         dire("\n" + _taux(r.curated / "actuel" / "catalogue.duckdb") + "\n")

@@ -20,8 +20,9 @@ def ajouter(declarer: Declarer) -> None:
 
 
 def _executer(options: argparse.Namespace) -> int:
-    from flows import explication, reglages  # noqa: PLC0415
+    from flows import reglages  # noqa: PLC0415
     from flows.publication import lecture  # noqa: PLC0415
+    from transforms import explication  # noqa: PLC0415
 
     with lecture(reglages.lire(options.data).curated) as version:
         trouvee = explication.expliquer(version, options.finess, options.date_mesure)

@@ -24,8 +24,9 @@ def ajouter(declarer: Declarer) -> None:
 
 
 def _executer(options: argparse.Namespace) -> int:
-    from flows import export, reglages  # noqa: PLC0415
+    from flows import reglages  # noqa: PLC0415
     from flows.publication import lecture  # noqa: PLC0415
+    from transforms import export  # noqa: PLC0415
 
     r = reglages.lire(options.data)
     with lecture(r.curated) as version:

@@ -25,10 +25,10 @@ def ajouter(declarer: Declarer) -> None:
 
 def _executer(options: argparse.Namespace) -> int:
     from flows import reglages  # noqa: PLC0415
-    from transforms import synthese  # noqa: PLC0415
+    from transforms import donnees_fictives  # noqa: PLC0415
 
     r = reglages.lire(options.data)
-    bilan = synthese.generer(
+    bilan = donnees_fictives.generer(
         r.data,
         graine=options.graine,
         porteurs=options.porteurs,
@@ -43,7 +43,7 @@ def _executer(options: argparse.Namespace) -> int:
 
 def raconter(bilan: object, ou: str) -> str:
     """What was generated, in French."""
-    from transforms.synthese import Bilan  # noqa: PLC0415
+    from transforms.donnees_fictives import Bilan  # noqa: PLC0415
 
     assert isinstance(bilan, Bilan)
     lignes = f"{sum(bilan.lignes.values()):,}".replace(",", "\u202f")

@@ -30,7 +30,7 @@ def _executer(options: argparse.Namespace) -> int:
             raise DemandeImpossible(f"{fichier} est un dossier : donnez les fichiers à contrôler.")
 
     from flows import referentiels, reglages, verification  # noqa: PLC0415
-    from transforms.retours.accuse import en_html  # noqa: PLC0415
+    from transforms.pages.porteur.accuse import en_html  # noqa: PLC0415
 
     r = reglages.lire(options.data)
     registres = referentiels.lire(r, garder_extrait=False)

@@ -1,0 +1,268 @@
+"""One ESSMS explained from the published version (specification §3, `duimetre expliquer`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from schemas.curated import INDICATEURS as ORDRE
+from schemas.curated import PARTITION
+from schemas.erreurs import Inconnu
+from transforms.agregats import besoins
+from transforms.dire.formats import accord, cible, entier, jour, jour_en_lettres, taux
+from transforms.dire.libelles import INDICATEURS, SOURCES
+
+
+@dataclass(frozen=True)
+class Etape:
+    """A step of the populations: how many are left, and how many the step lost (None when it cannot be known)."""
+
+    nom: str
+    nombre: int | None
+    perdus: int | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table an indicator needs, and what is wrong with it (None when nothing is)."""
+
+    table: str
+    presente: bool
+    derniere_extraction: date | None
+    defaut: str | None
+
+
+@dataclass(frozen=True)
+class Indicateur:
+    """A published figure, its sentence and its sources."""
+
+    indicateur: str
+    numerateur: int | None
+    denominateur: int | None
+    taux: float | None
+    cible: float | None
+    opposable: bool
+    atteint: bool | None
+    reste_a_faire: int | None
+    statut: str
+    phrase: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Explication:
+    """Everything published about one ESSMS at one date."""
+
+    finess_et: str
+    raison_sociale: str | None
+    sous_secteur: str | None
+    porteur: str
+    date_mesure: date
+    debut_fenetre: date
+    fin_fenetre: date
+    regles: str
+    version: str
+    etapes: tuple[Etape, ...]
+    file_active: int | None
+    personnes_eligibles: int | None
+    indicateurs: tuple[Indicateur, ...]
+    alertes: tuple[str, ...]
+
+
+def expliquer(version: Path, finess: str, date_mesure: date | None = None) -> Explication:
+    """Explain one ESSMS at one measure date (default: its latest). Raises `Inconnu`."""
+    finess = finess.strip().upper()
+    dates = sorted(
+        date.fromisoformat(p.name.partition("=")[2]) for p in (version / "indicateurs").glob(f"{PARTITION}=*")
+    )
+    if date_mesure is not None and date_mesure not in dates:
+        publiees = ", ".join(d.isoformat() for d in dates[-5:])
+        raise Inconnu(
+            f"Aucune mesure n'est publiée au {date_mesure.isoformat()}. Dernières dates publiées : {publiees}."
+        )
+    for jour_mesure in [date_mesure] if date_mesure is not None else reversed(dates):
+        lignes = _lire(version, "indicateurs", jour_mesure, finess)
+        if lignes:
+            return _assembler(version, finess, jour_mesure, lignes)
+    a_cette_date = "" if date_mesure is None else f" au {date_mesure.isoformat()}"
+    raise Inconnu(
+        f"L'ESSMS « {finess} » n'a pas de mesure publiée{a_cette_date}. "
+        "Vérifiez le numéro FINESS (9 caractères) et sa présence dans projets.csv."
+    )
+
+
+def _lire(version: Path, table: str, date_mesure: date, finess: str) -> list[dict[str, Any]]:
+    with (version / table / f"{PARTITION}={date_mesure.isoformat()}" / f"{table}.parquet").open("rb") as flux:
+        return pl.read_parquet(flux).filter(pl.col("finess_et") == finess).to_dicts()
+
+
+def _assembler(version: Path, finess: str, date_mesure: date, lignes: list[dict[str, Any]]) -> Explication:
+    (essms,) = _lire(version, "maturin_sms", date_mesure, finess)
+    sources = {s["table"]: s for s in _lire(version, "sources", date_mesure, finess)}
+    (populations,) = _lire(version, "populations", date_mesure, finess)
+    necessaires = besoins()
+    indicateurs = [
+        _indicateur(ligne, [_source(sources[t], ligne["fin_fenetre"]) for t in necessaires[ligne["indicateur"]]])
+        for ligne in sorted(lignes, key=lambda ligne: ORDRE.index(ligne["indicateur"]))
+    ]
+    return Explication(
+        finess_et=finess,
+        raison_sociale=essms["raison_sociale"],
+        sous_secteur=essms["sous_secteur"],
+        porteur=essms["porteur"],
+        date_mesure=date_mesure,
+        debut_fenetre=essms["debut_fenetre"],
+        fin_fenetre=essms["fin_fenetre"],
+        regles=essms["regles"],
+        version=essms["version"],
+        etapes=tuple(_etapes(populations)),
+        file_active=populations["file_active"],
+        personnes_eligibles=populations["personnes_eligibles"],
+        indicateurs=tuple(indicateurs),
+        alertes=tuple(a["message"] for a in _lire(version, "alertes", date_mesure, finess)),
+    )
+
+
+def _etapes(populations: dict[str, Any]) -> Iterator[Etape]:
+    actifs = "dossiers_actifs"
+    for nom, colonne, precedente in (
+        ("Dossiers connus", "dossiers_connus", None),
+        ("dont la personne est accompagnée dans la fenêtre", "dossiers_accompagnes", "dossiers_connus"),
+        ("mis à jour dans la fenêtre : dossiers actifs", actifs, "dossiers_accompagnes"),
+        ("avec un projet personnalisé en vigueur", "dossiers_projet", actifs),
+        ("avec un événement d'agenda dans la fenêtre", "dossiers_agenda", actifs),
+    ):
+        reste = populations[colonne]
+        avant = populations[precedente] if precedente else None
+        yield Etape(nom, reste, avant - reste if avant is not None and reste is not None else None)
+
+
+def _source(source: dict[str, Any], fin_fenetre: date) -> Source:
+    """What §6.5 says of a source: absent, partial, or good."""
+    derniere = source["derniere_extraction"]
+    defauts = (
+        (not source["presente"], "manque"),
+        (source["sans_reference"], "aucune extraction complète"),
+        (derniere is not None and derniere <= fin_fenetre, "extraite avant la fin de la fenêtre"),
+        (source["lignes_rejetees"] > 0, accord(source["lignes_rejetees"], "ligne rejetée", "lignes rejetées")),
+    )
+    defaut = next((dit for vrai, dit in defauts if vrai), None)
+    return Source(source["table"], source["presente"], derniere, defaut)
+
+
+def _indicateur(ligne: dict[str, Any], sources: list[Source]) -> Indicateur:
+    publies = {nom: valeur for nom, valeur in ligne.items() if nom in Indicateur.__dataclass_fields__}
+    return Indicateur(**publies, phrase=_phrase(ligne, sources), sources=tuple(sources))
+
+
+_TERMES = {
+    "dossiers_actifs": (
+        ("dossier actif", "dossiers actifs"),
+        "personne de la file active",
+        "personnes de la file active",
+    ),
+    "projet_personnalise": (
+        ("dossier actif avec un projet en vigueur", "dossiers actifs avec un projet en vigueur"),
+        "dossier actif",
+        "dossiers actifs",
+    ),
+    "agenda": (
+        ("dossier actif avec un événement d'agenda", "dossiers actifs avec un événement d'agenda"),
+        "dossier actif",
+        "dossiers actifs",
+    ),
+    "mss": (("message envoyé", "messages envoyés"), "personne éligible", "personnes éligibles"),
+    "dmp": (
+        ("personne dont le DMP a été alimenté", "personnes dont le DMP a été alimenté"),
+        "personne éligible",
+        "personnes éligibles",
+    ),
+    "eprescription": (("import de prescription", "imports de prescriptions"), "", ""),
+    "eparcours": (("échange", "échanges"), "", ""),
+}
+
+
+def _phrase(ligne: dict[str, Any], sources: list[Source]) -> str:
+    """The figure as a sentence: its numbers, its target, what is left, or why it is not known."""
+    libelle = INDICATEURS[ligne["indicateur"]]
+    termes, tout, touts = _TERMES[ligne["indicateur"]]
+    if ligne["statut"] == "source_absente":
+        absentes = [SOURCES[s.table] for s in sources if not s.presente]
+        return f"{libelle.nom} : non calculé, il manque {_enumerer(absentes)}."
+    compte = accord(ligne["numerateur"], *termes)
+    if ligne["statut"] == "denominateur_nul":
+        aucun = "aucun" if tout.startswith("dossier") else "aucune"
+        return f"{libelle.nom} : non calculé, {compte} mais {aucun} {tout} dans la fenêtre."
+    if ligne["taux"] is None:
+        return f"{libelle.nom} : {compte} dans la fenêtre (sans cible)."
+    dit = (
+        f"{libelle.nom} : {compte} pour {accord(ligne['denominateur'], tout, touts)}, "
+        f"soit {taux(ligne['taux'], ligne['cible'])}"
+    )
+    if ligne["cible"] is None:
+        return dit + "."
+    portee = "" if ligne["opposable"] else ", non opposable ici"
+    dit += f" (cible {cible(ligne['cible'])}{portee}) : "
+    if ligne["atteint"]:
+        dit += "cible atteinte."
+    else:
+        assert libelle.reste is not None
+        dit += f"cible non atteinte, reste {accord(ligne['reste_a_faire'], *libelle.reste)}."
+    if ligne["statut"] == "source_partielle":
+        dit += " Source incomplète : ce taux peut être flatté."
+    return dit
+
+
+def _enumerer(noms: list[str]) -> str:
+    entre = [f"« {nom} »" for nom in noms]
+    return entre[0] if len(entre) == 1 else f"{', '.join(entre[:-1])} et {entre[-1]}"
+
+
+def dire(explication: Explication) -> str:
+    """The explanation as a screen of French text."""
+    e = explication
+    lignes = [
+        f"{e.raison_sociale or 'ESSMS'} ({e.finess_et}{', ' + e.sous_secteur if e.sous_secteur else ''}), porteur {e.porteur}",
+        f"Mesure du {jour_en_lettres(e.date_mesure)}, règles {e.regles} : fenêtre du {jour_en_lettres(e.debut_fenetre)} "
+        f"au {jour_en_lettres(e.fin_fenetre)}, version {e.version}.",
+        "",
+        "Populations",
+        *(_dire_etape(etape) for etape in e.etapes),
+        f"  File active : {_personnes(e.file_active)} ; éligibles à un projet : {_personnes(e.personnes_eligibles)}.",
+        "",
+        "Indicateurs",
+    ]
+    for i in e.indicateurs:
+        lignes.append(f"  {i.phrase}")
+        lignes.append(f"    Sources : {' ; '.join(_dire_source(s) for s in i.sources)}.")
+    lignes += ["", "Alertes"]
+    lignes += [f"  {a}" for a in e.alertes] or ["  Aucune."]
+    return "\n".join(lignes)
+
+
+def _dire_etape(etape: Etape) -> str:
+    perdus = f"  ({entier(etape.perdus)} de moins)" if etape.perdus else ""
+    return f"  {etape.nom:<50}{entier(etape.nombre):>8}{perdus}"
+
+
+def _personnes(combien: int | None) -> str:
+    return "inconnue" if combien is None else accord(combien, "personne")
+
+
+def _dire_source(source: Source) -> str:
+    nom = SOURCES[source.table]
+    if not source.presente:
+        return f"{nom} (manque)"
+    extraction = f"extraction du {jour(source.derniere_extraction)}" if source.derniere_extraction else ""
+    return f"{nom} ({', '.join(x for x in (extraction, source.defaut) if x)})"
+
+
+def en_json(explication: Explication) -> str:
+    """The same for machines."""
+    return json.dumps(asdict(explication), ensure_ascii=False, default=lambda d: d.isoformat(), indent=2)

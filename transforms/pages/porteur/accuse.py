@@ -1,0 +1,351 @@
+"""The acknowledgement of one received file: what it is, what was used of it, and everything to correct in it (§1, §5)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from schemas.constats import Niveau, catalogue
+from schemas.depots import TABLES, libelle
+from transforms.dire.formats import accord, entier, instant, jour
+from transforms.dire.texte_sur import csv_excel, dire_texte, lisible
+from transforms.pages.environnement import rendre
+
+# What a page shows: the whole list is in the error file.
+LIGNES_CITEES = 8
+VALEURS_CITEES = 4
+LONGUEUR_CITEE = 80
+GROUPES_MAX = 300
+PARTIES_MAX = 300
+
+NIVEAUX: dict[Niveau, str] = {
+    "fichier": "Fichier refusé",
+    "ligne": "Ligne rejetée",
+    "avertissement": "Avertissement",
+}
+STATUTS = {
+    "accepte": "Accepté",
+    "accepte_avec_rejets": "Accepté, des lignes rejetées",
+    "refuse": "Refusé",
+    "en_attente": "En attente",
+    "deja_recu": "Déjà reçu",
+}
+
+
+@dataclass(frozen=True)
+class Premier:
+    """Under which name and when a content was received for the first time; both None: it is twice in the same file."""
+
+    nom: str | None
+    recu_le: datetime | None
+
+
+@dataclass(frozen=True)
+class Partie:
+    """What one table of the file gives; the file itself when it has only one (`membre` "").
+
+    `statut`, `motif` and the counts are those of the table `depots`; `constats` has the columns
+    `transforms.validation.CONSTATS`. `premier`: the same content was received before, and this is its verdict.
+    """
+
+    membre: str
+    table: str
+    date_extraction: date | None
+    partiel: bool
+    statut: str
+    motif: str | None
+    lignes_lues: int
+    lignes_utilisees: int
+    lignes_rejetees: int
+    lignes_hors_projet: int
+    constats: pl.DataFrame
+    premier: Premier | None = None
+
+    @cached_property
+    def groupes(self) -> list[Groupe]:
+        """Its findings as the page and its JSON tell them, see `grouper`."""
+        return grouper(self.constats, self.table)
+
+
+@dataclass(frozen=True)
+class Accuse:
+    """A received file. `numero`: its receipt number; `recu_le`, and `examine_le` when it was judged again later, in the time
+    zone of the reader; `erreurs`: name of the error file, None when nothing was found.
+    """
+
+    numero: str
+    porteur: str
+    nom: str
+    sha256: str
+    taille_octets: int
+    recu_le: datetime
+    examine_le: datetime
+    parties: Sequence[Partie]
+    erreurs: str | None = None
+
+    @property
+    def statut(self) -> str:
+        """The verdict on the whole file: the worst of its parts; `deja_recu` when nothing in it is new."""
+        statuts = {p.statut for p in self.parties if p.premier is None}
+        if not statuts:
+            return "deja_recu"
+        if statuts == {"accepte"}:
+            return "accepte"
+        for seul in ("refuse", "en_attente"):
+            if statuts == {seul}:
+                return seul
+        return "accepte_avec_rejets"
+
+
+@dataclass(frozen=True)
+class Groupe:
+    """The findings of one kind on one column: said once, with how many rows and where."""
+
+    code: str
+    niveau: Niveau
+    message: str
+    que_faire: str
+    exemple: str
+    colonne: str | None
+    nombre: int
+    lignes: tuple[int, ...]
+    valeurs: tuple[str, ...]
+    autres_valeurs: int
+
+    @property
+    def lieux(self) -> str:
+        """« lignes 12, 15, 18… », empty for a finding about the whole file."""
+        if not self.lignes:
+            return ""
+        cites = ", ".join(map(entier, self.lignes))
+        if self.nombre == 1:
+            return f"ligne {cites}"
+        return f"lignes {cites}{'…' if self.nombre > len(self.lignes) else ''}"
+
+
+def _phrases(paires: pl.DataFrame, table: str) -> pl.DataFrame:
+    """`message`, `que_faire`, `exemple`, `niveau` of each distinct (`code`, `colonne`, `detail`, `ligne_dite`)."""
+    dits = []
+    for code, colonne, detail, ligne in paires.iter_rows():
+        constat = catalogue()[code]
+        message, que_faire = constat.dire(
+            colonne=colonne or "",
+            table=table,
+            ligne="" if ligne is None else str(ligne),
+            detail=dire_texte(detail, 300),
+        )
+        exemple = constat.exemple.replace("{colonne}", colonne or "")
+        dits.append((constat.niveau, message, que_faire, exemple))
+    return paires.hstack(
+        pl.DataFrame(
+            dits,
+            schema={"niveau": pl.String, "message": pl.String, "que_faire": pl.String, "exemple": pl.String},
+            orient="row",
+        )
+    )
+
+
+# Only a finding about the whole file names a line in its sentence.
+_CLE = ["code", "colonne", "detail", "ligne_dite"]
+
+
+def _avec_phrases(constats: pl.DataFrame, table: str) -> pl.DataFrame:
+    fichier = [c.code for c in catalogue().values() if c.niveau == "fichier"]
+    cles = constats.with_columns(
+        colonne=pl.coalesce("entete", "colonne"), ligne_dite=pl.when(pl.col("code").is_in(fichier)).then("ligne")
+    )
+    phrases = _phrases(cles.select(_CLE).unique(maintain_order=True), table)
+    return cles.join(phrases, on=_CLE, how="left", nulls_equal=True, maintain_order="left")
+
+
+def grouper(constats: pl.DataFrame, table: str) -> list[Groupe]:
+    """The findings of a part (columns `CONSTATS`), one group per kind and column: the gravest, then the most numerous first."""
+    if constats.is_empty():
+        return []
+    groupes = (
+        _avec_phrases(constats, table)
+        .group_by("code", "colonne", "message", "que_faire", "exemple", "niveau", maintain_order=True)
+        .agg(
+            pl.col("nombre").cast(pl.Int64).sum(),
+            lignes=pl.col("ligne").drop_nulls().sort().head(LIGNES_CITEES),
+            valeurs=lisible(
+                pl.col("valeur").drop_nulls().unique(maintain_order=True).head(VALEURS_CITEES), LONGUEUR_CITEE
+            ),
+            distinctes=pl.col("valeur").drop_nulls().n_unique(),
+        )
+    )
+    ordre = {niveau: rang for rang, niveau in enumerate(NIVEAUX)}
+    resultat = [
+        Groupe(
+            code=g["code"],
+            niveau=g["niveau"],
+            message=g["message"],
+            que_faire=g["que_faire"],
+            exemple=g["exemple"],
+            colonne=g["colonne"],
+            nombre=g["nombre"],
+            lignes=tuple(g["lignes"]),
+            valeurs=tuple(g["valeurs"]),
+            autres_valeurs=g["distinctes"] - len(g["valeurs"]),
+        )
+        for g in groupes.iter_rows(named=True)
+    ]
+    return sorted(resultat, key=lambda g: (ordre[g.niveau], -g.nombre, g.code, g.colonne or ""))
+
+
+def nom_de_table(table: str) -> str:
+    """A table as its file names it and as people call it."""
+    return f"{table} ({libelle(table)})" if table in TABLES else table
+
+
+def verdict(accuse: Accuse) -> str:
+    """The fate of the file and what comes next, in one or two sentences."""
+    rejetees = sum(p.lignes_rejetees for p in accuse.parties)
+    refusees = sum(p.statut == "refuse" for p in accuse.parties)
+    match accuse.statut:
+        case "deja_recu":
+            premier = next(p.premier for p in accuse.parties if p.premier)
+            return f"{_deja_recu(premier)} Rien n'est compté deux fois. Le verdict de ce premier envoi est rappelé ici."
+        case "accepte":
+            return "Le fichier est utilisé en entier. Vous n'avez rien à refaire."
+        case "refuse":
+            return "Rien de ce fichier n'est utilisé. Corrigez ce qui est indiqué ici, puis déposez-le de nouveau."
+        case "en_attente":
+            return (
+                "Le fichier est bien reçu et attend : l'agence doit d'abord corriger son registre des projets. "
+                "Vous n'avez rien à refaire ; il sera lu de lui-même. Prévenez votre contact à l'ARS."
+            )
+        case _ if refusees:
+            return (
+                f"{accord(refusees, 'partie')} sur {entier(len(accuse.parties))} refusée"
+                f"{'s' if refusees > 1 else ''} : le reste est utilisé. Corrigez, puis déposez de nouveau ces parties."
+            )
+        case _:
+            return (
+                f"Le fichier est utilisé, sauf {accord(rejetees, 'ligne rejetée', 'lignes rejetées')}. "
+                "Corrigez-les dans votre logiciel, puis déposez de nouveau un export complet."
+            )
+
+
+def _deja_recu(premier: Premier) -> str:
+    if premier.nom is None or premier.recu_le is None:
+        return "Ce contenu est deux fois dans le fichier : il compte une fois."
+    return f"Ce contenu a déjà été reçu le {instant(premier.recu_le)} sous le nom « {dire_texte(premier.nom, 300)} »."
+
+
+def en_html(accuse: Accuse) -> str:
+    """The acknowledgement as a page: under 1 MB whatever the number of findings."""
+    reste = GROUPES_MAX
+    sections = []
+    caches = 0
+    for partie in accuse.parties:
+        if reste == 0:
+            caches += partie.constats.select("code", "colonne", "detail").n_unique()
+            continue
+        groupes = partie.groupes[:reste]
+        caches += len(partie.groupes) - len(groupes)
+        reste -= len(groupes)
+        if groupes:
+            sections.append((partie, groupes))
+    return rendre(
+        "porteur/accuse",
+        accuse=accuse,
+        verdict=verdict(accuse),
+        libelle_statut=STATUTS[accuse.statut],
+        statuts=STATUTS,
+        niveaux=NIVEAUX,
+        nom=dire_texte(accuse.nom, 300),
+        parties=accuse.parties[:PARTIES_MAX],
+        parties_cachees=len(accuse.parties) - len(accuse.parties[:PARTIES_MAX]),
+        sections=sections,
+        groupes_caches=caches,
+        resume=resume,
+        deja_recu=_deja_recu,
+        lisible=dire_texte,
+    )
+
+
+def en_json(accuse: Accuse) -> str:
+    """The same for machines: findings grouped by kind and column."""
+    contenu = {
+        "numero": accuse.numero,
+        "porteur": accuse.porteur,
+        "nom": accuse.nom,
+        "sha256": accuse.sha256 or None,
+        "taille_octets": accuse.taille_octets,
+        "recu_le": accuse.recu_le.isoformat(),
+        "examine_le": accuse.examine_le.isoformat(),
+        "statut": accuse.statut,
+        "verdict": verdict(accuse),
+        "fichier_des_erreurs": accuse.erreurs,
+        "parties": [_partie_json(p) for p in accuse.parties],
+    }
+    return json.dumps(contenu, ensure_ascii=False, indent=1)
+
+
+def _partie_json(partie: Partie) -> dict[str, Any]:
+    return {
+        "membre": partie.membre or None,
+        "table": partie.table or None,
+        "date_extraction": partie.date_extraction.isoformat() if partie.date_extraction else None,
+        "partiel": partie.partiel,
+        "statut": partie.statut,
+        "motif": partie.motif,
+        "deja_recu_le": partie.premier.recu_le.isoformat() if partie.premier and partie.premier.recu_le else None,
+        "lignes_lues": partie.lignes_lues,
+        "lignes_utilisees": partie.lignes_utilisees,
+        "lignes_rejetees": partie.lignes_rejetees,
+        "lignes_hors_projet": partie.lignes_hors_projet,
+        "constats": [
+            {
+                "code": g.code,
+                "niveau": g.niveau,
+                "message": g.message,
+                "que_faire": g.que_faire,
+                "exemple": g.exemple or None,
+                "colonne": g.colonne,
+                "nombre": g.nombre,
+                "lignes": list(g.lignes),
+                "valeurs": list(g.valeurs),
+            }
+            for g in partie.groupes
+        ],
+    }
+
+
+def _erreurs(accuse: Accuse) -> Iterator[pl.DataFrame]:
+    for partie in accuse.parties:
+        if partie.constats.is_empty():
+            continue
+        yield _avec_phrases(partie.constats, partie.table).select(
+            pl.lit(partie.membre).alias("partie"),
+            pl.lit(partie.table).alias("table"),
+            "ligne",
+            "colonne",
+            lisible(pl.col("valeur")).alias("valeur reçue"),
+            pl.col("niveau").replace_strict(NIVEAUX, return_dtype=pl.String),
+            pl.col("message").alias("ce qui ne va pas"),
+            pl.col("que_faire").alias("que faire"),
+            pl.col("exemple"),
+            pl.col("nombre").alias("lignes concernées"),
+            "code",
+        )
+
+
+def en_csv(accuse: Accuse) -> bytes | None:
+    """Every finding of the file, row by row, for Excel; None when there is none."""
+    lots = list(_erreurs(accuse))
+    return csv_excel(pl.concat(lots)) if lots else None
+
+
+def resume(partie: Partie) -> str:
+    """« dossiers du 01/04/2026 », for a title."""
+    quoi = nom_de_table(partie.table) if partie.table else "contenu non reconnu"
+    quand = f" du {jour(partie.date_extraction)}" if partie.date_extraction else ""
+    return f"{quoi}{quand}{', extraction partielle' if partie.partiel else ''}"

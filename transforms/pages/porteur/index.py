@@ -1,0 +1,350 @@
+"""The page of a porteur after a night: what to do first, its ESSMS against their targets, its sources, its files (§1, §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from schemas.depots import TABLES, libelle
+from transforms.dire.formats import VIDE, accord, cible, entier, jour, jour_en_lettres, taux
+from transforms.dire.texte_sur import dire_texte
+from transforms.pages.environnement import rendre
+from transforms.pages.porteur.accuse import STATUTS
+from transforms.pages.porteur.liste_de_travail import INDICATEURS
+
+ESSMS_MAX = 500
+FICHIERS_MAX = 100
+ACTIONS_MAX = 10
+# A target missed by so few units is within reach this week.
+PRES_DU_BUT = 10
+CIBLES_CITEES = 5
+REFUS_CITES = 3
+STRUCTURES_CITEES = 5
+
+_FACULTATIVES = ("eprescription", "eparcours")
+# What a missing table deprives of: the indicator it feeds, or all of them.
+_TABLE_D_UN_INDICATEUR = {"projets": "projet_personnalise", "agenda": "agenda", "mss": "mss", "dmp": "dmp"}
+_SANS_TAUX = {
+    "source_absente": "une source manque",
+    "denominateur_nul": "rien à compter",
+}
+_UNITES = {
+    "dossiers_actifs": ("dossier à mettre à jour", "dossiers à mettre à jour"),
+    "projet_personnalise": ("dossier sans projet en vigueur", "dossiers sans projet en vigueur"),
+    "agenda": ("dossier sans événement d'agenda", "dossiers sans événement d'agenda"),
+    "mss": ("message à envoyer", "messages à envoyer"),
+    "dmp": ("DMP à alimenter", "DMP à alimenter"),
+}
+_AVEC_CIBLE = tuple(_UNITES)
+
+
+@dataclass(frozen=True)
+class Fichier:
+    """A file received (one row of the page). `tables`: those it holds; `accuse`: file name of its acknowledgement."""
+
+    nom: str
+    recu_le: datetime
+    statut: str
+    tables: tuple[str, ...]
+    lignes_lues: int
+    lignes_utilisees: int
+    lignes_rejetees: int
+    accuse: str
+
+
+@dataclass(frozen=True)
+class Refus:
+    """A refused table still to be corrected: nothing accepted has replaced it. `message`: why it is refused."""
+
+    nom: str
+    message: str
+    accuse: str
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that the page of one porteur is made of.
+
+    `essms`, `indicateurs`, `sources`: rows of the published tables for that porteur and date. `listes`: FINESS → file
+    name of its work list. `fichiers`: the `FICHIERS_MAX` latest of `nb_fichiers`, latest first. `rejets`: those of the
+    window with rejected rows. `ecartes`: FINESS set aside in the register. `en_attente`: all are.
+    """
+
+    porteur: str
+    nom: str
+    date_mesure: date
+    edite_le: datetime
+    version: str
+    essms: pl.DataFrame
+    indicateurs: pl.DataFrame
+    sources: pl.DataFrame
+    listes: Mapping[str, str]
+    fichiers: Sequence[Fichier]
+    nb_fichiers: int
+    rejets: Sequence[Fichier]
+    refus: Sequence[Refus]
+    ecartes: frozenset[str]
+    en_attente: bool
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do: a title, why and how, and where to look."""
+
+    titre: str
+    texte: str
+    lien: str | None = None
+    libelle_lien: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The state of one input table for the measure."""
+
+    table: str
+    libelle: str
+    etat: str
+    ton: str
+    derniere: str
+    precision: str
+
+
+def en_html(situation: Situation) -> str:
+    """The page, under 1 MB."""
+    noms = _noms(situation.essms)
+    lignes = _lignes(situation, noms)
+    opposables = situation.indicateurs.filter(pl.col("opposable"))
+    a_la_cible = opposables.group_by("finess_et").agg(tout=pl.col("atteint").fill_null(False).all())["tout"].sum()
+    mesures = situation.indicateurs.filter(pl.col("taux").is_not_null())["finess_et"].n_unique()
+    actifs = situation.indicateurs.filter(pl.col("indicateur") == "dossiers_actifs")
+    fenetres = situation.indicateurs.select("debut_fenetre", "fin_fenetre", "regles").unique().sort(pl.all())
+    return rendre(
+        "porteur/index",
+        s=situation,
+        date_mesure=jour_en_lettres(situation.date_mesure),
+        fenetres=[f"du {jour(d)} au {jour(f)} (règles {r})" for d, f, r in fenetres.iter_rows()],
+        actions=actions(situation, noms),
+        cibles=[(INDICATEURS[i], c) for i, c in _cibles(situation.indicateurs).items()],
+        chiffres=[
+            ("Structures du projet", entier(situation.essms.height)),
+            ("Structures mesurées", entier(mesures)),
+            ("À la cible partout", entier(int(a_la_cible or 0))),
+            ("Dossiers actifs", _somme(actifs["numerateur"])),
+            ("Personnes accompagnées", _somme(actifs["denominateur"])),
+        ],
+        lignes=lignes[:ESSMS_MAX],
+        lignes_cachees=len(lignes) - len(lignes[:ESSMS_MAX]),
+        sources=sources(situation, noms),
+        fichiers=[(dire_texte(f.nom, 200), f) for f in situation.fichiers],
+        fichiers_caches=situation.nb_fichiers - len(situation.fichiers),
+        statuts=STATUTS,
+    )
+
+
+def _somme(valeurs: pl.Series) -> str:
+    return entier(int(valeurs.sum())) if valeurs.count() else VIDE
+
+
+def _noms(essms: pl.DataFrame) -> dict[str, str]:
+    return {f: nom or f"Structure {f}" for f, nom in essms.select("finess_et", "raison_sociale").iter_rows()}
+
+
+def _cibles(indicateurs: pl.DataFrame) -> dict[str, str]:
+    """The target of each indicator, as said in the head of its column."""
+    resultat = {}
+    for nom in _AVEC_CIBLE:
+        valeurs = indicateurs.filter(pl.col("indicateur") == nom)["cible"].drop_nulls().unique().sort().to_list()
+        resultat[nom] = "cible " + " ou ".join(map(cible, valeurs)) if valeurs else ""
+    return resultat
+
+
+# --- what to do first ------------------------------------------------------------------------------------------------
+
+
+def actions(situation: Situation, noms: Mapping[str, str]) -> list[Action]:
+    """The most useful things to do, in order: refused files, missing or old sources, targets within reach."""
+    resultat = [*_refus(situation), *_sources_a_deposer(situation, noms), *_cibles_proches(situation, noms)]
+    rejets = situation.rejets
+    if rejets and len(resultat) < ACTIONS_MAX:
+        pire = max(rejets, key=lambda f: f.lignes_rejetees)
+        resultat.append(
+            Action(
+                f"Corriger les lignes rejetées de « {dire_texte(pire.nom, 120)} »",
+                f"{accord(pire.lignes_rejetees, 'ligne n’est pas comptée', 'lignes ne sont pas comptées')}"
+                + (
+                    f", et d'autres dans {accord(len(rejets) - 1, 'autre fichier', 'autres fichiers')}."
+                    if rejets[1:]
+                    else "."
+                ),
+                pire.accuse,
+                "Voir les lignes à corriger",
+            )
+        )
+    return resultat[:ACTIONS_MAX]
+
+
+def _refus(situation: Situation) -> list[Action]:
+    resultat = []
+    for refus in situation.refus[:REFUS_CITES]:
+        resultat.append(
+            Action(
+                f"Corriger et redéposer « {dire_texte(refus.nom, 120)} »",
+                f"Ce fichier est refusé : rien n'en est utilisé. {refus.message}",
+                refus.accuse,
+                "Voir ce qui ne va pas",
+            )
+        )
+    if caches := len(situation.refus) - len(resultat):
+        titre = f"Corriger {accord(caches, 'autre fichier refusé', 'autres fichiers refusés')}"
+        resultat.append(Action(titre, "Ils sont dans la liste « Vos fichiers » de cette page."))
+    return resultat
+
+
+def _sources_a_deposer(situation: Situation, noms: Mapping[str, str]) -> list[Action]:
+    """Tables that are missing or too old for opposable rates, those that block most structures first."""
+    opposables = situation.indicateurs.filter(pl.col("opposable")).select("finess_et", "indicateur")
+    fin = situation.indicateurs.select("finess_et", "fin_fenetre").unique()
+    attendues = situation.sources.filter(~pl.col("table").is_in(_FACULTATIVES)).join(fin, on="finess_et")
+    trouvees: list[tuple[int, Action]] = []
+    for (table,), lignes in attendues.group_by("table", maintain_order=True):
+        indicateur = _TABLE_D_UN_INDICATEUR.get(str(table))
+        concernees = opposables.filter(pl.col("indicateur") == indicateur) if indicateur else opposables
+        utiles = lignes.join(concernees.select("finess_et").unique(), on="finess_et", how="semi")
+        effet = f"pas de taux « {INDICATEURS[indicateur]} »" if indicateur else "aucun taux complet"
+        absentes = utiles.filter(~pl.col("presente"))
+        vieilles = utiles.filter(pl.col("presente") & (pl.col("derniere_extraction") <= pl.col("fin_fenetre")))
+        nom = _nom_de_source(str(table))
+        if absentes.height:
+            texte = (
+                f"La table manque {_citer(absentes, utiles, noms)} : {effet}. "
+                f"Nommez le fichier {nom}_AAAA-MM-JJ, avec la date de l'extraction."
+            )
+            trouvees.append((2 * absentes.height, Action(f"Déposer « {nom} » ({libelle(nom)})", texte)))
+        elif vieilles.height:
+            des_le = vieilles["fin_fenetre"].max()
+            assert isinstance(des_le, date)
+            texte = (
+                f"L'extraction est trop ancienne {_citer(vieilles, utiles, noms)} : elle ne couvre pas toute la période. "
+                f"Refaites-la à partir du {jour(des_le + timedelta(days=1))}."
+            )
+            trouvees.append((vieilles.height, Action(f"Actualiser « {nom} » ({libelle(nom)})", texte)))
+    return [action for _, action in sorted(trouvees, key=lambda t: -t[0])]
+
+
+def _cibles_proches(situation: Situation, noms: Mapping[str, str]) -> list[Action]:
+    proches = situation.indicateurs.filter(
+        pl.col("opposable") & (pl.col("reste_a_faire") > 0) & (pl.col("reste_a_faire") <= PRES_DU_BUT)
+    ).sort("reste_a_faire", pl.col("taux"), "finess_et", "indicateur", descending=[False, True, False, False])
+    resultat = []
+    for ligne in proches.head(CIBLES_CITEES).iter_rows(named=True):
+        liste = situation.listes.get(ligne["finess_et"]) if ligne["indicateur"] not in ("mss", "dmp") else None
+        resultat.append(
+            Action(
+                f"{noms[ligne['finess_et']]} : {accord(ligne['reste_a_faire'], *_UNITES[ligne['indicateur']])}",
+                f"{INDICATEURS[ligne['indicateur']]} : {taux(ligne['taux'], ligne['cible'])} pour une cible de "
+                f"{cible(ligne['cible'])}. Il n'en manque que {entier(ligne['reste_a_faire'])} pour l'atteindre.",
+                liste,
+                "Ouvrir la liste des dossiers",
+            )
+        )
+    return resultat
+
+
+# --- structures ------------------------------------------------------------------------------------------------------
+
+
+def _lignes(situation: Situation, noms: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One row per ESSMS, those with most targets missed first."""
+    mesures: dict[str, dict[str, dict[str, Any]]] = {}
+    for m in situation.indicateurs.iter_rows(named=True):
+        mesures.setdefault(m["finess_et"], {})[m["indicateur"]] = m
+    manquantes: dict[str, list[str]] = {}
+    absentes = situation.sources.filter(~pl.col("presente") & ~pl.col("table").is_in(_FACULTATIVES))
+    for finess, table in absentes.select("finess_et", "table").iter_rows():
+        manquantes.setdefault(finess, []).append(_nom_de_source(table))
+    lignes = []
+    for finess, nom in noms.items():
+        du_finess = mesures.get(finess, {})
+        opposables = [m for m in du_finess.values() if m["opposable"]]
+        manques = sum(m["atteint"] is not True for m in opposables)
+        lignes.append(
+            {
+                "finess": finess,
+                "nom": nom,
+                "cellules": [(INDICATEURS[i], *_cellule(du_finess.get(i))) for i in _AVEC_CIBLE],
+                "manquantes": ", ".join(manquantes.get(finess, [])),
+                "complet": bool(opposables) and manques == 0,
+                "manques": manques,
+                "liste": situation.listes.get(finess),
+            }
+        )
+    return sorted(lignes, key=lambda ligne: (-ligne["manques"], ligne["nom"], ligne["finess"]))
+
+
+def _cellule(mesure: dict[str, Any] | None) -> tuple[str, str, str]:
+    """The rate, its class of colour, and what there is to know of it."""
+    if mesure is None:
+        return VIDE, "", "non mesuré"
+    if mesure["taux"] is None:
+        return VIDE, "", _SANS_TAUX[mesure["statut"]]
+    precisions = [f"{entier(mesure['numerateur'])} sur {entier(mesure['denominateur'])}"]
+    precisions.append("atteint" if mesure["atteint"] else f"reste {entier(mesure['reste_a_faire'])}")
+    if mesure["statut"] == "source_partielle":
+        precisions.append("sources incomplètes")
+    if not mesure["opposable"]:
+        precisions.append("non opposable")
+    ton = "oui" if mesure["atteint"] else "non" if mesure["opposable"] else ""
+    return taux(mesure["taux"], mesure["cible"]), ton, ", ".join(precisions)
+
+
+# --- sources ---------------------------------------------------------------------------------------------------------
+
+
+def sources(situation: Situation, noms: Mapping[str, str]) -> list[Source]:
+    """The state of each table for the measure, over the structures of the porteur."""
+    fin = situation.indicateurs.select("finess_et", "fin_fenetre").unique()
+    toutes = situation.sources.join(fin, on="finess_et")
+    ordre = {nom: rang for rang, nom in enumerate(TABLES)}
+    resultat = []
+    for nom, (table, lignes) in sorted(
+        {_nom_de_source(str(t)): (t, lignes) for (t,), lignes in toutes.group_by("table")}.items(),
+        key=lambda source: ordre[source[0]],
+    ):
+        absentes = lignes.filter(~pl.col("presente"))
+        vieilles = lignes.filter(pl.col("derniere_extraction") <= pl.col("fin_fenetre"))
+        partielles = lignes.filter(pl.col("presente") & pl.col("sans_reference"))
+        rejetees = lignes.filter(pl.col("lignes_rejetees") > 0)
+        if absentes.height and table in _FACULTATIVES:
+            etat, ton, precision = "Facultative, non reçue", "neutre", ""
+        elif absentes.height:
+            etat, ton, precision = "Manquante", "erreur", _citer(absentes, lignes, noms)
+        elif vieilles.height:
+            etat, ton, precision = "Trop ancienne", "attention", _citer(vieilles, lignes, noms)
+        elif partielles.height:
+            etat, ton, precision = "Partielle seulement", "attention", _citer(partielles, lignes, noms)
+        elif rejetees.height:
+            etat, ton, precision = "Des lignes rejetées", "attention", _citer(rejetees, lignes, noms)
+        else:
+            etat, ton, precision = "À jour", "ok", ""
+        derniere = lignes["derniere_extraction"].max()
+        resultat.append(
+            Source(nom, libelle(nom), etat, ton, jour(derniere if isinstance(derniere, date) else None), precision)
+        )
+    return resultat
+
+
+def _nom_de_source(table: str) -> str:
+    """The table to deposit for a source: `maj` is mises_a_jour, or the date_derniere_maj of dossiers (§6.5)."""
+    return "mises_a_jour" if table == "maj" else table
+
+
+def _citer(concernees: pl.DataFrame, toutes: pl.DataFrame, noms: Mapping[str, str]) -> str:
+    if concernees.height == toutes.height:
+        return "pour toutes les structures" if toutes.height > 1 else "pour votre structure"
+    cites = concernees["finess_et"].sort().head(STRUCTURES_CITEES).to_list()
+    reste = concernees.height - len(cites)
+    return f"pour {', '.join(noms[f] for f in cites)}" + (f" et {accord(reste, 'autre', 'autres')}" if reste else "")

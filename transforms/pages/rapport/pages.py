@@ -1,0 +1,300 @@
+"""Tables of a version → pages of the report. A page shows the figures of the tables; it computes none they hold."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from schemas.curated import INDICATEURS, TOUS
+from transforms import regles
+from transforms.dire import libelles
+from transforms.dire.libelles import AVEC_CIBLE
+from transforms.pages.environnement import rendre, style
+from transforms.pages.rapport.donnees import DATES_MAX, MEDIANE_MIN, Ligne, Tables, lire, medianes, par_cle
+
+DEPOTS_MONTRES = 15
+# The texts of the tables cannot look like these: their `<` and `"` are escaped.
+_GUILLEMETS_FACULTATIFS = re.compile("""( [a-z-]+=)"([^\\s"'=<>`]+)"(?=[ >])""")
+_FINS_FACULTATIVES = re.compile("</(?:td|th|tr|li|dt|dd|thead|tbody)>")
+
+
+def ecrire(version: Path, sortie: Path) -> int:
+    """Write the report of the version `version` (its directory) into `sortie`, which it makes; returns the pages' count.
+
+    Raises what `donnees.lire` raises, `FileExistsError` when `sortie` exists.
+    """
+    nombre = 0
+    sortie.mkdir()
+    for dossier in ("porteurs", "essms"):
+        (sortie / dossier).mkdir()
+    for chemin, contenu in pages(lire(version)):
+        (sortie / chemin).write_text(contenu, encoding="utf-8")
+        nombre += 1
+    ecrire_statiques(sortie / "statiques")
+    return nombre
+
+
+def ecrire_statiques(dossier: Path) -> None:
+    """Write what all pages share (style, scripts) into `dossier`, which it makes."""
+    _copier(files("transforms.pages.rapport").joinpath("statiques"), dossier)
+    (dossier / "rapport.css").write_text(style("rapport"), encoding="utf-8")
+
+
+def pages(tables: Tables) -> Iterator[tuple[str, str]]:
+    """The pages of a report: relative path and HTML.
+
+    `tables`: those of `donnees.lire`, at least one measure date in `indicateurs`.
+    """
+    indicateurs, essms = tables["indicateurs"], tables["essms"]
+    derniere: date = indicateurs["date_mesure"].max()  # type: ignore[assignment]
+    commun = {"date_mesure": derniere, "version": _version(indicateurs, derniere)}
+    vue = _Vue(tables, derniere)
+    yield "index.html", _rendre("index", racine="", **commun, **vue.region())
+    yield "essms.html", _rendre("liste", racine="", **commun, lignes=[vue.resume(f) for f in essms["finess_et"]])
+    yield "definitions.html", _rendre("definitions", racine="", **commun, **_definitions())
+    for porteur in essms["porteur"].unique().sort():
+        yield f"porteurs/{porteur}.html", _rendre("porteur", racine="../", **commun, **vue.porteur(porteur))
+    for finess in essms["finess_et"]:
+        yield f"essms/{finess}.html", _rendre("essms", racine="../", **commun, **vue.essms(finess))
+
+
+class _Vue:
+    """What each page needs, found by key."""
+
+    def __init__(self, tables: Tables, derniere: date) -> None:
+        self._tables, self._derniere = tables, derniere
+        essms = tables["essms"].sort("finess_et")
+        mesures = self._du_jour("indicateurs")
+        self._essms = {e["finess_et"]: e for e in essms.iter_rows(named=True)}
+        self._mesures = {
+            finess: {m["indicateur"]: m for m in lignes} for finess, lignes in par_cle(mesures, "finess_et").items()
+        }
+        self._medianes = medianes(mesures, essms)
+        self._historique = par_cle(
+            tables["indicateurs"].select(
+                "finess_et", "date_mesure", "indicateur", "taux", "numerateur", "denominateur", "cible", "statut"
+            ),
+            "finess_et",
+        )
+        self._evolution = {(e["finess_et"], e["indicateur"]): e for e in tables["evolution"].iter_rows(named=True)}
+        self._maturin = {m["finess_et"]: m for m in self._du_jour("maturin_sms").iter_rows(named=True)}
+        self._populations = {p["finess_et"]: p for p in self._du_jour("populations").iter_rows(named=True)}
+        self._sources = par_cle(self._du_jour("sources"), "finess_et", "table")
+        self._fraicheur = par_cle(tables["fraicheur"], "porteur", "table")
+        self._alertes = self._du_jour("alertes").sort(
+            pl.col("code").replace_strict(
+                list(libelles.ALERTES), list(range(len(libelles.ALERTES))), default=99, return_dtype=pl.Int64
+            ),
+            "finess_et",
+            "indicateur",
+            maintain_order=True,
+        )
+        self._alertes_essms = par_cle(self._alertes, "finess_et")
+
+    def _du_jour(self, table: str) -> pl.DataFrame:
+        return self._tables[table].filter(pl.col("date_mesure") == self._derniere)
+
+    def resume(self, finess: str) -> Ligne:
+        """One ESSMS on one line."""
+        return {
+            **self._essms[finess],
+            "mesures": self._mesures.get(finess, {}),
+            "maturin": self._maturin.get(finess),
+            "nb_alertes": len(self._alertes_essms.get(finess, ())),
+        }
+
+    def essms(self, finess: str) -> Ligne:
+        """The page of one ESSMS."""
+        essms = self._essms[finess]
+        sources = []
+        for table in libelles.SOURCES:
+            for source in self._sources.get((finess, table), ()):
+                depose = "mises_a_jour" if table == "maj" else table
+                frais = self._fraicheur.get((essms["porteur"], depose), [None])[0]
+                sources.append({**source, "fraicheur": frais})
+        return {
+            "e": essms,
+            "mediane_min": MEDIANE_MIN,
+            "mesures": list(self._mesures.get(finess, {}).values()),
+            "medianes": {
+                i: m for i in AVEC_CIBLE if (m := self._medianes.get((essms["region"], essms["sous_secteur"], i)))
+            },
+            "evolution": {i: v for i in AVEC_CIBLE if (v := self._evolution.get((finess, i)))},
+            "maturin": self._maturin.get(finess),
+            "populations": self._populations.get(finess),
+            "cibles": _cibles(self._mesures.get(finess, {})),
+            "historique": _historique(self._historique.get(finess, ()), AVEC_CIBLE),
+            "sources": sources,
+            "alertes": self._alertes_essms.get(finess, ()),
+        }
+
+    def porteur(self, porteur: str) -> Ligne:
+        """The page of one porteur."""
+        sommes = self._tables["porteurs"].filter(pl.col("porteur") == porteur)
+        financement = self._du_jour("financement").filter(pl.col("porteur") == porteur)
+        depots = (
+            self._tables["depots"]
+            .filter(pl.col("porteur") == porteur)
+            .sort(["recu_le", "nom", "membre", "table"], descending=[True, False, False, False])
+        )
+        lignes = [self.resume(f) for f, e in self._essms.items() if e["porteur"] == porteur]
+        du_jour = _par_indicateur(sommes, self._derniere)
+        return {
+            "porteur": porteur,
+            "nom": lignes[0]["nom_porteur"],
+            "lignes": lignes,
+            "sommes": du_jour,
+            "cibles": _cibles(du_jour),
+            "historique": _historique(sommes.iter_rows(named=True)),
+            "financement": financement.row(0, named=True) if len(financement) else None,
+            "fraicheur": [f for t in libelles.SOURCES for f in self._fraicheur.get((porteur, t), ())],
+            "alertes": self._alertes_groupees(porteur),
+            "nb_alertes": len(self._alertes.filter(pl.col("porteur") == porteur)),
+            "depots": list(depots.head(DEPOTS_MONTRES).iter_rows(named=True)),
+            "nb_depots": len(depots),
+        }
+
+    def _alertes_groupees(self, porteur: str) -> list[Ligne]:
+        """The alerts of a porteur, one line per sentence, with the ESSMS (FINESS, name) it is said of."""
+        groupes = par_cle(self._alertes.filter(pl.col("porteur") == porteur), "code", "message")
+        return [
+            {
+                "code": code,
+                "message": message,
+                "essms": [
+                    (f, self._essms[f]["raison_sociale"]) for a in lignes if (f := a["finess_et"]) in self._essms
+                ],
+            }
+            for (code, message), lignes in groupes.items()
+        ]
+
+    def region(self) -> Ligne:
+        """The first page: everything this version holds, one région most of the time."""
+        territoires = self._tables["territoires"]
+        du_jour = self._du_jour("territoires")
+        ensemble = territoires.filter((pl.col("niveau") == "national") & (pl.col("sous_secteur") == TOUS))
+        sommes_du_jour = _par_indicateur(ensemble, self._derniere)
+        essms = self._tables["essms"]
+        alertes = self._alertes.group_by("code", maintain_order=True).agg(
+            pl.len().alias("nb"),
+            pl.col("finess_et").drop_nulls().n_unique().alias("nb_essms"),
+            pl.col("porteur").drop_nulls().n_unique().alias("nb_porteurs"),
+        )
+        financement = {f["porteur"]: f for f in self._du_jour("financement").iter_rows(named=True)}
+        sommes = par_cle(self._du_jour("porteurs"), "porteur")
+        noms = dict(essms.select("porteur", "nom_porteur").unique().sort("porteur").iter_rows())
+        return {
+            "regions": essms["region"].drop_nulls().unique().sort().to_list(),
+            "fenetres": self._du_jour("indicateurs")
+            .select("regles", "debut_fenetre", "fin_fenetre")
+            .unique()
+            .sort(pl.all())
+            .rows(),
+            "nb_essms": len(essms),
+            "nb_cibles_atteintes": int(self._du_jour("maturin_sms")["cibles_atteintes"].fill_null(False).sum()),
+            "ensemble": sommes_du_jour,
+            "cibles": _cibles(sommes_du_jour),
+            "historique": _historique(ensemble.iter_rows(named=True)),
+            "secteurs": _lignes_de(
+                du_jour.filter((pl.col("niveau") == "national") & (pl.col("sous_secteur") != TOUS)), "sous_secteur"
+            ),
+            "par_region": _lignes_de(
+                du_jour.filter((pl.col("niveau") == "region") & (pl.col("sous_secteur") == TOUS)), "code"
+            ),
+            "departements": _lignes_de(
+                du_jour.filter((pl.col("niveau") == "departement") & (pl.col("sous_secteur") == TOUS)), "code"
+            ),
+            "porteurs": [
+                {
+                    "porteur": p,
+                    "nom": nom,
+                    "sommes": {s["indicateur"]: s for s in sommes.get(p, ())},
+                    "financement": financement.get(p),
+                    "fraicheur": {t: self._fraicheur[p, t][0] for t in libelles.SOURCES if (p, t) in self._fraicheur},
+                }
+                for p, nom in noms.items()
+            ],
+            "alertes": list(alertes.iter_rows(named=True)),
+            "alertes_generales": self._alertes_essms.get(None, ()),
+        }
+
+
+def _par_indicateur(sommes: pl.DataFrame, jour: date) -> dict[str, Ligne]:
+    return {s["indicateur"]: s for s in sommes.filter(pl.col("date_mesure") == jour).iter_rows(named=True)}
+
+
+def _cibles(mesures: Mapping[str, Ligne]) -> dict[str, float | None]:
+    """The target of each indicator, None where there is none or several."""
+    return {i: mesures[i]["cible"] if i in mesures else None for i in INDICATEURS}
+
+
+def _definitions() -> Ligne:
+    """What the texts say, from the rules themselves."""
+    jeux = regles.toutes()
+    sources = {nom: tomllib.loads(regles.fichier(nom).decode())["source"] for nom in ("financement", "programme")}
+    return {
+        "regles": jeux,
+        "mediane_min": MEDIANE_MIN,
+        "sources_textes": sources,
+        "cibles": {i: _selon_les_regles(i, jeux) for i in INDICATEURS},
+    }
+
+
+def _selon_les_regles(indicateur: str, jeux: Sequence[regles.Regles]) -> list[Ligne]:
+    """What is asked of an indicator, with the names of the rule sets that ask it."""
+    demandes: dict[tuple[int | None, tuple[str, ...], bool], list[str]] = {}
+    for r in jeux:
+        secteurs = tuple(sorted(secteur for nom, secteur in r.non_opposables if nom == indicateur))
+        demandes.setdefault((r.cibles_pct.get(indicateur), secteurs, indicateur in r.socles), []).append(r.nom)
+    return [
+        {"regles": noms, "cible": cible, "non_opposables": secteurs, "socle": socle}
+        for (cible, secteurs, socle), noms in demandes.items()
+    ]
+
+
+def _lignes_de(territoires: pl.DataFrame, cle: str) -> list[Ligne]:
+    """One line per territory or sub-sector: its name and its sums by indicator."""
+    return [
+        {
+            **lignes[0],
+            "sommes": {s["indicateur"]: s for s in lignes},
+            "visible": any(not s["masque"] for s in lignes if s["indicateur"] in AVEC_CIBLE),
+        }
+        for _, lignes in sorted(par_cle(territoires, cle).items())
+    ]
+
+
+def _historique(lignes: Iterable[Ligne], indicateurs: Iterable[str] = INDICATEURS) -> Ligne:
+    """`lignes`: measure dates, latest first, each with its rows by indicator; `indicateurs`: its columns."""
+    dates: dict[date, dict[str, Ligne]] = {}
+    for ligne in lignes:
+        dates.setdefault(ligne["date_mesure"], {})[ligne["indicateur"]] = ligne
+    return {"lignes": sorted(dates.items(), reverse=True), "indicateurs": indicateurs, "dates_max": DATES_MAX}
+
+
+def _version(indicateurs: pl.DataFrame, derniere: date) -> str:
+    return str(indicateurs.filter(pl.col("date_mesure") == derniere)["version"][0])
+
+
+def _rendre(gabarit: str, **contexte: Any) -> str:
+    html = rendre(f"rapport/{gabarit}", **contexte)
+    # Two thousand pages: neither the indentation of the templates nor the end tags and quotes that HTML lets out.
+    court = _GUILLEMETS_FACULTATIFS.sub(r"\1\2", _FINS_FACULTATIVES.sub("", html))
+    return "\n".join(ligne for brute in court.splitlines() if (ligne := brute.strip())) + "\n"
+
+
+def _copier(source: Traversable, cible: Path) -> None:
+    cible.mkdir()
+    for element in source.iterdir():
+        if element.is_dir():
+            _copier(element, cible / element.name)
+        elif not element.name.endswith(".py"):
+            (cible / element.name).write_bytes(element.read_bytes())
