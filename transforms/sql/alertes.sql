@@ -1,7 +1,8 @@
 -- §7 alertes about an ESSMS. nombre: rows, persons or points the alert speaks of.
 WITH alertes_essms AS (
     -- §6.5 "mss and dmp may pass 100 %, dossiers_actifs too when a person has two dossiers; that raises an alert"
-    SELECT finess_et, 'TAUX_SUP_100' AS code, indicateur, CAST(NULL AS VARCHAR) AS nom_table,
+    SELECT
+        finess_et, 'TAUX_SUP_100' AS code, indicateur, CAST(NULL AS VARCHAR) AS nom_table,
         CAST(NULL AS BIGINT) AS nombre
     FROM indicateurs
     WHERE taux > 100

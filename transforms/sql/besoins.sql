@@ -33,4 +33,4 @@ FROM (
     ('dmp', 'denominateur', 'sejours'),
     ('eprescription', 'numerateur', 'eprescription'),
     ('eparcours', 'numerateur', 'eparcours')
-) AS b (indicateur, partie, nom_table)
+) AS b (indicateur, partie, nom_table)  -- noqa: AL05

@@ -8,5 +8,11 @@ SELECT
     COALESCE(r.date_reference, f.debut_fenetre) AS borne_debut,
     GREATEST(f.limite_reference, COALESCE(r.date_reference, f.limite_reference)) AS borne_fin
 FROM fenetres AS f
-CROSS JOIN (SELECT 'dossiers' AS nom_table UNION ALL SELECT 'sejours' UNION ALL SELECT 'projets') AS t
+CROSS JOIN (
+    SELECT 'dossiers' AS nom_table
+    UNION ALL
+    SELECT 'sejours'
+    UNION ALL
+    SELECT 'projets'
+) AS t
 LEFT JOIN extractions_reference AS r ON r.finess_et = f.finess_et AND r.nom_table = t.nom_table

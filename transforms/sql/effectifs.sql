@@ -15,9 +15,10 @@ WITH decomptes AS (
     UNION ALL
     SELECT a.finess_et, 'dossiers_agenda', COUNT(*)
     FROM dossiers_actifs AS a
-    WHERE EXISTS (
-        SELECT 1 FROM agenda_fenetre AS g WHERE g.finess_et = a.finess_et AND g.id_dossier = a.id_dossier
-    )
+    WHERE
+        EXISTS (
+            SELECT 1 FROM agenda_fenetre AS g WHERE g.finess_et = a.finess_et AND g.id_dossier = a.id_dossier
+        )
     GROUP BY a.finess_et
     UNION ALL
     SELECT m.finess_et, 'messages', SUM(m.nb_messages)

@@ -4,7 +4,7 @@ WITH lignes AS (
     SELECT
         finess_et,
         horodatage,
-        ROW_NUMBER() OVER (PARTITION BY finess_et, id_import ORDER BY ordre DESC, horodatage) AS rang
+        ROW_NUMBER() OVER (PARTITION BY finess_et, id_import ORDER BY ordre DESC, horodatage ASC) AS rang
     FROM depose_eprescription
 )
 

@@ -9,7 +9,7 @@ WITH lignes AS (
         CAST(horodatage AS DATE) AS jour,
         nb_messages,
         ROW_NUMBER() OVER (
-            PARTITION BY finess_et, id_message, sens ORDER BY ordre DESC, horodatage, ligne
+            PARTITION BY finess_et, id_message, sens ORDER BY ordre DESC, horodatage ASC, ligne ASC
         ) AS rang
     FROM depose_mss
     WHERE id_message IS NOT NULL

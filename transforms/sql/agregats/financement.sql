@@ -25,10 +25,14 @@ WITH parts AS (
 montants AS (
     SELECT
         porteur,
-        CAST(ROUND(SUM(CASE WHEN nature = 'usage' THEN CASE WHEN rang <= rang_max THEN plein ELSE reduit END END), 2)
-            AS DECIMAL(14, 2)) AS usage_,
-        CAST(ROUND(SUM(CASE WHEN nature = 'equipement' THEN CASE WHEN rang <= rang_max THEN plein ELSE reduit END END), 2)
-            AS DECIMAL(14, 2)) AS equipement
+        CAST(
+            ROUND(SUM(CASE WHEN nature = 'usage' THEN CASE WHEN rang <= rang_max THEN plein ELSE reduit END END), 2)
+            AS DECIMAL(14, 2)
+        ) AS usage_,
+        CAST(
+            ROUND(SUM(CASE WHEN nature = 'equipement' THEN CASE WHEN rang <= rang_max THEN plein ELSE reduit END END), 2)
+            AS DECIMAL(14, 2)
+        ) AS equipement
     FROM parts
     GROUP BY porteur
 ),

@@ -21,7 +21,7 @@ par_territoire AS (
     FROM par_secteur
     UNION ALL
     SELECT
-        date_mesure, 'region', code_region, nom_region, code_region, sous_secteur, indicateur,
+        date_mesure, 'region', code_region, nom_region, code_region, sous_secteur, indicateur,  -- noqa: AL08
         calcule, partiel, numerateur, denominateur, cible, atteint
     FROM par_secteur
     UNION ALL

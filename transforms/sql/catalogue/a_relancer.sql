@@ -2,10 +2,10 @@
 SELECT
     s.porteur,
     s."table",
-    count(DISTINCT s.finess_et) AS nb_essms,
-    count(DISTINCT s.finess_et) FILTER (WHERE NOT s.presente) AS nb_sans_la_table,
-    max(s.derniere_extraction) AS derniere_extraction,
-    list(DISTINCT i.indicateur ORDER BY i.indicateur) AS indicateurs_touches
+    COUNT(DISTINCT s.finess_et) AS nb_essms,
+    COUNT(DISTINCT s.finess_et) FILTER (WHERE NOT s.presente) AS nb_sans_la_table,
+    MAX(s.derniere_extraction) AS derniere_extraction,
+    LIST(DISTINCT i.indicateur ORDER BY i.indicateur) AS indicateurs_touches
 FROM sources AS s
 INNER JOIN besoins AS b ON b.nom_table = s."table"
 INNER JOIN indicateurs AS i
@@ -15,4 +15,4 @@ WHERE
     AND s.date_mesure = CAST(jour AS DATE)
     AND (NOT s.presente OR s.sans_reference OR s.derniere_extraction <= i.fin_fenetre OR s.lignes_rejetees > 0)
 GROUP BY s.porteur, s."table"
-ORDER BY nb_sans_la_table DESC, nb_essms DESC, s.porteur, s."table"
+ORDER BY nb_sans_la_table DESC, nb_essms DESC, s.porteur ASC, s."table" ASC

@@ -6,17 +6,17 @@ SELECT
     t.cible,
     t.region,
     t.sous_secteur,
-    median(c.taux) AS mediane,
-    count(c.taux) AS nb_compares,
-    1 + count(*) FILTER (WHERE c.taux > t.taux) AS rang
+    MEDIAN(c.taux) AS mediane,
+    COUNT(c.taux) AS nb_compares,
+    1 + COUNT(*) FILTER (WHERE c.taux > t.taux) AS rang
 FROM (
     SELECT i.date_mesure, i.indicateur, i.taux, i.cible, m.region, m.sous_secteur
     FROM indicateurs AS i
     INNER JOIN maturin_sms AS m ON m.date_mesure = i.date_mesure AND m.finess_et = i.finess_et
     WHERE
-        i.finess_et = upper(finess)
+        i.finess_et = UPPER(finess)
         AND i.taux IS NOT NULL
-        AND i.date_mesure = coalesce(CAST(jour AS DATE), (SELECT max(date_mesure) FROM indicateurs))
+        AND i.date_mesure = COALESCE(CAST(jour AS DATE), (SELECT MAX(date_mesure) FROM indicateurs))
 ) AS t
 INNER JOIN (
     SELECT i.date_mesure, i.indicateur, i.taux, m.region, m.sous_secteur
@@ -24,9 +24,10 @@ INNER JOIN (
     INNER JOIN maturin_sms AS m ON m.date_mesure = i.date_mesure AND m.finess_et = i.finess_et
     WHERE i.taux IS NOT NULL
 ) AS c
-    ON c.date_mesure = t.date_mesure
-    AND c.indicateur = t.indicateur
-    AND c.region IS NOT DISTINCT FROM t.region
-    AND c.sous_secteur IS NOT DISTINCT FROM t.sous_secteur
+    ON
+        c.date_mesure = t.date_mesure
+        AND c.indicateur = t.indicateur
+        AND c.region IS NOT DISTINCT FROM t.region
+        AND c.sous_secteur IS NOT DISTINCT FROM t.sous_secteur
 GROUP BY ALL
 ORDER BY t.indicateur

@@ -5,7 +5,7 @@ SELECT
     numerateur,
     denominateur,
     taux,
-    taux - lag(taux) OVER (PARTITION BY indicateur ORDER BY date_mesure) AS variation_points,
+    taux - LAG(taux) OVER (PARTITION BY indicateur ORDER BY date_mesure) AS variation_points,
     cible,
     atteint,
     reste_a_faire,
@@ -14,5 +14,5 @@ SELECT
     fin_fenetre,
     regles
 FROM indicateurs
-WHERE finess_et = upper(finess)
+WHERE finess_et = UPPER(finess)
 ORDER BY indicateur, date_mesure

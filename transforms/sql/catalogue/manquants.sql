@@ -15,6 +15,6 @@ LEFT JOIN essms AS e ON e.finess_et = i.finess_et
 WHERE
     i.porteur = un_porteur
     AND i.opposable
-    AND NOT coalesce(i.atteint, FALSE)
-    AND i.date_mesure = coalesce(CAST(jour AS DATE), (SELECT max(date_mesure) FROM indicateurs))
+    AND NOT COALESCE(i.atteint, FALSE)
+    AND i.date_mesure = COALESCE(CAST(jour AS DATE), (SELECT MAX(date_mesure) FROM indicateurs))
 ORDER BY i.reste_a_faire NULLS LAST, i.finess_et, i.indicateur

@@ -25,7 +25,7 @@ INNER JOIN besoins AS b ON b.indicateur = i.indicateur
 INNER JOIN sources AS s
     ON s.date_mesure = i.date_mesure AND s.finess_et = i.finess_et AND s."table" = b.nom_table
 WHERE
-    i.finess_et = upper(finess)
+    i.finess_et = UPPER(finess)
     AND i.indicateur = un_indicateur
-    AND i.date_mesure = coalesce(CAST(jour AS DATE), (SELECT max(date_mesure) FROM indicateurs))
-ORDER BY b.partie DESC, b.nom_table
+    AND i.date_mesure = COALESCE(CAST(jour AS DATE), (SELECT MAX(date_mesure) FROM indicateurs))
+ORDER BY b.partie DESC, b.nom_table ASC
