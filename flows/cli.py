@@ -1,7 +1,7 @@
 """The command line (specification §3): French for people, exit codes for machines.
 
 Each command is a module of `flows/commandes/`. Heavy libraries are imported by the command that needs them: `duimetre
---help` answers at once, and Prefect's embedded server starts while the rest is being imported.
+--help` answers at once, and Prefect's server starts while the rest is being imported.
 """
 
 from __future__ import annotations

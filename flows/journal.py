@@ -36,9 +36,10 @@ def avancement(etape: str, fait: int, total: int) -> None:
 
 
 def noter(message: str, *, etape: str, porteur: str | None = None, **comptes: int | float | str) -> None:
-    """Write a structured line in the file of the night only: the console is for the summary."""
-    champs = {"etape": etape} | ({"porteur": porteur} if porteur else {}) | comptes
-    journal().debug(message, extra={"champs": champs})
+    """Write a structured line in the file of the night, and in the logs of Prefect: the console is for the summary."""
+    nommes = ({"porteur": porteur} if porteur else {}) | comptes
+    texte = ", ".join(f"{nom} {valeur}" for nom, valeur in nommes.items())
+    journal().debug("%s : %s", message, texte, extra={"champs": {"etape": etape} | nommes})
 
 
 def lieu(erreur: BaseException) -> str:
@@ -83,7 +84,11 @@ def tenir(dossier: Path, conserver: int) -> Iterator[None]:
 
     Its last line has `etape` = `fin`, `resultat` (`publiee` or `echec`) and `duree_s`; a file without it is that of a
     night which was killed, or is not over. A log that cannot be written never stops the night: the console says it.
+    A `with` inside another has no file of its own.
     """
+    if any(isinstance(h, _Fichier) for h in journal().handlers):
+        yield
+        return
     debut = time.monotonic()
     nom = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{os.getpid()}.jsonl"
     try:

@@ -197,7 +197,8 @@ class Compteur:
         """One more file is done."""
         with self._verrou:
             self._fait += 1
-            avancement("Lecture des dépôts", self._fait, self._total)
+            if self._fait == self._total or self._fait % (1 + self._total // 100) == 0:
+                avancement("Lecture des dépôts", self._fait, self._total)
 
 
 def reunir_fichiers(nuit: Nuit) -> None:
@@ -420,7 +421,8 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
     noter("Fichiers à lire", etape="inventaire", fichiers=len(a_lire))
     lots = repartir(recevoir_lot, _lots(a_lire), nuit, Compteur(len(a_lire)))
     traites = [resultat for lot in lots for resultat in lot]
-    _noter_receptions(traites)
+    for porteur, comptes in receptions(traites).items():
+        noter("Dépôts reçus", etape="reception", porteur=porteur, **comptes)
     faire(reunir_fichiers, nuit)
     depuis = mesure.avant_les_fenetres(nuit.dates)
     with Registre(nuit.reglages.registre) as registre:
@@ -472,19 +474,18 @@ def _bilan(
     )
 
 
-def _noter_receptions(traites: Sequence[Recu | NonTraite]) -> None:
-    """What came from each porteur, counted, in the file of the night."""
+def receptions(traites: Sequence[Recu | NonTraite]) -> dict[str, dict[str, int]]:
+    """What came from each porteur, counted."""
+    comptes = {}
     for porteur in sorted({t.porteur for t in traites}):
         recus = [t for t in traites if isinstance(t, Recu) and t.porteur == porteur]
-        noter(
-            "Dépôts reçus",
-            etape="reception",
-            porteur=porteur,
-            fichiers=len(recus),
-            refuses=sum(s == "refuse" for r in recus for s in r.statuts),
-            lignes_rejetees=sum(r.lignes_rejetees for r in recus),
-            non_traites=sum(t.porteur == porteur for t in traites) - len(recus),
-        )
+        comptes[porteur] = {
+            "fichiers": len(recus),
+            "refuses": sum(s == "refuse" for r in recus for s in r.statuts),
+            "lignes_rejetees": sum(r.lignes_rejetees for r in recus),
+            "non_traites": sum(t.porteur == porteur for t in traites) - len(recus),
+        }
+    return comptes
 
 
 def resumer(bilan: Bilan, reglages: Reglages) -> list[str]:

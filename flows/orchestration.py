@@ -1,25 +1,37 @@
-"""The night under Prefect: the only module that imports it."""
+"""The night under Prefect: the only module that imports it. What Prefect keeps of it holds no value of a file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, ParamSpec, TypeVar, cast
 from zoneinfo import ZoneInfo
 
-from prefect import flow, task
+from prefect import flow, tags, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
+from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
-from prefect.utilities.annotations import opaque, unmapped
+from prefect.utilities.annotations import opaque
+from pydantic import Field
 
 from flows import nuit as etapes
+from flows.avis import dire_echec
 from flows.mensuelle import premiers_du_mois
-from flows.reglages import lire
+from flows.reglages import Reglages, lire
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+Data = Annotated[str | None, Field(description="Racine des données ; vide : DUIMETRE_DATA, puis ./data.")]
+Dates = Annotated[list[date] | None, Field(description="Dates de mesure ; vide : aujourd'hui dans la région.")]
+Fuseau = Annotated[str | None, Field(description="Fuseau de la région, s'il n'est pas celui des réglages.")]
+Reconstruire = Annotated[bool, Field(description="Relire tous les fichiers de raw, comme s'ils arrivaient.")]
 
 _NOMS: dict[Callable[..., Any], str] = {
     etapes.lire_referentiels: "lire les référentiels",
@@ -33,18 +45,32 @@ _NOMS: dict[Callable[..., Any], str] = {
 }
 
 
+def _sans_valeur(fonction: Callable[P, T]) -> Callable[P, T]:
+    """Fail by a state whose message is ours: that of an error, which Prefect would keep, could hold a value of a file."""
+
+    @wraps(fonction)
+    def enveloppe(*arguments: P.args, **nommes: P.kwargs) -> T:
+        try:
+            return fonction(*arguments, **nommes)
+        except Exception as erreur:
+            return cast(T, Failed(message=dire_echec(erreur), data=erreur))
+
+    return enveloppe
+
+
 def _passagere(_tache: Task[..., Any], _execution: TaskRun, etat: State[Any]) -> bool:
     return isinstance(etat.result(raise_on_failure=False), etapes.PASSAGERES)
 
 
-_TACHES = {
+_TACHES: dict[Callable[..., Any], Task[..., Any]] = {
     etape: task(
         name=nom,
+        task_run_name=nom,
         retries=etapes.ESSAIS - 1,
         retry_delay_seconds=etapes.DELAI_ESSAI_S,
         retry_condition_fn=_passagere,
         cache_policy=NO_CACHE,
-    )(etape)
+    )(_sans_valeur(etape))
     for etape, nom in _NOMS.items()
 }
 
@@ -54,31 +80,99 @@ class Taches:
 
     def faire(self, etape: Callable[..., T], *arguments: Any) -> T:
         """One task run. Prefect need not look for futures inside tables: they are given as they are."""
-        return cast(T, _TACHES[etape](*map(opaque, arguments)))
+        etat: Any = _TACHES[etape](*map(opaque, arguments), return_state=True)
+        return cast(T, etat.result())
 
     def repartir(self, etape: Callable[..., T], lots: Sequence[Any], *arguments: Any) -> list[T]:
-        """One task run per lot."""
-        communs = [unmapped(opaque(a)) for a in arguments]
-        resultat: list[T] = _TACHES[etape].map([opaque(lot) for lot in lots], *communs).result()
-        return resultat
+        """One task run per lot, which its name tells."""
+        tache = _TACHES[etape]
+        executions = [
+            tache.with_options(task_run_name=f"{tache.name}, lot {rang} sur {len(lots)}").submit(
+                *map(opaque, (lot, *arguments))
+            )
+            for rang, lot in enumerate(lots, 1)
+        ]
+        return [execution.result() for execution in executions]
 
 
-@flow(name="nuit", task_runner=ThreadPoolTaskRunner(max_workers=etapes.EN_MEME_TEMPS), validate_parameters=True)  # type: ignore[arg-type]
+def _executer(reglages: Reglages, dates: Sequence[date] | None, *, reconstruire: bool = False) -> etapes.Bilan:
+    bilan = etapes.executer(reglages, dates, reconstruire=reconstruire, executant=Taches())
+    _montrer(bilan, reglages)
+    return bilan
+
+
+def _montrer(bilan: etapes.Bilan, reglages: Reglages) -> None:
+    """The summary of the night, with its links, and what was refused or rejected, per porteur."""
+    rapport = (bilan.dossier / "rapports" / "index.html").as_uri()
+    lignes = [f"- {ligne}" for ligne in etapes.resumer(bilan, reglages) if ligne]
+    liens = f"[Rapport]({rapport}) · [Réponses aux porteurs]({reglages.retours.absolute().as_uri()})"
+    create_markdown_artifact(
+        "\n".join([f"# Nuit {bilan.version}", *lignes, "", liens]), key="nuit", description="Ce que la nuit a fait"
+    )
+    create_table_artifact(
+        [
+            {
+                "porteur": porteur,
+                "fichiers": comptes["fichiers"],
+                "tables refusées": comptes["refuses"],
+                "lignes rejetées": comptes["lignes_rejetees"],
+                "fichiers non traités": comptes["non_traites"],
+            }
+            for porteur, comptes in etapes.receptions((*bilan.recus, *bilan.non_traites)).items()
+        ],
+        key="refus",
+        description="Refusé et rejeté, par porteur",
+    )
+
+
+def _nom_de_la_nuit() -> str:
+    parametres = flow_run.parameters
+    dates = parametres.get("dates_mesure") or [
+        _aujourd_hui(_reglages(parametres.get("data"), parametres.get("fuseau")))
+    ]
+    return f"nuit {', '.join(sorted(map(str, dates)))}"
+
+
+def _reglages(data: str | None, fuseau: str | None) -> Reglages:
+    return lire(Path(data) if data else None, fuseau=fuseau)
+
+
+def _aujourd_hui(reglages: Reglages) -> date:
+    return datetime.now(UTC).astimezone(ZoneInfo(reglages.fuseau)).date()
+
+
+@flow(
+    name="nuit",
+    description="Reçoit les dépôts, les contrôle, mesure à chaque date et publie.",
+    flow_run_name=_nom_de_la_nuit,
+    task_runner=ThreadPoolTaskRunner(max_workers=etapes.EN_MEME_TEMPS),  # type: ignore[arg-type]
+)
+@_sans_valeur
 def nuit(
-    data: str | None = None,
-    dates_mesure: list[date] | None = None,
-    fuseau: str | None = None,
-    reconstruire: bool = False,
+    data: Data = None, dates_mesure: Dates = None, fuseau: Fuseau = None, reconstruire: Reconstruire = False
 ) -> etapes.Bilan:
     """The whole nightly job on one data root, see `nuit.executer`."""
-    reglages = lire(Path(data) if data else None, fuseau=fuseau)
-    return etapes.executer(reglages, dates_mesure, reconstruire=reconstruire, executant=Taches())
+    return _executer(_reglages(data, fuseau), dates_mesure, reconstruire=reconstruire)
 
 
 # Another night may hold the lock: this one waits its turn.
-@flow(name="mesure mensuelle", retries=3, retry_delay_seconds=1200)
-def mesure_mensuelle(data: str | None = None, fuseau: str | None = None) -> etapes.Bilan:
-    """A night that measures the 1st of this month and the two firsts before it. Raises what `nuit` raises."""
-    reglages = lire(Path(data) if data else None, fuseau=fuseau)
-    aujourd_hui = datetime.now(UTC).astimezone(ZoneInfo(reglages.fuseau)).date()
-    return nuit(data, premiers_du_mois(aujourd_hui), fuseau)
+@flow(
+    name="mesure mensuelle",
+    description="Mesure officielle : le 1er du mois et les deux précédents.",
+    task_runner=ThreadPoolTaskRunner(max_workers=etapes.EN_MEME_TEMPS),  # type: ignore[arg-type]
+    retries=3,
+    retry_delay_seconds=1200,
+)
+def mesure_mensuelle(data: Data = None, fuseau: Fuseau = None) -> etapes.Bilan:
+    """A night that measures the 1st of this month and the two firsts before it. Raises `RuntimeError`."""
+    reglages = _reglages(data, fuseau)
+    try:
+        return _executer(reglages, premiers_du_mois(_aujourd_hui(reglages)))
+    except Exception as erreur:  # a flow that returns a failed state is not tried again
+        raise RuntimeError(dire_echec(erreur)) from None
+
+
+def lancer(reglages: Reglages, dates: list[date] | None, *, reconstruire: bool) -> None:
+    """The flow `nuit`, as the command runs it. Raises what `nuit.executer` raises."""
+    with tags("duimetre"):
+        nuit(str(reglages.data), dates, reconstruire=reconstruire)

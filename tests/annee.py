@@ -38,18 +38,18 @@ import sys
 from datetime import date, datetime
 from pathlib import Path
 from flows import reglages
-from flows.moteur import moteur
+from flows.serveur import demarrer
 lus = reglages.lire(Path(sys.argv[1]))
-with moteur(lus.staging / "prefect"):
-    from flows.isolement import preparer
-    preparer()
-    from prefect import flow
-    from flows import nuit, orchestration
-    @flow
-    def nuit_d_un_jour():
-        jour, instant = date.fromisoformat(sys.argv[2]), datetime.fromisoformat(sys.argv[3])
-        nuit.executer(lus, [jour], instant, executant=orchestration.Taches())
-    nuit_d_un_jour()
+serveur = demarrer(lus.staging / "prefect")
+from prefect import flow
+from flows import isolement, nuit, orchestration
+isolement.preparer()
+assert serveur.pret()
+@flow
+def nuit_d_un_jour():
+    jour, instant = date.fromisoformat(sys.argv[2]), datetime.fromisoformat(sys.argv[3])
+    nuit.executer(lus, [jour], instant, executant=orchestration.Taches())
+nuit_d_un_jour()
 """
 
 

@@ -24,9 +24,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 ICI = Path(__file__).parent
@@ -118,20 +120,15 @@ def lanceur() -> NoReturn:
     Only nights are killed, and nothing is imported again.
     """
     sys.path[:0] = [str(ICI), str(ICI.parent)]
-    import flows.moteur  # noqa: PLC0415
     import flows.nuit  # noqa: PLC0415
     import flows.orchestration  # noqa: PLC0415
+    import flows.serveur  # noqa: PLC0415
     from flows.cli import main  # noqa: PLC0415
-    from flows.reglages import lire  # noqa: PLC0415
 
-    # One try: a failing call fails the night.
-    direct = flows.nuit.Direct(essais=1)
-
-    def directe(data: str, dates: Any, *, reconstruire: bool) -> Any:
-        return flows.nuit.executer(lire(Path(data)), dates, reconstruire=reconstruire, executant=direct)
-
-    flows.orchestration.nuit = directe  # type: ignore[assignment]
-    flows.moteur.moteur = lambda _dossier: nullcontext()  # type: ignore[assignment]
+    # No server, so no Prefect; one try, so a failing call fails the night.
+    flows.serveur.demarrer = lambda _dossier: SimpleNamespace(pret=lambda: False)  # type: ignore[assignment, return-value]
+    executer = flows.nuit.executer
+    flows.nuit.executer = partial(executer, executant=flows.nuit.Direct(essais=1))  # type: ignore[assignment]
     for ligne in sys.stdin:
         demande = json.loads(ligne)
         if "attendre" in demande:

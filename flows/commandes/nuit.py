@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.commandes.commun import Declarer, Sortie, dire_erreur, option_dates
+
+if TYPE_CHECKING:
+    from flows.reglages import Reglages
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -23,9 +27,8 @@ def _executer(options: argparse.Namespace) -> int:
 
 
 def lancer(data: Path | None, dates: list[date] | None, *, reconstruire: bool = False) -> int:
-    """Run the night under Prefect, embedded or not; its exit code (§3). The lock is taken before anything starts."""
+    """Run the night, under Prefect when it can; its exit code (§3). The lock is taken before anything starts."""
     from flows import reglages as r  # noqa: PLC0415
-    from flows.moteur import MoteurInterrompu, moteur  # noqa: PLC0415
     from flows.verrou import VerrouPris, verrou  # noqa: PLC0415
 
     reglages = r.lire(data)
@@ -33,22 +36,12 @@ def lancer(data: Path | None, dates: list[date] | None, *, reconstruire: bool = 
         dire_erreur(f"Le dossier {reglages.raw} n'existe pas. Vérifiez --data ou DUIMETRE_DATA.")
         return Sortie.ECHEC
     try:
-        with verrou(reglages.staging), moteur(reglages.staging / "prefect"):
-            from flows.isolement import preparer  # noqa: PLC0415
-
-            preparer()  # it loads while the night does
-            from flows.orchestration import nuit  # noqa: PLC0415
-            from transforms.referentiels import ReferentielIllisible  # noqa: PLC0415
-
-            try:
-                nuit(str(reglages.data), dates, reconstruire=reconstruire)
-            except ReferentielIllisible as erreur:
-                dire_erreur(f"Rien n'est publié. {erreur}")
-                return Sortie.ECHEC
+        with verrou(reglages.staging):
+            return _sous_prefect(reglages, dates, reconstruire=reconstruire)
     except VerrouPris:
         dire_erreur("Une autre nuit est en cours sur ces données : celle-ci ne fait rien.")
         return Sortie.VERROU
-    except (r.ReglageInvalide, MoteurInterrompu) as erreur:
+    except r.ReglageInvalide as erreur:
         dire_erreur(f"Rien n'est publié. {erreur}")
         return Sortie.ECHEC
     except OSError as erreur:
@@ -62,4 +55,26 @@ def lancer(data: Path | None, dates: list[date] | None, *, reconstruire: bool = 
 
         dire_erreur(f"Rien n'est publié. {dire_echec(erreur)}")
         return Sortie.ECHEC
+
+
+def _sous_prefect(reglages: Reglages, dates: list[date] | None, *, reconstruire: bool) -> Sortie:
+    """The night; without Prefect when its server does not answer or dies: nobody's figures wait for an interface."""
+    from flows.journal import journal, tenir  # noqa: PLC0415
+    from flows.serveur import demarrer  # noqa: PLC0415
+
+    with tenir(reglages.journaux, reglages.journaux_conserves):
+        serveur = demarrer(reglages.staging / "prefect")
+        from flows import isolement, nuit, orchestration  # noqa: PLC0415 - while the server starts
+
+        isolement.preparer()  # it loads while the night does
+        if serveur.pret():
+            try:
+                orchestration.lancer(reglages, dates, reconstruire=reconstruire)
+            except Exception:
+                if serveur.repond():
+                    raise
+            else:
+                return Sortie.OK
+        journal().warning("Le serveur Prefect ne répond pas : la nuit se fait sans lui.")
+        nuit.executer(reglages, dates, reconstruire=reconstruire)
     return Sortie.OK
