@@ -19,15 +19,10 @@ from flows.journal import Execution, derniere_execution
 from flows.publication import MANIFESTE, actuelle
 from flows.reglages import Reglages
 from schemas.curated import ACCEPTES
+from transforms.dire.formats import accord, instant, taille
+from transforms.dire.libelles import STATUTS_DEPOT
 
 PEREMPTION = timedelta(hours=26)
-_STATUTS = {
-    "accepte": "acceptés",
-    "accepte_avec_rejets": "acceptés avec rejets",
-    "refuse": "refusés",
-    "en_attente": "en attente",
-    "deja_recu": "déjà reçus",
-}
 
 
 @dataclass(frozen=True)
@@ -70,7 +65,7 @@ class Etat:
             )
         if self.espace_insuffisant:
             phrases.append(
-                f"Il reste {_taille(self.espace_libre_octets)} sur le disque : libérez de la place avant la prochaine nuit."
+                f"Il reste {taille(self.espace_libre_octets)} sur le disque : libérez de la place avant la prochaine nuit."
             )
         return phrases
 
@@ -144,20 +139,20 @@ def _decompte(valeurs: pl.Series) -> dict[str, int]:
 
 def dire(etat: Etat, fuseau: ZoneInfo) -> str:
     """The state in a few French lines."""
-    espace = f"Espace libre : {_taille(etat.espace_libre_octets)}"
+    espace = f"Espace libre : {taille(etat.espace_libre_octets)}"
     nuit = f"Dernière nuit : {_dire_execution(etat.execution, fuseau)}"
     if etat.publie_le is None:
         return "\n".join(["Aucune publication. Lancez « duimetre nuit ».", nuit, espace])
     lignes = [
         f"{'PÉRIMÉ' if etat.perime else 'OK'} — dernière publication le "
-        f"{etat.publie_le.astimezone(fuseau):%d/%m/%Y à %H:%M} (version {etat.version})",
+        f"{instant(etat.publie_le.astimezone(fuseau))} (version {etat.version})",
         nuit,
         f"Dates de mesure : {', '.join(etat.dates_mesure)}",
-        f"Dépôts : {_liste({_STATUTS[s]: n for s, n in etat.depots_par_statut.items()})}",
+        f"Dépôts : {_liste({STATUTS_DEPOT[s]: n for s, n in etat.depots_par_statut.items()})}",
         f"Fichiers refusés ou en attente, à reprendre : {_liste(etat.refus_en_attente)}",
         f"Porteurs sans dépôt : {', '.join(etat.porteurs_sans_depot) or 'aucun'}",
         "Porteurs silencieux : "
-        + (", ".join(f"{p} (depuis {j} jours)" for p, j in etat.porteurs_silencieux.items()) or "aucun"),
+        + (", ".join(f"{p} (depuis {accord(j, 'jour')})" for p, j in etat.porteurs_silencieux.items()) or "aucun"),
         f"Sources absentes (ESSMS) : {_liste(etat.sources_absentes)}",
         f"Alertes : {_liste(etat.alertes_par_code)}",
         espace,
@@ -176,15 +171,11 @@ def _dire_execution(execution: Execution | None, fuseau: ZoneInfo) -> str:
     }[execution.resultat]
     duree = f", {execution.duree_s:.0f} s" if execution.duree_s is not None else ""
     cause = f" — {execution.message}" if execution.resultat in ("echec", "interrompue") and execution.message else ""
-    return f"{sort}, commencée le {execution.debut.astimezone(fuseau):%d/%m/%Y à %H:%M}{duree}{cause}"
+    return f"{sort}, commencée le {instant(execution.debut.astimezone(fuseau))}{duree}{cause}"
 
 
 def _liste(decompte: dict[str, int]) -> str:
     return ", ".join(f"{nom.replace('_', ' ')} {nombre}" for nom, nombre in decompte.items()) or "aucun"
-
-
-def _taille(octets: int) -> str:
-    return f"{octets / 2**30:.1f} Gio".replace(".", ",")
 
 
 def en_json(etat: Etat) -> str:

@@ -47,9 +47,10 @@ from flows.reglages import ReglageInvalide, Reglages, cle_des_pseudonymes
 from flows.verrou import verrou
 from schemas import curated
 from transforms import agregats, regles
+from transforms.dire.alertes import dire_alertes
 from transforms.mesure import Entrees
 from transforms.pages import rapport
-from transforms.publication import dire_alertes, ecrire_table, reunir, table_constats, table_depots, table_sources
+from transforms.publication import ecrire_table, reunir, table_constats, table_depots, table_sources
 from transforms.suppression import masquer
 
 LOTS_MAX = 16

@@ -21,7 +21,7 @@ from flows.retours import dossier_de_retour, lister, nom_de_retour, poser, retir
 from schemas.curated import ACCEPTES, PAR_DATE, PARTITION
 from transforms.lecture.modele import LectureImpossible
 from transforms.pages.porteur import index, liste_de_travail
-from transforms.pages.porteur.index import FICHIERS_MAX, Fichier, Refus, Situation
+from transforms.pages.porteur.index import FICHIERS_MAX, FichierRecu, Refus, Situation
 
 # Where the identifiers of dossiers are looked for: the table that defines them first.
 _TABLES_DES_DOSSIERS = ("dossiers", "sejours")
@@ -145,9 +145,9 @@ def _fichiers_recus(depots: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _fichiers(recus: pl.DataFrame, fuseau: ZoneInfo) -> list[Fichier]:
+def _fichiers(recus: pl.DataFrame, fuseau: ZoneInfo) -> list[FichierRecu]:
     return [
-        Fichier(
+        FichierRecu(
             f["nom"],
             f["recu_le"].astimezone(fuseau),
             f["statut"],

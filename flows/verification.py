@@ -15,12 +15,13 @@ import polars as pl
 from flows import inventaire, reception
 from flows.reception import Dossier
 from flows.reglages import Reglages
-from schemas.constats import catalogue
 from schemas.erreurs import ErreurDite, Sortie
+from transforms.dire.constats import NIVEAUX, dire_constat
 from transforms.dire.formats import accord, entier, jour
+from transforms.dire.libelles import STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import dire_texte
 from transforms.nommage import en_cours_d_ecriture
-from transforms.pages.porteur.accuse import NIVEAUX, STATUTS, Accuse, Groupe, Partie, grouper, nom_de_table, verdict
+from transforms.pages.porteur.accuse import Accuse, Groupe, Partie, grouper, verdict
 
 LIGNES_MONTREES = 5
 _LONGUEUR_VALEUR = 60
@@ -80,7 +81,7 @@ def verifier(fichier: Path, dossier: Dossier, reglages: Reglages, maintenant: da
 
 def dire(accuse: Accuse) -> str:
     """The answer as text: verdict, counts, then findings grouped by kind and column, the gravest first."""
-    lignes = [f"{dire_texte(accuse.nom, 300)} : {STATUTS[accuse.statut].upper()}", f"  {verdict(accuse)}"]
+    lignes = [f"{dire_texte(accuse.nom, 300)} : {STATUTS_DEPOT[accuse.statut].upper()}", f"  {verdict(accuse)}"]
     for partie in accuse.parties:
         lignes += ["", f"  {_titre(partie)}"]
         if partie.lignes_lues:
@@ -95,7 +96,7 @@ def _titre(partie: Partie) -> str:
     titre = f"{table}, extraction du {jour(partie.date_extraction)}" if partie.date_extraction else table
     membre = f" [{dire_texte(partie.membre, 120)}]" if partie.membre else ""
     partiel = ", partielle" if partie.partiel else ""
-    return f"{titre}{partiel}{membre} : {STATUTS[partie.statut]}"
+    return f"{titre}{partiel}{membre} : {STATUTS_DEPOT[partie.statut]}"
 
 
 def _comptes(partie: Partie) -> str:
@@ -163,11 +164,8 @@ def en_donnees(accuse: Accuse) -> dict[str, Any]:
 
 
 def _constat(ligne: dict[str, Any], table: str) -> dict[str, Any]:
-    constat = catalogue()[ligne["code"]]
     colonne = ligne["entete"] or ligne["colonne"]
-    message, que_faire = constat.dire(
-        colonne=colonne or "", table=table, ligne=str(ligne["ligne"] or ""), detail=ligne["detail"]
-    )
+    constat = dire_constat(ligne["code"], colonne, table, ligne["ligne"], ligne["detail"])
     return {
         "code": ligne["code"],
         "niveau": constat.niveau,
@@ -175,7 +173,7 @@ def _constat(ligne: dict[str, Any], table: str) -> dict[str, Any]:
         "colonne": colonne,
         "valeur": ligne["valeur"],
         "nombre": ligne["nombre"],
-        "message": message,
-        "que_faire": que_faire,
-        "exemple": constat.exemple.replace("{colonne}", colonne or "") or None,
+        "message": constat.message,
+        "que_faire": constat.que_faire,
+        "exemple": constat.exemple or None,
     }

@@ -1,4 +1,4 @@
-"""The catalogue of findings (`constats.toml`): what can be said about a file, and to whom."""
+"""The catalogue of findings (`constats.toml`): what can be said about a file, and to whom. `transforms/dire` says it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,6 @@ from typing import Literal
 Niveau = Literal["fichier", "ligne", "avertissement"]
 
 
-class _Vide(dict[str, str]):
-    def __missing__(self, cle: str) -> str:
-        return ""
-
-
 @dataclass(frozen=True)
 class Constat:
     """One kind of finding: a stable code, its level, the French texts, and whether the received value may be published."""
@@ -27,11 +22,6 @@ class Constat:
     que_faire: str
     exemple: str
     publiable: bool
-
-    def dire(self, **precisions: str) -> tuple[str, str]:
-        """Message and what to do, with `colonne`, `table`, `ligne` and `detail` filled in."""
-        connues = _Vide(precisions)
-        return self.message.format_map(connues).strip(), self.que_faire.format_map(connues).strip()
 
 
 @cache

@@ -49,8 +49,8 @@ def test_one_screen_says_what_the_operator_must_know(region: Path) -> None:
     assert vu.execution.resultat == "publiee"
     assert vu.alarmes == []
     texte = etat.dire(vu, ZoneInfo("Indian/Reunion"))
-    assert texte.startswith("OK — dernière publication le 03/04/2026 à 06:30")
-    assert "Dépôts : acceptés 2, refusés 2" in texte
+    assert texte.startswith("OK — dernière publication le 03/04/2026 à 06 h 30")
+    assert "Dépôts : accepté 2, refusé 2" in texte
     assert "Fichiers refusés ou en attente, à reprendre : asso 1, ght 1" in texte
     assert len(texte.splitlines()) < 24
     assert all(len(ligne) < 200 for ligne in texte.splitlines())
@@ -87,7 +87,7 @@ def test_a_failed_night_and_a_full_disk_are_alarms(region: Path, monkeypatch: py
     assert vu.espace_insuffisant
     assert [a.partition(" : ")[0] for a in vu.alarmes] == [
         "La dernière nuit a échoué",
-        "Il reste 1,0 Gio sur le disque",
+        "Il reste 1,1\u202fGo sur le disque",
     ]
 
 

@@ -60,7 +60,7 @@ def test_l_ecran_se_lit_d_un_trait() -> None:
         f"Dossiers actifs : {ligne['numerateur']} dossiers actifs pour {ligne['denominateur']} personnes de la file active, "
         f"soit {taux}" in ecran
     )
-    assert "Sources : Dossiers (extraction du 01/05/2026)" in ecran
+    assert "Sources : dossiers du DUI (extraction du 01/05/2026)" in ecran
     assert "None" not in ecran
 
 

@@ -26,10 +26,22 @@ HOSTILE = '<script>alert("1")</script> & \'"><img src=x onerror=alert(1)> {{ 7*7
 STATUTS = {
     "calcule": "calculé",
     "source_partielle": "source incomplète",
-    "denominateur_nul": "dénominateur nul",
-    "source_absente": "source absente",
+    "denominateur_nul": "rien à compter",
+    "source_absente": "source manquante",
 }
 Site = Mapping[str, Noeud]
+
+
+def etat_de_source(s: Mapping[str, Any], fin_fenetre: date) -> str:
+    """What §6.5 says of a source, in the words of the pages."""
+    if not s["presente"]:
+        return "Facultative, non reçue" if s["table"] in ("eprescription", "eparcours") else "Manquante"
+    if s["derniere_extraction"] and s["derniere_extraction"] <= fin_fenetre:
+        return "Trop ancienne"
+    if s["sans_reference"]:
+        return "Partielle seulement"
+    rejetees = s["lignes_rejetees"]
+    return f"{entier(rejetees)} ligne{'s' * (rejetees > 1)} rejetée{'s' * (rejetees > 1)}" if rejetees else "À jour"
 
 
 def entier(valeur: int | None) -> str:
@@ -162,8 +174,9 @@ def test_every_figure_of_an_essms_is_the_tables(publie: tuple[dict[str, pl.DataF
                 m["taux"] is None and dit.endswith(f"taux inconnu, {STATUTS[m['statut']]}.")
             )
         sources = du_jour(tables, "sources").filter(pl.col("finess_et") == finess)
-        assert sorted(ligne[2:] for ligne in page.par_id("sources").lignes()) == sorted(
+        assert sorted(ligne[1:] for ligne in page.par_id("sources").lignes()) == sorted(
             [
+                etat_de_source(s, mesures[finess, "dossiers_actifs"]["fin_fenetre"]),
                 jour(s["derniere_extraction"]),
                 entier(s["lignes_rejetees"]),
                 entier(

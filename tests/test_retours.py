@@ -27,7 +27,7 @@ from schemas.depots import TABLES, champs_de
 from transforms.dire.formats import accord, entier, jour_en_lettres, taille, taux
 from transforms.dire.texte_sur import csv_excel
 from transforms.pages.porteur.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
-from transforms.pages.porteur.index import FICHIERS_MAX, Fichier, Situation
+from transforms.pages.porteur.index import FICHIERS_MAX, FichierRecu, Situation
 from transforms.pages.porteur.index import en_html as en_page
 from transforms.validation import CONSTATS, constat_de_fichier
 
@@ -220,7 +220,7 @@ def test_accuse_d_un_fichier(tmp_path: Path) -> None:
     erreurs = lire_csv(fichiers[str(recu["fichier_des_erreurs"])])
     assert ("3", "date_creation", "pas une date") in {(e["ligne"], e["colonne"], e["valeur reçue"]) for e in erreurs}
     page = texte(next(c.decode() for n, c in fichiers.items() if n.startswith("accuse_") and n.endswith(".html")))
-    for dit in ("Accepté, des lignes rejetées", "pas une date", "ligne 3", "Nom de famille", str(recu["numero"])):
+    for dit in ("Accepté avec lignes rejetées", "pas une date", "ligne 3", "Nom de famille", str(recu["numero"])):
         assert dit in page
     assert "Durand" not in page, "a column that is not expected never travels further than its name"
 
@@ -450,7 +450,7 @@ def test_page_du_porteur(nuitee: Path) -> None:
         "80,0 % 8 sur 10, reste 1",
         "75,0 % 6 sur 8, reste 2",
         "100,0 % 4 sur 4, atteint",
-        "— une source manque",
+        "— source manquante",
     ):
         assert dit in page, dit
     assert page.index("Corriger et redéposer") < page.index("Déposer « mss »") < page.index("1 dossier à mettre à jour")
@@ -548,7 +548,8 @@ def test_mille_structures_et_cinq_mille_fichiers(nuitee: Path) -> None:
             indicateurs=multiplier(indicateurs),
             sources=multiplier(sources),
             listes={numero: f"a_completer_{numero}.csv" for numero in mille["numero"]},
-            fichiers=[Fichier("f" * 200, NUIT_1, "accepte", ("dossiers",), 1, 1, 0, "accuse_x.html")] * FICHIERS_MAX,
+            fichiers=[FichierRecu("f" * 200, NUIT_1, "accepte", ("dossiers",), 1, 1, 0, "accuse_x.html")]
+            * FICHIERS_MAX,
             nb_fichiers=5000,
             rejets=(),
             refus=(),

@@ -15,8 +15,8 @@ from schemas.curated import INDICATEURS as ORDRE
 from schemas.curated import PARTITION
 from schemas.erreurs import Inconnu
 from transforms.agregats import besoins
-from transforms.dire.formats import accord, cible, entier, jour, jour_en_lettres, taux
-from transforms.dire.libelles import INDICATEURS, SOURCES
+from transforms.dire.formats import accord, cible, entier, enumerer, jour, jour_en_lettres, majuscule, taux
+from transforms.dire.libelles import INDICATEURS, STATUTS, dire_etat_de_source, etat_de_source, nom_de_source
 
 
 @dataclass(frozen=True)
@@ -144,16 +144,10 @@ def _etapes(populations: dict[str, Any]) -> Iterator[Etape]:
 
 
 def _source(source: dict[str, Any], fin_fenetre: date) -> Source:
-    """What §6.5 says of a source: absent, partial, or good."""
-    derniere = source["derniere_extraction"]
-    defauts = (
-        (not source["presente"], "manque"),
-        (source["sans_reference"], "aucune extraction complète"),
-        (derniere is not None and derniere <= fin_fenetre, "extraite avant la fin de la fenêtre"),
-        (source["lignes_rejetees"] > 0, accord(source["lignes_rejetees"], "ligne rejetée", "lignes rejetées")),
-    )
-    defaut = next((dit for vrai, dit in defauts if vrai), None)
-    return Source(source["table"], source["presente"], derniere, defaut)
+    """A source, and what is wrong with it."""
+    a_jour = etat_de_source(source, fin_fenetre) == "a_jour"
+    defaut = None if a_jour else dire_etat_de_source(source, fin_fenetre)
+    return Source(source["table"], source["presente"], source["derniere_extraction"], defaut)
 
 
 def _indicateur(ligne: dict[str, Any], sources: list[Source]) -> Indicateur:
@@ -161,48 +155,23 @@ def _indicateur(ligne: dict[str, Any], sources: list[Source]) -> Indicateur:
     return Indicateur(**publies, phrase=_phrase(ligne, sources), sources=tuple(sources))
 
 
-_TERMES = {
-    "dossiers_actifs": (
-        ("dossier actif", "dossiers actifs"),
-        "personne de la file active",
-        "personnes de la file active",
-    ),
-    "projet_personnalise": (
-        ("dossier actif avec un projet en vigueur", "dossiers actifs avec un projet en vigueur"),
-        "dossier actif",
-        "dossiers actifs",
-    ),
-    "agenda": (
-        ("dossier actif avec un événement d'agenda", "dossiers actifs avec un événement d'agenda"),
-        "dossier actif",
-        "dossiers actifs",
-    ),
-    "mss": (("message envoyé", "messages envoyés"), "personne éligible", "personnes éligibles"),
-    "dmp": (
-        ("personne dont le DMP a été alimenté", "personnes dont le DMP a été alimenté"),
-        "personne éligible",
-        "personnes éligibles",
-    ),
-    "eprescription": (("import de prescription", "imports de prescriptions"), "", ""),
-    "eparcours": (("échange", "échanges"), "", ""),
-}
-
-
 def _phrase(ligne: dict[str, Any], sources: list[Source]) -> str:
     """The figure as a sentence: its numbers, its target, what is left, or why it is not known."""
     libelle = INDICATEURS[ligne["indicateur"]]
-    termes, tout, touts = _TERMES[ligne["indicateur"]]
     if ligne["statut"] == "source_absente":
-        absentes = [SOURCES[s.table] for s in sources if not s.presente]
-        return f"{libelle.nom} : non calculé, il manque {_enumerer(absentes)}."
-    compte = accord(ligne["numerateur"], *termes)
+        absentes = [f"« {nom_de_source(s.table)} »" for s in sources if not s.presente]
+        return f"{libelle.titre} : non calculé, il manque {enumerer(absentes)}."
+    compte = accord(ligne["numerateur"], *libelle.comptes)
     if ligne["statut"] == "denominateur_nul":
+        assert libelle.population is not None
+        tout = libelle.population[0]
         aucun = "aucun" if tout.startswith("dossier") else "aucune"
-        return f"{libelle.nom} : non calculé, {compte} mais {aucun} {tout} dans la fenêtre."
+        return f"{libelle.titre} : non calculé, {compte} mais {aucun} {tout} dans la fenêtre."
     if ligne["taux"] is None:
-        return f"{libelle.nom} : {compte} dans la fenêtre (sans cible)."
+        return f"{libelle.titre} : {compte} dans la fenêtre (sans cible)."
+    assert libelle.population is not None and libelle.reste is not None
     dit = (
-        f"{libelle.nom} : {compte} pour {accord(ligne['denominateur'], tout, touts)}, "
+        f"{libelle.titre} : {compte} pour {accord(ligne['denominateur'], *libelle.population)}, "
         f"soit {taux(ligne['taux'], ligne['cible'])}"
     )
     if ligne["cible"] is None:
@@ -212,16 +181,10 @@ def _phrase(ligne: dict[str, Any], sources: list[Source]) -> str:
     if ligne["atteint"]:
         dit += "cible atteinte."
     else:
-        assert libelle.reste is not None
         dit += f"cible non atteinte, reste {accord(ligne['reste_a_faire'], *libelle.reste)}."
     if ligne["statut"] == "source_partielle":
-        dit += " Source incomplète : ce taux peut être flatté."
+        dit += f" {majuscule(STATUTS[ligne['statut']])} : ce taux peut être flatté."
     return dit
-
-
-def _enumerer(noms: list[str]) -> str:
-    entre = [f"« {nom} »" for nom in noms]
-    return entre[0] if len(entre) == 1 else f"{', '.join(entre[:-1])} et {entre[-1]}"
 
 
 def dire(explication: Explication) -> str:
@@ -256,9 +219,7 @@ def _personnes(combien: int | None) -> str:
 
 
 def _dire_source(source: Source) -> str:
-    nom = SOURCES[source.table]
-    if not source.presente:
-        return f"{nom} (manque)"
+    nom = nom_de_source(source.table)
     extraction = f"extraction du {jour(source.derniere_extraction)}" if source.derniere_extraction else ""
     return f"{nom} ({', '.join(x for x in (extraction, source.defaut) if x)})"
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from schemas import curated
 from schemas.erreurs import Inconnu
 from transforms.agregats import situer, sommer
+from transforms.dire.formats import jour as en_jour
 from transforms.dire.texte_sur import csv_excel, sans_formule
 from transforms.publication import disposer
 from transforms.suppression import masquer
@@ -78,7 +79,7 @@ def publics(version: Path, dossier: Path, date_mesure: date | None, seuil: int) 
     pq.write_table(prete, chemins[0], compression="zstd")
     chemins[1].write_bytes(csv_excel(pl.DataFrame(prete)))
     chemins[2].write_bytes(csv_excel(_descriptions("territoires")))
-    chemins[3].write_text(_LISEZMOI.format(jour=f"{retenue:%d/%m/%Y}", seuil=seuil), encoding="utf-8")
+    chemins[3].write_text(_LISEZMOI.format(jour=en_jour(retenue), seuil=seuil), encoding="utf-8")
     return chemins
 
 
@@ -134,7 +135,7 @@ def _lisez_moi(
     feuille.set_column(0, 0, 16)
     feuille.set_column(1, 1, 12)
     feuille.set_column(2, 2, 100, formats["texte"])
-    feuille.write_string(0, 0, f"duimètre : mesure du {jour:%d/%m/%Y}, version {version}", formats["entete"])
+    feuille.write_string(0, 0, f"duimètre : mesure du {en_jour(jour)}, version {version}", formats["entete"])
     for rang, (nom, lignes) in enumerate(tables.items(), start=2):
         coupe = f" Seules les {LIGNES_MAX} premières lignes sont ici." if lignes.height > LIGNES_MAX else ""
         feuille.write_url(rang, 0, f"internal:'{nom}'!A1", string=nom)

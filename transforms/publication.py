@@ -10,9 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.constats import catalogue
 from schemas.curated import PAR_DATE, TABLES, dtypes, schema_arrow
 from schemas.fautes import fautives
+from transforms.dire.constats import dire_constat
 
 _GROUPE_LIGNES = 20_000
 _TRI = {
@@ -31,64 +31,17 @@ _TRI = {
     "financement": ["porteur"],
 }
 
-_LIBELLES_INDICATEURS = {
-    "dossiers_actifs": "dossiers actifs",
-    "projet_personnalise": "projet personnalisé",
-    "agenda": "agenda",
-    "mss": "MSSanté",
-    "dmp": "DMP",
-    "eprescription": "e-prescription",
-    "eparcours": "e-parcours",
-}
-_MESSAGES = {
-    "TAUX_SUP_100": "Le taux « {indicateur} » dépasse 100 %.",
-    "DOUBLON_PERSONNE": "{nombre} personne(s) ont plusieurs dossiers.",
-    "ELIGIBILITE_ABSENTE": "{nombre} personne(s) de la file active sans « eligible_projet » : comptées comme éligibles.",
-    "SOURCE_ABSENTE": "Le taux « {indicateur} » ne peut pas être calculé : il manque une source.",
-    "SOURCE_PARTIELLE": "Le taux « {indicateur} » est calculé sur des sources incomplètes : il peut être flatté.",
-    "FINESS_INCONNU": "Ce numéro n'est pas dans FINESS.",
-    "FINESS_FERME": "Cet établissement est fermé d'après FINESS.",
-    "DOSSIER_INCONNU": "{nombre} ligne(s) de « {table} » portent sur un dossier absent de « dossiers » : sans effet.",
-    "IDENTITE_INCOHERENTE": "{nombre} personne(s) ont plusieurs INS.",
-    "REJETS": "{nombre} ligne(s) rejetée(s) de « {table} » concernent ou peuvent concerner cet ESSMS.",
-    "SOURCE_TARDIVE": "« {table} » a été extraite plus de 45 jours après la date de mesure.",
-    "CHUTE": "Le taux « {indicateur} » a baissé de {nombre} points depuis la mesure précédente.",
-    "VALEUR_NULLE": "Le taux « {indicateur} » est à 0, ce qui bloque la vérification d'aptitude.",
-}
-
-
-def dire_alertes(alertes: pl.DataFrame) -> pl.DataFrame:
-    """Alerts of the measure with their French sentence; `nom_table` becomes `table`."""
-    nommees = alertes.rename({"nom_table": "table"})
-    phrases = [
-        _MESSAGES[ligne["code"]].format(
-            indicateur=_LIBELLES_INDICATEURS.get(ligne["indicateur"], ""),
-            nombre=ligne["nombre"],
-            table=ligne["table"],
-        )
-        for ligne in nommees.iter_rows(named=True)
-    ]
-    return nommees.with_columns(pl.Series("message", phrases, dtype=pl.String))
-
 
 def table_constats(constats: pl.DataFrame, depots: pl.DataFrame) -> pl.DataFrame:
     """Findings of the canonical deposits with their place and their sentences (columns of `constats` but `version`)."""
     situes = constats.join(
         depots.filter("canonique").select("depot", "porteur", "nom", "membre", table="nom_table"), on="depot"
     )
-    dits = [
-        catalogue()[ligne["code"]].dire(
-            colonne=ligne["colonne"] or "",
-            table=ligne["table"] or "",
-            ligne=str(ligne["ligne"] or ""),
-            detail=ligne["detail"],
-        )
-        for ligne in situes.iter_rows(named=True)
-    ]
+    dits = [dire_constat(*ligne) for ligne in situes.select("code", "colonne", "table", "ligne", "detail").iter_rows()]
     return situes.with_columns(
-        pl.Series("message", [m for m, _ in dits], dtype=pl.String),
-        pl.Series("que_faire", [q for _, q in dits], dtype=pl.String),
-        pl.col("code").replace_strict({c.code: c.niveau for c in catalogue().values()}).alias("niveau"),
+        pl.Series("message", [d.message for d in dits], dtype=pl.String),
+        pl.Series("que_faire", [d.que_faire for d in dits], dtype=pl.String),
+        pl.Series("niveau", [d.niveau for d in dits], dtype=pl.String),
         _vide_nul("membre"),
         _vide_nul("table"),
     )

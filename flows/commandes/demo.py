@@ -9,6 +9,7 @@ from pathlib import Path
 from flows.commandes.commun import Declarer, Sortie, dire
 from flows.commandes.generer import raconter
 from flows.commandes.nuit import lancer
+from transforms.dire.formats import jour, nombre
 
 DATE_MESURE = date(2026, 4, 1)
 
@@ -23,13 +24,6 @@ _TAUX_PAR_SOUS_SECTEUR = """
     WHERE i.date_mesure = $1 AND i.cible IS NOT NULL AND i.taux IS NOT NULL
     GROUP BY ALL
 """
-_COLONNES = {
-    "dossiers_actifs": "dossiers actifs",
-    "projet_personnalise": "projet",
-    "agenda": "agenda",
-    "mss": "MSSanté",
-    "dmp": "DMP",
-}
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -53,19 +47,18 @@ def _executer(options: argparse.Namespace) -> int:
 def _taux(catalogue: Path) -> str:
     import duckdb  # noqa: PLC0415
 
+    from transforms.dire.libelles import AVEC_CIBLE, INDICATEURS  # noqa: PLC0415
+
     with duckdb.connect(str(catalogue.resolve()), read_only=True) as base:
         lignes = base.execute(_TAUX_PAR_SOUS_SECTEUR, [DATE_MESURE]).fetchall()
     secteurs = sorted({secteur for secteur, _, _, _ in lignes})
     taux = {(secteur, indicateur): valeur for secteur, _, indicateur, valeur in lignes}
     essms = {secteur: max(n for s, n, _, _ in lignes if s == secteur) for secteur in secteurs}
-    tableau = [f"Taux par sous-secteur au {DATE_MESURE:%d/%m/%Y} (%)"]
-    tableau.append(f"{'':6}{'ESSMS':>6}" + "".join(f"{nom:>17}" for nom in _COLONNES.values()))
+    tableau = [f"Taux par sous-secteur au {jour(DATE_MESURE)} (%)"]
+    tableau.append(f"{'':6}{'ESSMS':>6}" + "".join(f"{INDICATEURS[i].nom:>21}" for i in AVEC_CIBLE))
     for secteur in secteurs:
-        cellules = [taux.get((secteur, i)) for i in _COLONNES]
-        tableau.append(
-            f"{secteur:6}{essms[secteur]:>6}"
-            + "".join(f"{'—' if c is None else format(c, '.1f').replace('.', ','):>17}" for c in cellules)
-        )
+        cellules = [taux.get((secteur, i)) for i in AVEC_CIBLE]
+        tableau.append(f"{secteur:6}{essms[secteur]:>6}" + "".join(f"{nombre(c):>21}" for c in cellules))
     return "\n".join(tableau)
 
 

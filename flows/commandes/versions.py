@@ -6,6 +6,7 @@ import argparse
 import json
 
 from flows.commandes.commun import Declarer, Sortie, dire, option_json
+from transforms.dire.formats import instant
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -38,7 +39,7 @@ def _executer(options: argparse.Namespace) -> int:
     else:
         fuseau = r.zone
         for version in publication.lister(r.curated):
-            quand = f"{version.cree_le.astimezone(fuseau):%d/%m/%Y à %H:%M}" if version.cree_le else "date illisible"
+            quand = instant(version.cree_le.astimezone(fuseau)) if version.cree_le else "date illisible"
             marques = " ← actuelle" * version.actuelle + " (citée par une preuve)" * (version.id in citees)
             dire(f"{version.id}  publiée le {quand}{marques}")
         if not versions:

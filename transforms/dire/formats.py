@@ -1,8 +1,9 @@
-"""How figures and dates are written for French readers."""
+"""How figures, dates and counted nouns are written for French readers: the one place of the typography."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -67,6 +68,16 @@ def jour(valeur: date | None) -> str:
 def accord(valeur: int, singulier: str, pluriel: str | None = None) -> str:
     """A count with its noun: 1 ligne, 2 lignes."""
     return f"{entier(valeur)} {singulier if valeur < 2 else pluriel or singulier + 's'}"
+
+
+def majuscule(texte: str) -> str:
+    """« agenda » → « Agenda »."""
+    return texte[:1].upper() + texte[1:]
+
+
+def enumerer(noms: Sequence[str]) -> str:
+    """« a, b et c »."""
+    return " et ".join([", ".join(noms[:-1]), noms[-1]] if len(noms) > 1 else noms)
 
 
 def jour_en_lettres(valeur: date) -> str:

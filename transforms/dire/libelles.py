@@ -1,58 +1,93 @@
-"""The French words for indicators, sub-sectors, tables and statuses."""
+"""The French words for indicators, tables, sources, statuses and sub-sectors."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from schemas.depots import TABLES, libelle
+from transforms.dire.formats import accord, majuscule
+
+Noms = tuple[str, str]  # singular, plural
 
 
 @dataclass(frozen=True)
 class Libelle:
-    """How an indicator is named and defined [AAP-2025, « Cibles d'utilisation »]; `reste`: what its missing units are."""
+    """How an indicator is named and defined [AAP-2025, « Cibles d'utilisation »].
+
+    `nom`: inside a sentence. `comptes`: what its numerator counts; `population`: what its denominator does; `reste`: what
+    its missing units are. The last two, and `denominateur`, are None where there is no rate.
+    """
 
     nom: str
     numerateur: str
-    denominateur: str | None
-    reste: tuple[str, str] | None
+    comptes: Noms
+    denominateur: str | None = None
+    population: Noms | None = None
+    reste: Noms | None = None
 
+    @property
+    def titre(self) -> str:
+        """Its name at the head of a line or of a column."""
+        return majuscule(self.nom)
+
+
+_DOSSIERS_ACTIFS: Noms = ("dossier actif", "dossiers actifs")
+_ELIGIBLES: Noms = ("personne éligible", "personnes éligibles")
 
 INDICATEURS = {
     "dossiers_actifs": Libelle(
-        "Dossiers actifs",
+        "dossiers actifs",
         "Dossiers d'une personne de la file active, mis à jour au moins une fois dans la fenêtre.",
+        _DOSSIERS_ACTIFS,
         "File active : personnes accompagnées dans la fenêtre (présentes à la fin, plus les sorties définitives de la "
         "fenêtre), chacune comptée une fois.",
+        ("personne de la file active", "personnes de la file active"),
         ("dossier à mettre à jour", "dossiers à mettre à jour"),
     ),
     "projet_personnalise": Libelle(
-        "Projet personnalisé",
+        "projet personnalisé",
         "Dossiers actifs qui ont un projet personnalisé en vigueur dans la fenêtre.",
+        ("dossier actif avec un projet en vigueur", "dossiers actifs avec un projet en vigueur"),
         "Dossiers actifs.",
+        _DOSSIERS_ACTIFS,
         ("dossier actif à doter d'un projet en vigueur", "dossiers actifs à doter d'un projet en vigueur"),
     ),
     "agenda": Libelle(
-        "Agenda",
+        "agenda",
         "Dossiers actifs qui ont au moins un événement d'agenda, non annulé, dans la fenêtre.",
+        ("dossier actif avec un événement d'agenda", "dossiers actifs avec un événement d'agenda"),
         "Dossiers actifs.",
+        _DOSSIERS_ACTIFS,
         ("dossier actif à doter d'un événement d'agenda", "dossiers actifs à doter d'un événement d'agenda"),
     ),
     "mss": Libelle(
         "MSSanté",
         "Messages de messagerie sécurisée de santé envoyés dans la fenêtre. Ce taux peut dépasser 100 %.",
+        ("message envoyé", "messages envoyés"),
         "Personnes éligibles : personnes de la file active qui peuvent avoir un projet d'accueil et d'accompagnement "
         "(article L. 311-3, 7°, du code de l'action sociale et des familles).",
+        _ELIGIBLES,
         ("message à envoyer", "messages à envoyer"),
     ),
     "dmp": Libelle(
         "DMP",
         "Personnes dont le dossier médical partagé a reçu au moins un document dans la fenêtre.",
+        ("personne dont le DMP a été alimenté", "personnes dont le DMP a été alimenté"),
         "Personnes éligibles, comme pour MSSanté.",
+        _ELIGIBLES,
         ("personne dont le DMP est à alimenter", "personnes dont le DMP est à alimenter"),
     ),
-    "eprescription": Libelle("e-prescription", "Imports de prescriptions électroniques dans la fenêtre.", None, None),
-    "eparcours": Libelle("e-parcours", "Échanges avec un service e-parcours dans la fenêtre.", None, None),
+    "eprescription": Libelle(
+        "e-prescription",
+        "Imports de prescriptions électroniques dans la fenêtre.",
+        ("import de prescription", "imports de prescriptions"),
+    ),
+    "eparcours": Libelle("e-parcours", "Échanges avec un service e-parcours dans la fenêtre.", ("échange", "échanges")),
 }
-
-AVEC_CIBLE = tuple(nom for nom, libelle in INDICATEURS.items() if libelle.denominateur)
+AVEC_CIBLE = tuple(nom for nom, indicateur in INDICATEURS.items() if indicateur.reste)
 
 SOUS_SECTEURS = {
     "PA": "Personnes âgées",
@@ -66,51 +101,67 @@ SOUS_SECTEURS = {
     "TOUS": "Ensemble",
 }
 
+# Of a figure.
 STATUTS = {
     "calcule": "calculé",
     "source_partielle": "source incomplète",
-    "denominateur_nul": "dénominateur nul",
-    "source_absente": "source absente",
+    "denominateur_nul": "rien à compter",
+    "source_absente": "source manquante",
 }
 
+# Of a file or of one of its tables.
 STATUTS_DEPOT = {
     "accepte": "accepté",
-    "accepte_avec_rejets": "accepté, lignes rejetées",
+    "accepte_avec_rejets": "accepté avec lignes rejetées",
     "refuse": "refusé",
     "en_attente": "en attente",
     "deja_recu": "déjà reçu",
 }
 
+# Of a source for a measure (§6.5), the worst first.
+ETATS_SOURCE = {
+    "manquante": "manquante",
+    "ancienne": "trop ancienne",
+    "partielle": "partielle seulement",
+    "rejets": "lignes rejetées",
+    "a_jour": "à jour",
+    "facultative": "facultative, non reçue",
+}
+
 TYPES = {"acquisition": "acquisition", "montee_de_version": "montée de version"}
 
-SOURCES = {
-    "dossiers": "Dossiers",
-    "sejours": "Séjours",
-    "mises_a_jour": "Mises à jour",
-    "maj": "Mises à jour",
-    "projets": "Projets",
-    "agenda": "Agenda",
-    "mss": "MSSanté",
-    "dmp": "DMP",
-    "eprescription": "e-prescription",
-    "eparcours": "e-parcours",
-}
+LIGNES_REJETEES: Noms = ("ligne rejetée", "lignes rejetées")
+FACULTATIVES = ("eprescription", "eparcours")
 
-# From what blocks a payment to what only needs a look: code → (effect, meaning).
-ALERTES = {
-    "REFERENTIEL": ("Bloque", "Une ligne de projets.csv est écartée : l'agence doit la corriger."),
-    "SOURCE_ABSENTE": ("Bloque", "Une table nécessaire manque : le taux ne peut pas être calculé."),
-    "VALEUR_NULLE": ("Bloque", "Un taux opposable est à 0 : la vérification d'aptitude est bloquée."),
-    "SOURCE_PARTIELLE": ("Fausse le taux", "Une source est incomplète : le taux peut être flatté."),
-    "REJETS": ("Fausse le taux", "Des lignes rejetées concernent ou peuvent concerner l'ESSMS."),
-    "TAUX_SUP_100": ("Fausse le taux", "Un taux dépasse 100 %."),
-    "CHUTE": ("À vérifier", "Un taux a perdu plus de 30 points depuis la mesure précédente."),
-    "DOSSIER_INCONNU": ("À vérifier", "Des lignes portent sur un dossier absent de « dossiers » : sans effet."),
-    "IDENTITE_INCOHERENTE": ("À vérifier", "Une même personne a plusieurs INS."),
-    "DOUBLON_PERSONNE": ("À vérifier", "Une personne a plusieurs dossiers."),
-    "ELIGIBILITE_ABSENTE": ("À vérifier", "L'éligibilité au projet n'est pas renseignée : comptée comme oui."),
-    "SOURCE_TARDIVE": ("À vérifier", "L'extraction de référence est postérieure de plus de 45 jours à la mesure."),
-    "FINESS_FERME": ("À vérifier", "L'établissement est fermé d'après FINESS."),
-    "FINESS_INCONNU": ("À vérifier", "Le numéro n'est pas dans FINESS."),
-    "FINESS_ABSENT": ("À vérifier", "Aucun fichier FINESS : les identités sont vides."),
-}
+
+def table_a_deposer(source: str) -> str:
+    """The table to deposit for a source: `maj` is mises_a_jour, or the date_derniere_maj of dossiers (§6.5)."""
+    return "mises_a_jour" if source == "maj" else source
+
+
+def nom_de_source(source: str) -> str:
+    """A source as people call it: « mises à jour des dossiers »."""
+    return libelle(table_a_deposer(source))
+
+
+def nom_de_table(table: str) -> str:
+    """A table as its file names it and as people call it."""
+    return f"{table} ({libelle(table)})" if table in TABLES else table
+
+
+def etat_de_source(source: Mapping[str, Any], fin_fenetre: date) -> str:
+    """The state of a source (a row of the table `sources`): one of `ETATS_SOURCE`."""
+    if not source["presente"]:
+        return "facultative" if source["table"] in FACULTATIVES else "manquante"
+    derniere = source["derniere_extraction"]
+    if derniere is not None and derniere <= fin_fenetre:
+        return "ancienne"
+    if source["sans_reference"]:
+        return "partielle"
+    return "rejets" if source["lignes_rejetees"] else "a_jour"
+
+
+def dire_etat_de_source(source: Mapping[str, Any], fin_fenetre: date) -> str:
+    """The same in words, with the count of rejected rows."""
+    etat = etat_de_source(source, fin_fenetre)
+    return accord(source["lignes_rejetees"], *LIGNES_REJETEES) if etat == "rejets" else ETATS_SOURCE[etat]

@@ -9,7 +9,28 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from schemas.depots import TABLES
 from transforms.dire import formats, libelles
+from transforms.dire.alertes import ALERTES
+from transforms.dire.constats import NIVEAUX
+
+# Class of colour of the fate of a deposit, of the level of a finding, of the state of a source.
+TONS = {
+    "accepte": "ok",
+    "accepte_avec_rejets": "attention",
+    "refuse": "erreur",
+    "en_attente": "neutre",
+    "deja_recu": "neutre",
+    "fichier": "erreur",
+    "ligne": "attention",
+    "avertissement": "neutre",
+    "manquante": "erreur",
+    "ancienne": "attention",
+    "partielle": "attention",
+    "rejets": "attention",
+    "a_jour": "ok",
+    "facultative": "neutre",
+}
 
 
 @cache
@@ -45,6 +66,10 @@ def _environnement() -> Environment:
         "jour": formats.jour,
         "instant": formats.instant,
         "taille": formats.taille,
+        "majuscule": formats.majuscule,
+        "enumerer": formats.enumerer,
+        "etat_de_source": libelles.dire_etat_de_source,
+        "source": lambda source: formats.majuscule(libelles.nom_de_source(source)),
     }
     environnement.globals |= {
         "style": lambda propre: Markup(style(propre)),
@@ -54,8 +79,11 @@ def _environnement() -> Environment:
         "sous_secteurs": libelles.SOUS_SECTEURS,
         "statuts": libelles.STATUTS,
         "statuts_depot": libelles.STATUTS_DEPOT,
-        "noms_sources": libelles.SOURCES,
-        "noms_alertes": libelles.ALERTES,
+        "etats_source": libelles.ETATS_SOURCE,
+        "niveaux": NIVEAUX,
+        "tons": TONS,
+        "tables": TABLES,
+        "alertes_connues": ALERTES,
         "types": libelles.TYPES,
     }
     return environnement

@@ -12,8 +12,9 @@ from typing import Any
 import polars as pl
 
 from schemas.constats import Niveau, catalogue
-from schemas.depots import TABLES, libelle
-from transforms.dire.formats import accord, entier, instant, jour
+from transforms.dire.constats import NIVEAUX, dire_constat
+from transforms.dire.formats import accord, entier, instant, jour, majuscule
+from transforms.dire.libelles import LIGNES_REJETEES, STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import csv_excel, dire_texte, lisible
 from transforms.pages.environnement import rendre
 
@@ -23,19 +24,6 @@ VALEURS_CITEES = 4
 LONGUEUR_CITEE = 80
 GROUPES_MAX = 300
 PARTIES_MAX = 300
-
-NIVEAUX: dict[Niveau, str] = {
-    "fichier": "Fichier refusé",
-    "ligne": "Ligne rejetée",
-    "avertissement": "Avertissement",
-}
-STATUTS = {
-    "accepte": "Accepté",
-    "accepte_avec_rejets": "Accepté, des lignes rejetées",
-    "refuse": "Refusé",
-    "en_attente": "En attente",
-    "deja_recu": "Déjà reçu",
-}
 
 
 @dataclass(frozen=True)
@@ -133,15 +121,7 @@ def _phrases(paires: pl.DataFrame, table: str) -> pl.DataFrame:
     """`message`, `que_faire`, `exemple`, `niveau` of each distinct (`code`, `colonne`, `detail`, `ligne_dite`)."""
     dits = []
     for code, colonne, detail, ligne in paires.iter_rows():
-        constat = catalogue()[code]
-        message, que_faire = constat.dire(
-            colonne=colonne or "",
-            table=table,
-            ligne="" if ligne is None else str(ligne),
-            detail=dire_texte(detail, 300),
-        )
-        exemple = constat.exemple.replace("{colonne}", colonne or "")
-        dits.append((constat.niveau, message, que_faire, exemple))
+        dits.append(dire_constat(code, colonne, table, ligne, dire_texte(detail, 300)))
     return paires.hstack(
         pl.DataFrame(
             dits,
@@ -199,11 +179,6 @@ def grouper(constats: pl.DataFrame, table: str) -> list[Groupe]:
     return sorted(resultat, key=lambda g: (ordre[g.niveau], -g.nombre, g.code, g.colonne or ""))
 
 
-def nom_de_table(table: str) -> str:
-    """A table as its file names it and as people call it."""
-    return f"{table} ({libelle(table)})" if table in TABLES else table
-
-
 def verdict(accuse: Accuse) -> str:
     """The fate of the file and what comes next, in one or two sentences."""
     rejetees = sum(p.lignes_rejetees for p in accuse.parties)
@@ -228,7 +203,7 @@ def verdict(accuse: Accuse) -> str:
             )
         case _:
             return (
-                f"Le fichier est utilisé, sauf {accord(rejetees, 'ligne rejetée', 'lignes rejetées')}. "
+                f"Le fichier est utilisé, sauf {accord(rejetees, *LIGNES_REJETEES)}. "
                 "Corrigez-les dans votre logiciel, puis déposez de nouveau un export complet."
             )
 
@@ -257,9 +232,7 @@ def en_html(accuse: Accuse) -> str:
         "porteur/accuse",
         accuse=accuse,
         verdict=verdict(accuse),
-        libelle_statut=STATUTS[accuse.statut],
-        statuts=STATUTS,
-        niveaux=NIVEAUX,
+        libelle_statut=majuscule(STATUTS_DEPOT[accuse.statut]),
         nom=dire_texte(accuse.nom, 300),
         parties=accuse.parties[:PARTIES_MAX],
         parties_cachees=len(accuse.parties) - len(accuse.parties[:PARTIES_MAX]),

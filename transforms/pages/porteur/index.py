@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
 
-from schemas.depots import TABLES, libelle
+from schemas.curated import SOURCES
+from schemas.depots import libelle
 from transforms.dire.formats import VIDE, accord, cible, entier, jour, jour_en_lettres, taux
+from transforms.dire.libelles import (
+    AVEC_CIBLE,
+    ETATS_SOURCE,
+    FACULTATIVES,
+    INDICATEURS,
+    STATUTS,
+    etat_de_source,
+    table_a_deposer,
+)
 from transforms.dire.texte_sur import dire_texte
 from transforms.pages.environnement import rendre
-from transforms.pages.porteur.accuse import STATUTS
-from transforms.pages.porteur.liste_de_travail import INDICATEURS
 
 ESSMS_MAX = 500
 FICHIERS_MAX = 100
@@ -25,25 +33,12 @@ CIBLES_CITEES = 5
 REFUS_CITES = 3
 STRUCTURES_CITEES = 5
 
-_FACULTATIVES = ("eprescription", "eparcours")
 # What a missing table deprives of: the indicator it feeds, or all of them.
 _TABLE_D_UN_INDICATEUR = {"projets": "projet_personnalise", "agenda": "agenda", "mss": "mss", "dmp": "dmp"}
-_SANS_TAUX = {
-    "source_absente": "une source manque",
-    "denominateur_nul": "rien à compter",
-}
-_UNITES = {
-    "dossiers_actifs": ("dossier à mettre à jour", "dossiers à mettre à jour"),
-    "projet_personnalise": ("dossier sans projet en vigueur", "dossiers sans projet en vigueur"),
-    "agenda": ("dossier sans événement d'agenda", "dossiers sans événement d'agenda"),
-    "mss": ("message à envoyer", "messages à envoyer"),
-    "dmp": ("DMP à alimenter", "DMP à alimenter"),
-}
-_AVEC_CIBLE = tuple(_UNITES)
 
 
 @dataclass(frozen=True)
-class Fichier:
+class FichierRecu:
     """A file received (one row of the page). `tables`: those it holds; `accuse`: file name of its acknowledgement."""
 
     nom: str
@@ -83,9 +78,9 @@ class Situation:
     indicateurs: pl.DataFrame
     sources: pl.DataFrame
     listes: Mapping[str, str]
-    fichiers: Sequence[Fichier]
+    fichiers: Sequence[FichierRecu]
     nb_fichiers: int
-    rejets: Sequence[Fichier]
+    rejets: Sequence[FichierRecu]
     refus: Sequence[Refus]
     ecartes: frozenset[str]
     en_attente: bool
@@ -103,12 +98,11 @@ class Action:
 
 @dataclass(frozen=True)
 class Source:
-    """The state of one input table for the measure."""
+    """The state of one input table for the measure; `etat`: one of `ETATS_SOURCE`."""
 
     table: str
     libelle: str
     etat: str
-    ton: str
     derniere: str
     precision: str
 
@@ -128,7 +122,7 @@ def en_html(situation: Situation) -> str:
         date_mesure=jour_en_lettres(situation.date_mesure),
         fenetres=[f"du {jour(d)} au {jour(f)} (règles {r})" for d, f, r in fenetres.iter_rows()],
         actions=actions(situation, noms),
-        cibles=[(INDICATEURS[i], c) for i, c in _cibles(situation.indicateurs).items()],
+        cibles=[(INDICATEURS[i].titre, c) for i, c in _cibles(situation.indicateurs).items()],
         chiffres=[
             ("Structures du projet", entier(situation.essms.height)),
             ("Structures mesurées", entier(mesures)),
@@ -141,7 +135,6 @@ def en_html(situation: Situation) -> str:
         sources=sources(situation, noms),
         fichiers=[(dire_texte(f.nom, 200), f) for f in situation.fichiers],
         fichiers_caches=situation.nb_fichiers - len(situation.fichiers),
-        statuts=STATUTS,
     )
 
 
@@ -156,7 +149,7 @@ def _noms(essms: pl.DataFrame) -> dict[str, str]:
 def _cibles(indicateurs: pl.DataFrame) -> dict[str, str]:
     """The target of each indicator, as said in the head of its column."""
     resultat = {}
-    for nom in _AVEC_CIBLE:
+    for nom in AVEC_CIBLE:
         valeurs = indicateurs.filter(pl.col("indicateur") == nom)["cible"].drop_nulls().unique().sort().to_list()
         resultat[nom] = "cible " + " ou ".join(map(cible, valeurs)) if valeurs else ""
     return resultat
@@ -208,27 +201,28 @@ def _sources_a_deposer(situation: Situation, noms: Mapping[str, str]) -> list[Ac
     """Tables that are missing or too old for opposable rates, those that block most structures first."""
     opposables = situation.indicateurs.filter(pl.col("opposable")).select("finess_et", "indicateur")
     fin = situation.indicateurs.select("finess_et", "fin_fenetre").unique()
-    attendues = situation.sources.filter(~pl.col("table").is_in(_FACULTATIVES)).join(fin, on="finess_et")
+    attendues = situation.sources.filter(~pl.col("table").is_in(FACULTATIVES)).join(fin, on="finess_et")
     trouvees: list[tuple[int, Action]] = []
     for (table,), lignes in attendues.group_by("table", maintain_order=True):
         indicateur = _TABLE_D_UN_INDICATEUR.get(str(table))
         concernees = opposables.filter(pl.col("indicateur") == indicateur) if indicateur else opposables
         utiles = lignes.join(concernees.select("finess_et").unique(), on="finess_et", how="semi")
-        effet = f"pas de taux « {INDICATEURS[indicateur]} »" if indicateur else "aucun taux complet"
+        effet = f"pas de taux « {INDICATEURS[indicateur].nom} »" if indicateur else "aucun taux complet"
         absentes = utiles.filter(~pl.col("presente"))
         vieilles = utiles.filter(pl.col("presente") & (pl.col("derniere_extraction") <= pl.col("fin_fenetre")))
-        nom = _nom_de_source(str(table))
+        nom = table_a_deposer(str(table))
         if absentes.height:
             texte = (
-                f"La table manque {_citer(absentes, utiles, noms)} : {effet}. "
+                f"La table manque {_citer(absentes['finess_et'], utiles.height, noms)} : {effet}. "
                 f"Nommez le fichier {nom}_AAAA-MM-JJ, avec la date de l'extraction."
             )
             trouvees.append((2 * absentes.height, Action(f"Déposer « {nom} » ({libelle(nom)})", texte)))
         elif vieilles.height:
             des_le = vieilles["fin_fenetre"].max()
+            pour_qui = _citer(vieilles["finess_et"], utiles.height, noms)
             assert isinstance(des_le, date)
             texte = (
-                f"L'extraction est trop ancienne {_citer(vieilles, utiles, noms)} : elle ne couvre pas toute la période. "
+                f"L'extraction est trop ancienne {pour_qui} : elle ne couvre pas toute la période. "
                 f"Refaites-la à partir du {jour(des_le + timedelta(days=1))}."
             )
             trouvees.append((vieilles.height, Action(f"Actualiser « {nom} » ({libelle(nom)})", texte)))
@@ -241,11 +235,13 @@ def _cibles_proches(situation: Situation, noms: Mapping[str, str]) -> list[Actio
     ).sort("reste_a_faire", pl.col("taux"), "finess_et", "indicateur", descending=[False, True, False, False])
     resultat = []
     for ligne in proches.head(CIBLES_CITEES).iter_rows(named=True):
+        indicateur = INDICATEURS[ligne["indicateur"]]
+        assert indicateur.reste is not None
         liste = situation.listes.get(ligne["finess_et"]) if ligne["indicateur"] not in ("mss", "dmp") else None
         resultat.append(
             Action(
-                f"{noms[ligne['finess_et']]} : {accord(ligne['reste_a_faire'], *_UNITES[ligne['indicateur']])}",
-                f"{INDICATEURS[ligne['indicateur']]} : {taux(ligne['taux'], ligne['cible'])} pour une cible de "
+                f"{noms[ligne['finess_et']]} : {accord(ligne['reste_a_faire'], *indicateur.reste)}",
+                f"{indicateur.titre} : {taux(ligne['taux'], ligne['cible'])} pour une cible de "
                 f"{cible(ligne['cible'])}. Il n'en manque que {entier(ligne['reste_a_faire'])} pour l'atteindre.",
                 liste,
                 "Ouvrir la liste des dossiers",
@@ -263,9 +259,9 @@ def _lignes(situation: Situation, noms: Mapping[str, str]) -> list[dict[str, Any
     for m in situation.indicateurs.iter_rows(named=True):
         mesures.setdefault(m["finess_et"], {})[m["indicateur"]] = m
     manquantes: dict[str, list[str]] = {}
-    absentes = situation.sources.filter(~pl.col("presente") & ~pl.col("table").is_in(_FACULTATIVES))
+    absentes = situation.sources.filter(~pl.col("presente") & ~pl.col("table").is_in(FACULTATIVES))
     for finess, table in absentes.select("finess_et", "table").iter_rows():
-        manquantes.setdefault(finess, []).append(_nom_de_source(table))
+        manquantes.setdefault(finess, []).append(table_a_deposer(table))
     lignes = []
     for finess, nom in noms.items():
         du_finess = mesures.get(finess, {})
@@ -275,7 +271,7 @@ def _lignes(situation: Situation, noms: Mapping[str, str]) -> list[dict[str, Any
             {
                 "finess": finess,
                 "nom": nom,
-                "cellules": [(INDICATEURS[i], *_cellule(du_finess.get(i))) for i in _AVEC_CIBLE],
+                "cellules": [(INDICATEURS[i].titre, *_cellule(du_finess.get(i))) for i in AVEC_CIBLE],
                 "manquantes": ", ".join(manquantes.get(finess, [])),
                 "complet": bool(opposables) and manques == 0,
                 "manques": manques,
@@ -290,11 +286,11 @@ def _cellule(mesure: dict[str, Any] | None) -> tuple[str, str, str]:
     if mesure is None:
         return VIDE, "", "non mesuré"
     if mesure["taux"] is None:
-        return VIDE, "", _SANS_TAUX[mesure["statut"]]
+        return VIDE, "", STATUTS[mesure["statut"]]
     precisions = [f"{entier(mesure['numerateur'])} sur {entier(mesure['denominateur'])}"]
     precisions.append("atteint" if mesure["atteint"] else f"reste {entier(mesure['reste_a_faire'])}")
     if mesure["statut"] == "source_partielle":
-        precisions.append("sources incomplètes")
+        precisions.append(STATUTS["source_partielle"])
     if not mesure["opposable"]:
         precisions.append("non opposable")
     ton = "oui" if mesure["atteint"] else "non" if mesure["opposable"] else ""
@@ -305,46 +301,29 @@ def _cellule(mesure: dict[str, Any] | None) -> tuple[str, str, str]:
 
 
 def sources(situation: Situation, noms: Mapping[str, str]) -> list[Source]:
-    """The state of each table for the measure, over the structures of the porteur."""
-    fin = situation.indicateurs.select("finess_et", "fin_fenetre").unique()
-    toutes = situation.sources.join(fin, on="finess_et")
-    ordre = {nom: rang for rang, nom in enumerate(TABLES)}
+    """The state of each table for the measure, over the structures of the porteur: that of the worst of them."""
+    fins = dict(situation.indicateurs.select("finess_et", "fin_fenetre").iter_rows())
+    par_table: dict[str, list[dict[str, Any]]] = {}
+    for source in situation.sources.iter_rows(named=True):
+        if source["finess_et"] in fins:
+            par_table.setdefault(source["table"], []).append(source)
     resultat = []
-    for nom, (table, lignes) in sorted(
-        {_nom_de_source(str(t)): (t, lignes) for (t,), lignes in toutes.group_by("table")}.items(),
-        key=lambda source: ordre[source[0]],
-    ):
-        absentes = lignes.filter(~pl.col("presente"))
-        vieilles = lignes.filter(pl.col("derniere_extraction") <= pl.col("fin_fenetre"))
-        partielles = lignes.filter(pl.col("presente") & pl.col("sans_reference"))
-        rejetees = lignes.filter(pl.col("lignes_rejetees") > 0)
-        if absentes.height and table in _FACULTATIVES:
-            etat, ton, precision = "Facultative, non reçue", "neutre", ""
-        elif absentes.height:
-            etat, ton, precision = "Manquante", "erreur", _citer(absentes, lignes, noms)
-        elif vieilles.height:
-            etat, ton, precision = "Trop ancienne", "attention", _citer(vieilles, lignes, noms)
-        elif partielles.height:
-            etat, ton, precision = "Partielle seulement", "attention", _citer(partielles, lignes, noms)
-        elif rejetees.height:
-            etat, ton, precision = "Des lignes rejetées", "attention", _citer(rejetees, lignes, noms)
-        else:
-            etat, ton, precision = "À jour", "ok", ""
-        derniere = lignes["derniere_extraction"].max()
-        resultat.append(
-            Source(nom, libelle(nom), etat, ton, jour(derniere if isinstance(derniere, date) else None), precision)
-        )
+    for table in (t for t in SOURCES if t in par_table):
+        etats = {s["finess_et"]: etat_de_source(s, fins[s["finess_et"]]) for s in par_table[table]}
+        pire = min(etats.values(), key=list(ETATS_SOURCE).index)
+        concernees = [] if pire in ("a_jour", "facultative") else [f for f, etat in etats.items() if etat == pire]
+        derniere = max((d for s in par_table[table] if (d := s["derniere_extraction"])), default=None)
+        precision = _citer(concernees, len(etats), noms) if concernees else ""
+        nom = table_a_deposer(table)
+        resultat.append(Source(nom, libelle(nom), pire, jour(derniere), precision))
     return resultat
 
 
-def _nom_de_source(table: str) -> str:
-    """The table to deposit for a source: `maj` is mises_a_jour, or the date_derniere_maj of dossiers (§6.5)."""
-    return "mises_a_jour" if table == "maj" else table
-
-
-def _citer(concernees: pl.DataFrame, toutes: pl.DataFrame, noms: Mapping[str, str]) -> str:
-    if concernees.height == toutes.height:
-        return "pour toutes les structures" if toutes.height > 1 else "pour votre structure"
-    cites = concernees["finess_et"].sort().head(STRUCTURES_CITEES).to_list()
-    reste = concernees.height - len(cites)
-    return f"pour {', '.join(noms[f] for f in cites)}" + (f" et {accord(reste, 'autre', 'autres')}" if reste else "")
+def _citer(concernees: Iterable[str], combien: int, noms: Mapping[str, str]) -> str:
+    """« pour A, B et 3 autres », out of `combien` structures."""
+    triees = sorted(concernees)
+    if len(triees) == combien:
+        return "pour toutes les structures" if combien > 1 else "pour votre structure"
+    cites = triees[:STRUCTURES_CITEES]
+    reste = len(triees) - len(cites)
+    return f"pour {', '.join(noms[f] for f in cites)}" + (f" et {accord(reste, 'autre')}" if reste else "")

@@ -10,20 +10,12 @@ import polars as pl
 from schemas.depots import champs_de
 from transforms import types
 from transforms.dire.formats import accord, cible, jour, taux
+from transforms.dire.libelles import INDICATEURS
 from transforms.dire.texte_sur import csv_excel, lisible
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import Feuille
 from transforms.pseudonymes import pseudonymiser
 
-INDICATEURS = {
-    "dossiers_actifs": "Dossiers actifs",
-    "projet_personnalise": "Projet personnalisé",
-    "agenda": "Agenda",
-    "mss": "MSSanté",
-    "dmp": "DMP",
-    "eprescription": "E-prescription",
-    "eparcours": "E-parcours",
-}
 _RAISONS = {
     "jamais_mis_a_jour": "Aucune mise à jour connue du {debut} au {fin}.",
     "mis_a_jour_avant": "Dernière mise à jour connue le {jour} : aucune du {debut} au {fin}.",
@@ -101,4 +93,4 @@ def _ligne(groupe: dict[str, Any], mesure: dict[str, Any]) -> tuple[str, ...]:
         f"1 de plus ; il en manque {mesure['reste_a_faire']} pour atteindre {cible(mesure['cible'])} "
         f"(taux : {taux(mesure['taux'], mesure['cible'])})"
     )
-    return groupe["brut"] or SANS_FICHIER, INDICATEURS[groupe["indicateur"]], raison, que_faire, effet
+    return groupe["brut"] or SANS_FICHIER, INDICATEURS[groupe["indicateur"]].titre, raison, que_faire, effet

@@ -13,10 +13,11 @@ from typing import Any
 
 import polars as pl
 
-from schemas.curated import INDICATEURS, TOUS
+from schemas.curated import INDICATEURS, SOURCES, TOUS
+from schemas.depots import TABLES
 from transforms import regles
-from transforms.dire import libelles
-from transforms.dire.libelles import AVEC_CIBLE
+from transforms.dire.alertes import ALERTES
+from transforms.dire.libelles import AVEC_CIBLE, table_a_deposer
 from transforms.pages.environnement import rendre, style
 from transforms.pages.rapport.donnees import DATES_MAX, MEDIANE_MIN, Ligne, Tables, lire, medianes, par_cle
 
@@ -90,9 +91,7 @@ class _Vue:
         self._sources = par_cle(self._du_jour("sources"), "finess_et", "table")
         self._fraicheur = par_cle(tables["fraicheur"], "porteur", "table")
         self._alertes = self._du_jour("alertes").sort(
-            pl.col("code").replace_strict(
-                list(libelles.ALERTES), list(range(len(libelles.ALERTES))), default=99, return_dtype=pl.Int64
-            ),
+            pl.col("code").replace_strict(list(ALERTES), list(range(len(ALERTES))), default=99, return_dtype=pl.Int64),
             "finess_et",
             "indicateur",
             maintain_order=True,
@@ -115,10 +114,9 @@ class _Vue:
         """The page of one ESSMS."""
         essms = self._essms[finess]
         sources = []
-        for table in libelles.SOURCES:
+        for table in SOURCES:
             for source in self._sources.get((finess, table), ()):
-                depose = "mises_a_jour" if table == "maj" else table
-                frais = self._fraicheur.get((essms["porteur"], depose), [None])[0]
+                frais = self._fraicheur.get((essms["porteur"], table_a_deposer(table)), [None])[0]
                 sources.append({**source, "fraicheur": frais})
         return {
             "e": essms,
@@ -155,7 +153,7 @@ class _Vue:
             "cibles": _cibles(du_jour),
             "historique": _historique(sommes.iter_rows(named=True)),
             "financement": financement.row(0, named=True) if len(financement) else None,
-            "fraicheur": [f for t in libelles.SOURCES for f in self._fraicheur.get((porteur, t), ())],
+            "fraicheur": [f for t in TABLES for f in self._fraicheur.get((porteur, t), ())],
             "alertes": self._alertes_groupees(porteur),
             "nb_alertes": len(self._alertes.filter(pl.col("porteur") == porteur)),
             "depots": list(depots.head(DEPOTS_MONTRES).iter_rows(named=True)),
@@ -218,7 +216,7 @@ class _Vue:
                     "nom": nom,
                     "sommes": {s["indicateur"]: s for s in sommes.get(p, ())},
                     "financement": financement.get(p),
-                    "fraicheur": {t: self._fraicheur[p, t][0] for t in libelles.SOURCES if (p, t) in self._fraicheur},
+                    "fraicheur": {t: self._fraicheur[p, t][0] for t in TABLES if (p, t) in self._fraicheur},
                 }
                 for p, nom in noms.items()
             ],
@@ -285,8 +283,9 @@ def _version(indicateurs: pl.DataFrame, derniere: date) -> str:
 
 
 def _rendre(gabarit: str, **contexte: Any) -> str:
-    html = rendre(f"rapport/{gabarit}", **contexte)
-    # Two thousand pages: neither the indentation of the templates nor the end tags and quotes that HTML lets out.
+    # Two thousand pages: neither the indentation of the templates nor the end tags, the quotes and the escapes that HTML
+    # lets out (no template puts an attribute between apostrophes).
+    html = rendre(f"rapport/{gabarit}", **contexte).replace("&#39;", "'")
     court = _GUILLEMETS_FACULTATIFS.sub(r"\1\2", _FINS_FACULTATIVES.sub("", html))
     return "\n".join(ligne for brute in court.splitlines() if (ligne := brute.strip())) + "\n"
 

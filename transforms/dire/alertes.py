@@ -1,0 +1,109 @@
+"""The alerts in French: their effect, what each means, and the sentence of one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.dire.formats import accord
+from transforms.dire.libelles import INDICATEURS
+
+
+@dataclass(frozen=True)
+class Alerte:
+    """A kind of alert. `phrase`: what is said of one; two of them follow a number (singular, plural); none for those whose
+    sentence comes with the referential.
+    """
+
+    effet: str
+    sens: str
+    phrase: tuple[str, ...] = ()
+
+    def dire(self, indicateur: str | None, table: str | None, nombre: int | None) -> str:
+        """The sentence of one alert."""
+        nom = INDICATEURS[indicateur].nom if indicateur else ""
+        phrases = [phrase.format(indicateur=nom, table=table, nombre=nombre) for phrase in self.phrase]
+        return phrases[0] if len(phrases) == 1 else accord(nombre or 0, *phrases)
+
+
+# From what blocks a payment to what only needs a look.
+ALERTES = {
+    "REFERENTIEL": Alerte("Bloque", "Une ligne de projets.csv est écartée : l'agence doit la corriger."),
+    "SOURCE_ABSENTE": Alerte(
+        "Bloque",
+        "Une table nécessaire manque : le taux ne peut pas être calculé.",
+        ("Le taux « {indicateur} » ne peut pas être calculé : il manque une source.",),
+    ),
+    "VALEUR_NULLE": Alerte(
+        "Bloque",
+        "Un taux opposable est à 0 : la vérification d'aptitude est bloquée.",
+        ("Le taux « {indicateur} » est à 0, ce qui bloque la vérification d'aptitude.",),
+    ),
+    "SOURCE_PARTIELLE": Alerte(
+        "Fausse le taux",
+        "Une source est incomplète : le taux peut être flatté.",
+        ("Le taux « {indicateur} » est calculé sur des sources incomplètes : il peut être flatté.",),
+    ),
+    "REJETS": Alerte(
+        "Fausse le taux",
+        "Des lignes rejetées concernent ou peuvent concerner l'ESSMS.",
+        (
+            "ligne rejetée de « {table} » concerne ou peut concerner cet ESSMS.",
+            "lignes rejetées de « {table} » concernent ou peuvent concerner cet ESSMS.",
+        ),
+    ),
+    "TAUX_SUP_100": Alerte("Fausse le taux", "Un taux dépasse 100 %.", ("Le taux « {indicateur} » dépasse 100 %.",)),
+    "CHUTE": Alerte(
+        "À vérifier",
+        "Un taux a perdu plus de 30 points depuis la mesure précédente.",
+        ("Le taux « {indicateur} » a baissé de {nombre} points depuis la mesure précédente.",),
+    ),
+    "DOSSIER_INCONNU": Alerte(
+        "À vérifier",
+        "Des lignes portent sur un dossier absent de « dossiers » : sans effet.",
+        (
+            "ligne de « {table} » porte sur un dossier absent de « dossiers » : sans effet.",
+            "lignes de « {table} » portent sur un dossier absent de « dossiers » : sans effet.",
+        ),
+    ),
+    "IDENTITE_INCOHERENTE": Alerte(
+        "À vérifier",
+        "Une même personne a plusieurs INS.",
+        ("personne a plusieurs INS.", "personnes ont plusieurs INS."),
+    ),
+    "DOUBLON_PERSONNE": Alerte(
+        "À vérifier",
+        "Une personne a plusieurs dossiers.",
+        ("personne a plusieurs dossiers.", "personnes ont plusieurs dossiers."),
+    ),
+    "ELIGIBILITE_ABSENTE": Alerte(
+        "À vérifier",
+        "L'éligibilité au projet n'est pas renseignée : comptée comme oui.",
+        (
+            "personne de la file active sans « eligible_projet » : comptée comme éligible.",
+            "personnes de la file active sans « eligible_projet » : comptées comme éligibles.",
+        ),
+    ),
+    "SOURCE_TARDIVE": Alerte(
+        "À vérifier",
+        "L'extraction de référence est postérieure de plus de 45 jours à la mesure.",
+        ("« {table} » a été extraite plus de 45 jours après la date de mesure.",),
+    ),
+    "FINESS_FERME": Alerte(
+        "À vérifier",
+        "L'établissement est fermé d'après FINESS.",
+        ("Cet établissement est fermé d'après FINESS.",),
+    ),
+    "FINESS_INCONNU": Alerte("À vérifier", "Le numéro n'est pas dans FINESS.", ("Ce numéro n'est pas dans FINESS.",)),
+    "FINESS_ABSENT": Alerte("À vérifier", "Aucun fichier FINESS : les identités sont vides."),
+}
+
+
+def dire_alertes(alertes: pl.DataFrame) -> pl.DataFrame:
+    """Alerts of the measure with their French sentence; `nom_table` becomes `table`."""
+    phrases = [
+        ALERTES[code].dire(indicateur, table, nombre)
+        for code, indicateur, table, nombre in alertes.select("code", "indicateur", "nom_table", "nombre").iter_rows()
+    ]
+    return alertes.rename({"nom_table": "table"}).with_columns(pl.Series("message", phrases, dtype=pl.String))
