@@ -50,6 +50,7 @@ from schemas import curated
 from transforms import agregats, rapports, regles
 from transforms.mesure import Entrees
 from transforms.publication import dire_alertes, ecrire_table, reunir, table_constats, table_depots, table_sources
+from transforms.refus import a_corriger
 from transforms.suppression import masquer
 
 LOTS_MAX = 16
@@ -198,9 +199,10 @@ def publier_version(
         sources = table_sources(relations["sources"], registres.essms)
         ecrire_table("sources", sources, version, nouvelle, date_mesure=iso)
     ecrire_table("essms", registres.essms, version, nouvelle, date_mesure=None)
-    ecrire_table("depots", table_depots(depots), version, nouvelle, date_mesure=None)
+    montres = table_depots(depots)
+    ecrire_table("depots", montres, version, nouvelle, date_mesure=None)
     with Registre(reglages.registre) as registre:
-        ecrire_table("constats", table_constats(registre.constats(), depots), version, nouvelle, date_mesure=None)
+        ecrire_table("constats", table_constats(registre.constats(), montres), version, nouvelle, date_mesure=None)
     ecrire_agregats(reglages, registres, depots, mesures, publiee, nouvelle, maintenant)
     colonnes = construire_catalogue(nouvelle, vues(), macros(), publiee)
     if publiee is not None:
@@ -208,7 +210,7 @@ def publier_version(
     rapports.ecrire(nouvelle, nouvelle / "rapports")
     # In the region's time: the days of the retention are those people know.
     cree_le = maintenant.astimezone(ZoneInfo(reglages.fuseau))
-    contenu = _contenu(registres, depots, mesures) | {COLONNES: colonnes}
+    contenu = _contenu(registres, montres, mesures) | {COLONNES: colonnes}
     sceller(nouvelle, cree_le=cree_le, precedente=publiee, contenu=contenu)
     return publier(reglages.curated, nouvelle)
 
@@ -297,6 +299,7 @@ def _contenu(registres: referentiels.Referentiels, depots: pl.DataFrame, mesures
     colonnes = [
         "depot",
         "porteur",
+        "recu",
         "nom",
         "membre",
         "nom_table",
@@ -385,6 +388,7 @@ def nuit(
         with Registre(reglages.registre) as registre:
             refuser_deux_cles(registre, cle)
             depots = registre.depots()
+            _noter_refus(depots, deposes)
             depuis = mesure.avant_les_fenetres(dates)
             entrees = mesure.entrees(reglages, registres.essms, depots, registre.bilans(depuis), registre.plis())
         aujourd_hui = instant.astimezone(ZoneInfo(reglages.fuseau)).date()
@@ -467,6 +471,14 @@ def _noter_receptions(traites: Sequence[Recu | NonTraite]) -> None:
             lignes_rejetees=sum(r.lignes_rejetees for r in recus),
             non_traites=sum(t.porteur == porteur for t in traites) - len(recus),
         )
+
+
+def _noter_refus(depots: pl.DataFrame, deposes: Sequence[Depose]) -> None:
+    """What each porteur has still to correct, in the file of the night."""
+    presents = {(d.porteur, d.chemin) for d in deposes}
+    restants = a_corriger(depots, lambda *fichier: fichier in presents)
+    for (porteur,), siens in restants.group_by("porteur", maintain_order=True):
+        noter("Fichiers refusés ou en attente, à reprendre", etape="refus", porteur=str(porteur), fichiers=siens.height)
 
 
 def resumer(bilan: Bilan, reglages: Reglages) -> list[str]:

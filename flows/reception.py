@@ -148,7 +148,7 @@ def parcourir(depots: Path) -> Iterator[Depose]:
         if porteur.is_dir(follow_symlinks=False):
             yield from _parcourir(porteur.path, texte_du_nom(porteur.name))
         else:
-            journal().warning("Dans raw/depots, %r n'est pas un dossier : il n'est pas lu.", texte_du_nom(porteur.name))
+            journal().warning("Dans raw/depots, ce qui n'est pas le dossier d'un porteur n'est pas lu.")
 
 
 def _parcourir(racine: str, porteur: str) -> Iterator[Depose]:
