@@ -1,7 +1,7 @@
 """One-screen verdict for the operator (specification §3, `duimetre etat`).
 
-Read from what is published, the files of the nights and the drop folders: it opens neither the register nor staged rows,
-so it may run at any moment, during a night too.
+Read from what is published, the files of the nights, the drop folders and the register: it writes nothing, so it may run
+at any moment, during a night too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from os.path import lexists
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,10 +18,11 @@ import polars as pl
 
 from flows.journal import Execution, derniere_execution
 from flows.publication import MANIFESTE, actuelle
+from flows.registre import Registre
 from flows.reglages import Reglages
-from schemas.curated import ACCEPTES
 from transforms.dire.formats import accord, instant, taille
 from transforms.dire.libelles import STATUTS_DEPOT
+from transforms.refus import a_corriger
 
 PEREMPTION = timedelta(hours=26)
 
@@ -94,7 +96,7 @@ def constater(reglages: Reglages, maintenant: datetime) -> Etat:
         depots_par_statut=_decompte(depots["statut"]),
         porteurs_sans_depot=sorted(porteurs - jours.keys()),
         porteurs_silencieux={p: j for p, j in jours.items() if p in porteurs and j > reglages.silence_jours},
-        refus_en_attente=_refus_en_attente(depots, reglages.depots),
+        refus_en_attente=_refus_en_attente(reglages),
         sources_absentes=_decompte(alertes[-1].filter(pl.col("code") == "SOURCE_ABSENTE")["indicateur"]),
         alertes_par_code=_decompte(pl.concat(alertes)["code"]),
         espace_libre_octets=libre,
@@ -112,20 +114,13 @@ def _jours_de_silence(depots: pl.DataFrame, maintenant: datetime) -> dict[str, i
     return {porteur: (maintenant - recu_le).days for porteur, recu_le in derniers.iter_rows()}
 
 
-def _refus_en_attente(depots: pl.DataFrame, dossiers: Path) -> dict[str, int]:
-    """By porteur, the files of which something is refused or waits, still there, and not replaced since."""
-    acceptes = depots.filter(pl.col("statut").is_in(ACCEPTES))
-    dernieres = acceptes.group_by("porteur", "table").agg(pl.col("date_extraction").max().alias("acceptee"))
-    restants = (
-        depots.filter(pl.col("statut").is_in(["refuse", "en_attente"]))
-        .join(dernieres, on=["porteur", "table"], how="left")
-        .filter(pl.col("acceptee").is_null() | (pl.col("date_extraction") > pl.col("acceptee")))
-        .select("porteur", "nom")
-        .unique()
-        .sort("porteur", "nom")
-    )
-    presents = [p for p, nom in restants.iter_rows() if (dossiers / p / nom).exists()]
-    return {porteur: presents.count(porteur) for porteur in dict.fromkeys(presents)}
+def _refus_en_attente(reglages: Reglages) -> dict[str, int]:
+    """By porteur, the files to correct or that wait; their names are in the register only (§8)."""
+    if not reglages.registre.is_file():
+        return {}
+    with Registre(reglages.registre) as registre:
+        restants = a_corriger(registre.depots(), lambda porteur, nom: lexists(reglages.depots / porteur / nom))
+    return _decompte(restants["porteur"])
 
 
 def _lire(fichier: Path) -> pl.DataFrame:

@@ -51,6 +51,7 @@ from transforms.dire.alertes import dire_alertes
 from transforms.mesure import Entrees
 from transforms.pages import rapport
 from transforms.publication import ecrire_table, reunir, table_constats, table_depots, table_sources
+from transforms.refus import a_corriger
 from transforms.suppression import masquer
 
 LOTS_MAX = 16
@@ -233,9 +234,10 @@ def publier_version(
         sources = table_sources(relations["sources"], registres.essms)
         ecrire_table("sources", sources, version, nouvelle, date_mesure=iso)
     ecrire_table("essms", registres.essms, version, nouvelle, date_mesure=None)
-    ecrire_table("depots", table_depots(depots), version, nouvelle, date_mesure=None)
+    montres = table_depots(depots)
+    ecrire_table("depots", montres, version, nouvelle, date_mesure=None)
     with Registre(reglages.registre) as registre:
-        ecrire_table("constats", table_constats(registre.constats(), depots), version, nouvelle, date_mesure=None)
+        ecrire_table("constats", table_constats(registre.constats(), montres), version, nouvelle, date_mesure=None)
     ecrire_agregats(nuit, registres, depots, mesures, nouvelle)
     colonnes = construire_catalogue(nouvelle, vues(), macros(), nuit.publiee)
     if nuit.publiee is not None:
@@ -243,7 +245,7 @@ def publier_version(
     rapport.ecrire(nouvelle, nouvelle / "rapports")
     # In the region's time: the days of the retention are those people know.
     cree_le = nuit.maintenant.astimezone(ZoneInfo(reglages.fuseau))
-    contenu = _contenu(registres, depots, mesures) | {COLONNES: colonnes}
+    contenu = _contenu(registres, montres, mesures) | {COLONNES: colonnes}
     sceller(nouvelle, cree_le=cree_le, precedente=nuit.publiee, contenu=contenu)
     return publier(reglages.curated, nouvelle)
 
@@ -336,6 +338,7 @@ def _contenu(registres: referentiels.Referentiels, depots: pl.DataFrame, mesures
     colonnes = [
         "depot",
         "porteur",
+        "recu",
         "nom",
         "membre",
         "nom_table",
@@ -429,6 +432,7 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
     with Registre(nuit.reglages.registre) as registre:
         refuser_deux_cles(registre, nuit.cle)
         depots = registre.depots()
+        _noter_refus(depots, deposes)
         entrees = mesure.entrees(nuit.reglages, registres.essms, depots, registre.bilans(depuis), registre.plis())
     parts = repartir(mesurer_seaux, mesure.tranches(entrees, depuis), nuit, entrees)
     mesures = {
@@ -487,6 +491,14 @@ def receptions(traites: Sequence[Recu | NonTraite]) -> dict[str, dict[str, int]]
             "non_traites": sum(t.porteur == porteur for t in traites) - len(recus),
         }
     return comptes
+
+
+def _noter_refus(depots: pl.DataFrame, deposes: Sequence[Depose]) -> None:
+    """What each porteur has still to correct, in the file of the night."""
+    presents = {(d.porteur, d.chemin) for d in deposes}
+    restants = a_corriger(depots, lambda *fichier: fichier in presents)
+    for (porteur,), siens in restants.group_by("porteur", maintain_order=True):
+        noter("Fichiers refusés ou en attente, à reprendre", etape="refus", porteur=str(porteur), fichiers=siens.height)
 
 
 def resumer(bilan: Bilan, reglages: Reglages) -> list[str]:

@@ -28,6 +28,7 @@ from flows.reglages import Reglages
 from schemas.curated import PARTITION
 from schemas.erreurs import ErreurDite, Inconnu
 from transforms import preuve, regles
+from transforms.publication import table_depots
 from transforms.territoire import seau
 
 
@@ -144,7 +145,7 @@ def _depots(
 
     From its manifest; when retention removed it, those received up to that night.
     """
-    tous = tous.filter(pl.col("porteur") == porteur)
+    tous = table_depots(tous.filter(pl.col("porteur") == porteur))
     sorts = tous.filter("canonique").select("depot", sort=pl.col("statut"))
     if publication.dossier_calcul is None:
         recus = tous.filter(pl.col("recu_le") <= _instant(curated, publication.calcul))
@@ -152,14 +153,19 @@ def _depots(
         return _avec_sort(vus, sorts), []
     manifeste = json.loads((publication.dossier_calcul / MANIFESTE).read_bytes())
     entrees = [e for e in manifeste["entrees"] if e["porteur"] == porteur]
-    schema = {"depot": pl.String, "nom": pl.String, "membre": pl.String, "utilisees": pl.Int64}
-    lignes = [(e["depot"], e["nom"], e["membre"], e["lignes_utilisees"]) for e in entrees]
+    if any("recu" not in e for e in manifeste["entrees"]):
+        raise _non_reproductible([f"la version {publication.calcul} nomme les fichiers comme ils ont été déposés"])
+    schema = {"depot": pl.String, "recu": pl.String, "utilisees": pl.Int64}
+    lignes = [(e["depot"], e["recu"], e["lignes_utilisees"]) for e in entrees]
     alors = pl.DataFrame(lignes, schema=schema, orient="row")
-    vus = tous.join(alors, on=["depot", "nom", "membre"], how="inner", maintain_order="left")
-    partis = alors.join(tous, on=["depot", "nom", "membre"], how="anti")["nom"].to_list()
-    rejuges = vus.filter(pl.col("lignes_utilisees") != pl.col("utilisees"))["nom"].to_list()
-    manques = [f"le dépôt {nom} n'est plus dans le registre" for nom in partis]
-    manques += [f"le dépôt {nom} a été jugé de nouveau depuis, autrement" for nom in rejuges]
+    # A file may hold one content twice: the first of them stood.
+    vus = tous.join(alors, on=["depot", "recu"], how="inner", maintain_order="left").unique(
+        "depot", keep="first", maintain_order=True
+    )
+    partis = alors.join(tous, on=["depot", "recu"], how="anti")["recu"].to_list()
+    rejuges = vus.filter(pl.col("lignes_utilisees") != pl.col("utilisees"))["recu"].to_list()
+    manques = [f"le dépôt de reçu {recu} n'est plus dans le registre" for recu in partis]
+    manques += [f"le dépôt de reçu {recu} a été jugé de nouveau depuis, autrement" for recu in rejuges]
     return _avec_sort(vus.drop("utilisees").with_columns(canonique=pl.lit(True)), sorts), manques
 
 
@@ -199,10 +205,11 @@ def _description(
         .sort("date_extraction", "rang", "nom_table")
         .select(
             "depot",
+            "recu",
             "nom",
             "membre",
             "sha256",
-            pl.col("nom_table").alias("table"),
+            "table",
             pl.col("date_extraction").cast(pl.String),
             "partiel",
             "statut",

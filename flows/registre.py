@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from flows.staging import deposer
-from transforms.nommage import rang_des_noms
+from transforms.nommage import numero_de_recu, rang_des_noms
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS receptions (
@@ -113,7 +113,7 @@ _PART_CHANGEE = 0.02
 _DEPOTS = (
     "SELECT u.depot, r.porteur, r.chemin, u.membre, u.nom_table, u.sha256, u.date_extraction, u.partiel,"
     " r.recu_le, e.statut, e.motif, e.lignes_lues, e.lignes_utilisees, e.lignes_rejetees,"
-    " e.lignes_hors_projet, e.fichier, r.taille, r.sha256"
+    " e.lignes_hors_projet, e.fichier, r.taille, r.sha256, numero_de_recu(r.porteur, r.chemin, r.sha256)"
     " FROM unites AS u JOIN receptions AS r ON r.id = u.reception JOIN examens AS e ON e.depot = u.depot"
 )
 _COLONNES_DEPOTS: dict[str, Any] = {
@@ -135,6 +135,7 @@ _COLONNES_DEPOTS: dict[str, Any] = {
     "fichier": pl.String,
     "taille": pl.Int64,
     "sha256_fichier": pl.String,
+    "recu": pl.String,
 }
 # How many deposits of a staged file are borne by a file that was received.
 _PORTES = (
@@ -228,6 +229,7 @@ class Registre:
         chemin.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._dossier = chemin.parent
         self._base = sqlite3.connect(chemin, timeout=60, isolation_level=None)
+        self._base.create_function("numero_de_recu", 3, numero_de_recu, deterministic=True)
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = FULL")
         self._base.execute("PRAGMA foreign_keys = ON")
@@ -388,8 +390,8 @@ class Registre:
         """Every unit ever received, with its fate, in an order that does not depend on arrival.
 
         Columns: `depot`, `porteur`, `nom`, `membre`, `nom_table`, `sha256`, `date_extraction`, `partiel`, `recu_le`
-        (UTC), `statut`, `motif`, the four counts, `fichier`, `taille`, `sha256_fichier` (of the whole file), `rang` (order
-        of names, §6.2) and `canonique`:
+        (UTC), `statut`, `motif`, the four counts, `fichier`, `taille`, `sha256_fichier` (of the whole file), `recu`
+        (receipt number of the file), `rang` (order of names, §6.2) and `canonique`:
         of several units with the same content, table and date the one whose name comes first stands for all; the others
         are `deja_recu`. So neither the order of arrival nor a second copy changes a figure.
         """
@@ -421,7 +423,7 @@ class Registre:
         return pl.concat([copie.join(changes, on="depot", how="anti"), neufs])
 
     def _lire_copie(self) -> pl.DataFrame | None:
-        """The copy, None when there is none or it is no longer what was written."""
+        """The copy, None when there is none, it is no longer what was written or it has other columns."""
         connue = self._base.execute("SELECT fichier, sha256 FROM copie").fetchone()
         if connue is None:
             return None
@@ -429,7 +431,10 @@ class Registre:
             octets = (self._dossier / connue[0]).read_bytes()
         except OSError:
             return None
-        return pl.read_parquet(octets) if hashlib.sha256(octets).hexdigest() == connue[1] else None
+        if hashlib.sha256(octets).hexdigest() != connue[1]:
+            return None
+        copie = pl.read_parquet(octets)
+        return copie if copie.schema == _COLONNES_DEPOTS else None
 
     def recopier(self) -> None:
         """Make the copy that `depots` reads again, when enough has changed; the caller holds the lock of the night.

@@ -22,6 +22,7 @@ from schemas.curated import ACCEPTES, PAR_DATE, PARTITION
 from transforms.lecture.modele import LectureImpossible
 from transforms.pages.porteur import index, liste_de_travail
 from transforms.pages.porteur.index import FICHIERS_MAX, FichierRecu, Refus, Situation
+from transforms.refus import a_corriger
 
 # Where the identifiers of dossiers are looked for: the table that defines them first.
 _TABLES_DES_DOSSIERS = ("dossiers", "sejours")
@@ -123,7 +124,7 @@ def _situation(
         fichiers=_fichiers(recus.head(FICHIERS_MAX), fuseau),
         nb_fichiers=recus.height,
         rejets=_fichiers(rejets, fuseau),
-        refus=_refus_ouverts(depots, tables["constats"], presents),
+        refus=_refus(depots, tables["constats"], presents),
         ecartes=dossier.ecartes,
         en_attente=dossier.etat in ("attente", "profil"),
     )
@@ -161,20 +162,17 @@ def _fichiers(recus: pl.DataFrame, fuseau: ZoneInfo) -> list[FichierRecu]:
     ]
 
 
-def _refus_ouverts(depots: pl.DataFrame, constats: pl.DataFrame, presents: Mapping[str, Depose]) -> list[Refus]:
-    """Refused tables whose file is still there, and that no accepted extraction of the same date or later has replaced."""
-    acceptees = (
-        depots.filter(pl.col("statut").is_in(_UTILISES) & (pl.col("nom_table") != ""))
-        .group_by("nom_table")
-        .agg(remplace=pl.col("date_extraction").max())
-    )
+def _refus(depots: pl.DataFrame, constats: pl.DataFrame, presents: Mapping[str, Depose]) -> list[Refus]:
     ouverts = (
-        depots.filter((pl.col("statut") == "refuse") & pl.col("nom").is_in(sorted(presents)))
-        .join(acceptees, on="nom_table", how="left")
-        .filter((pl.col("remplace") >= pl.col("date_extraction")).fill_null(False).not_())
-        .join(constats.unique(["depot", "code"]), left_on=["depot", "motif"], right_on=["depot", "code"], how="left")
-        .sort("recu_le", "nom", "membre", descending=[True, False, False])
-        .unique(["nom"], keep="first", maintain_order=True)
+        a_corriger(depots, lambda _, nom: nom in presents)
+        .filter(pl.col("statut") == "refuse")
+        .join(
+            constats.unique(["depot", "code"]),
+            left_on=["depot", "motif"],
+            right_on=["depot", "code"],
+            how="left",
+            maintain_order="left",
+        )
     )
     return [
         Refus(nom, message or "", f"accuse_{nom_de_retour(porteur, nom, sha256)}.html")

@@ -5,8 +5,6 @@ A porteur may write in its own folder: nothing there is ever followed or trusted
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import stat
@@ -22,6 +20,7 @@ import polars as pl
 from flows.journal import journal
 from flows.registre import FicheExamen, Reception, Registre, Unite, Verdict
 from flows.reglages import Reglages
+from transforms.nommage import empreinte_de_reception, numero_de_recu
 from transforms.pages.porteur.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
 from transforms.validation import CONSTATS, sans_constat
 
@@ -36,19 +35,9 @@ def nom_sur(chemin: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "_", sans_accent).strip("._-")[:_LONGUEUR_NOM] or "fichier"
 
 
-def _empreinte(porteur: str, chemin: str, sha256: str) -> str:
-    return hashlib.sha256(json.dumps([porteur, chemin, sha256]).encode()).hexdigest()
-
-
-def numero_de_recu(porteur: str, chemin: str, sha256: str) -> str:
-    """The receipt number of a content under its name: the same however often the night is run again."""
-    numero = _empreinte(porteur, chemin, sha256)[:12].upper()
-    return "-".join((numero[:4], numero[4:8], numero[8:]))
-
-
 def nom_de_retour(porteur: str, chemin: str, sha256: str) -> str:
     """What follows `accuse_` and `erreurs_` in the names of the returns of a file."""
-    return f"{nom_sur(chemin)}_{_empreinte(porteur, chemin, sha256)[:8]}"
+    return f"{nom_sur(chemin)}_{empreinte_de_reception(porteur, chemin, sha256)[:8]}"
 
 
 @contextmanager

@@ -45,6 +45,11 @@ SECTEUR_INCONNU = "INCONNU"
 
 _FINESS = "Numéro FINESS de l'ESSMS"
 _PORTEUR = "Identifiant du porteur (dossier de dépôt)"
+_RECU = "Numéro de reçu du fichier, celui de son accusé de réception"
+_NOM = (
+    "Ce que dit le nom du fichier (table, date, copie, format) ; le nom lui-même n'est que dans les retours du porteur"
+)
+_MEMBRE = "Feuille du classeur (par la table lue) ou membre de l'archive (par ce que dit son nom)"
 _VERSION = "Identifiant de la publication qui a calculé la ligne"
 _REGLES = "Règles appliquées"
 _COMPTES = (
@@ -184,8 +189,8 @@ class Depots(pa.DataFrameModel):
 
     depot: pl.String = champ("texte", "Identifiant du dépôt", requis=True)
     porteur: pl.String = champ("texte", _PORTEUR, requis=True)
-    nom: pl.String = champ("texte", "Chemin du fichier dans le dossier du porteur", requis=True)
-    membre: pl.String = champ("texte", "Feuille du classeur ou membre de l'archive")
+    nom: pl.String = champ("texte", _NOM, requis=True)
+    membre: pl.String = champ("texte", _MEMBRE)
     table: pl.String = champ("texte", "Table lue")
     sha256: pl.String = champ("texte", "Empreinte SHA-256 du contenu")
     date_extraction: pl.Date = champ("date", "Date d'extraction portée par le nom")
@@ -202,6 +207,7 @@ class Depots(pa.DataFrameModel):
         unite="lignes",
         ge=0,
     )
+    recu: pl.String = champ("texte", _RECU, requis=True)
     version: pl.String = champ("texte", _VERSION, requis=True)
 
     class Config:
@@ -216,8 +222,8 @@ class Constats(pa.DataFrameModel):
 
     depot: pl.String = champ("texte", "Identifiant du dépôt", requis=True)
     porteur: pl.String = champ("texte", _PORTEUR, requis=True)
-    nom: pl.String = champ("texte", "Chemin du fichier dans le dossier du porteur", requis=True)
-    membre: pl.String = champ("texte", "Feuille du classeur ou membre de l'archive")
+    nom: pl.String = champ("texte", _NOM, requis=True)
+    membre: pl.String = champ("texte", _MEMBRE)
     table: pl.String = champ("texte", "Table lue")
     code: pl.String = champ("texte", "Code du constat (catalogue)", requis=True)
     niveau: pl.String = champ("liste", "Portée", requis=True, valeurs=("fichier", "ligne", "avertissement"))
@@ -225,8 +231,11 @@ class Constats(pa.DataFrameModel):
     que_faire: pl.String = champ("texte", "Ce que le porteur peut faire", requis=True)
     ligne: pl.Int64 = champ("entier", "Ligne du fichier (en-tête = 1) ; la première si plusieurs", ge=1)
     colonne: pl.String = champ("texte", "Colonne de la table")
-    valeur: pl.String = champ("texte", "Valeur reçue, seulement si elle ne peut désigner personne")
+    valeur: pl.String = champ(
+        "texte", "Valeur reçue, si elle ne peut désigner personne (un FINESS : si sa clé est juste)"
+    )
     nombre: pl.Int64 = champ("entier", "Lignes concernées", unite="lignes", requis=True, ge=1)
+    recu: pl.String = champ("texte", _RECU, requis=True)
     version: pl.String = champ("texte", _VERSION, requis=True)
 
     class Config:

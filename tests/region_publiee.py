@@ -246,6 +246,7 @@ def _depot(hasard: Random, porteur: str, rang: int, nom: str) -> dict[str, Any]:
     return {
         "depot": f"{porteur}-{rang}",
         "porteur": porteur,
+        "recu": f"{rang:04X}-0000-0000",
         "nom": f"{nom}_{rang:02d}.csv",
         "membre": _rien(hasard, nom, 2),
         "table": _rien(hasard, "dossiers"),

@@ -285,7 +285,7 @@ def test_un_mauvais_fichier_n_arrete_pas_les_autres(
         if nom.startswith(("indicateurs/", "maturin_sms/", "essms/")):
             assert_frame_equal(apres[nom], table)
     depots, anciens = (p["depots/depots.parquet"] for p in (apres, tranquille[1]))
-    nouveaux = depots.join(anciens, on=["porteur", "nom", "sha256"], how="anti", nulls_equal=True)
+    nouveaux = depots.join(anciens, on=["recu"], how="anti", nulls_equal=True)
     assert nouveaux.height == 12
     assert set(nouveaux["statut"].to_list()) == {"refuse"}
 

@@ -22,6 +22,7 @@ from scenario import ESSMS, deposer, nuit_directe, projets
 from flows import epingles
 from flows.cli import main
 from transforms import preuve
+from transforms.nommage import numero_de_recu
 from transforms.preuve import PreuveInvalide
 
 JOUR = date(2026, 4, 1)
@@ -77,11 +78,13 @@ def test_the_bundle_holds_the_figure_and_all_it_comes_from(publiee: Path, capsys
     assert {c["indicateur"]: (c["numerateur"], c["denominateur"]) for c in dit["chiffres"]}["dossiers_actifs"] == (4, 5)
     depots = {d["nom"]: d for d in dit["depots"]}
     fichier = publiee / "raw" / "depots" / "asso" / "dossiers_2026-04-02.csv"
+    sha256 = hashlib.sha256(fichier.read_bytes()).hexdigest()
     assert depots["dossiers_2026-04-02.csv"] | {"depot": ""} == {
         "depot": "",
+        "recu": numero_de_recu("asso", "dossiers_2026-04-02.csv", sha256),
         "nom": "dossiers_2026-04-02.csv",
-        "membre": "",
-        "sha256": hashlib.sha256(fichier.read_bytes()).hexdigest(),
+        "membre": None,
+        "sha256": sha256,
         "table": "dossiers",
         "date_extraction": "2026-04-02",
         "partiel": False,

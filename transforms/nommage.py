@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -23,6 +25,13 @@ CLASSEUR = "duimetre"
 
 _NOM = re.compile(r"^(?P<table>.+?)_(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})(?P<reste>_.*)?$", re.DOTALL)
 _EN_COURS = (".part", ".tmp", ".filepart")
+
+# Of a name, what may be shown: a table and a date, a copy mark, a format (§8).
+_MONTRES = (
+    rf"(?is)^(?:.*/)?(?:(?P<table>{'|'.join((*TABLES, TDDUI, CLASSEUR))})_(?P<jour>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|[0-9]{{8}})"
+    r"(?:[_ ][^/]*?)??|[^/]*?)(?P<marque> - copie(?: \([0-9]{1,4}\))?| \([0-9]{1,4}\))?"
+    rf"(?:\.(?P<format>{'|'.join(re.escape(f) for f in FORMATS)}))?$"
+)
 
 
 @dataclass(frozen=True)
@@ -101,3 +110,44 @@ def rang_des_noms() -> pl.Expr:
         pl.col("membre").str.extract(base).alias("piece"),
         "membre",
     ).rank("dense")
+
+
+def empreinte_de_reception(porteur: str, chemin: str, sha256: str) -> str:
+    """What tells a content under its name from any other."""
+    return hashlib.sha256(json.dumps([porteur, chemin, sha256]).encode()).hexdigest()
+
+
+def numero_de_recu(porteur: str, chemin: str, sha256: str) -> str:
+    """The receipt number of a content under its name: the same however often the night is run again."""
+    numero = empreinte_de_reception(porteur, chemin, sha256)[:12].upper()
+    return "-".join((numero[:4], numero[4:8], numero[8:]))
+
+
+def nom_publiable(colonne: str) -> pl.Expr:
+    """What may be shown of a name (§8): table, date, copy mark and format, never the rest; `fichier` without a table.
+
+    `Dossiers_20260331_Jean Dupont - Copie (2).csv` gives `dossiers_2026-03-31 - Copie (2).csv`, `Jean Dupont.zip` gives
+    `fichier.zip`.
+    """
+    lus = pl.col(colonne).str.extract_groups(_MONTRES).struct
+    jour = lus.field("jour").str.replace_all("-", "", literal=True).str.to_date("%Y%m%d", strict=False)
+    table_et_jour = pl.concat_str(lus.field("table").str.to_lowercase(), jour.dt.to_string("%Y-%m-%d"), separator="_")
+    return pl.concat_str(
+        table_et_jour.fill_null("fichier"),
+        lus.field("marque").str.replace("(?i)copie", "Copie").fill_null(""),
+        ("." + lus.field("format").str.to_lowercase()).fill_null(""),
+    )
+
+
+def membre_publiable() -> pl.Expr:
+    """The same for a member (columns `membre`, `nom_table`): a sheet is shown by the table read in it, null without any."""
+    fichier = pl.col("membre").str.contains(r"\.[A-Za-z0-9.]+$")
+    return (
+        pl.when(pl.col("membre") == "")
+        .then(None)
+        .when(fichier)
+        .then(nom_publiable("membre"))
+        .when(pl.col("nom_table") != "")
+        .then("nom_table")
+        .otherwise(pl.lit("fichier"))
+    )

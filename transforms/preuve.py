@@ -3,7 +3,7 @@
 A zip without compression, the same bytes for the same content, that any DuckDB client can recompute without us:
 
     LISEZ-MOI.txt             what it is, how to verify it
-    preuve.json               figure, version, code, rules, deposits (name, SHA-256, extraction date, rows)
+    preuve.json               figure, version, code, rules, deposits (receipt, SHA-256, extraction date, rows)
     recalcul.sql              plain SQL: inputs → every relation of the specification → figures → differences
     entrees/*.parquet         what the SQL reads: pseudonymised rows of that ESSMS, deposits, rules
     publie/*.parquet          the published rows of that ESSMS
@@ -205,7 +205,7 @@ Ce dossier permet de refaire le calcul sans duimètre ni connexion.
 
 Ce qu'il contient
 -----------------
-preuve.json          le chiffre, la version, le code, les règles, et chaque dépôt : nom, SHA-256, date d'extraction, lignes
+preuve.json          le chiffre, la version, le code, les règles, et chaque dépôt : reçu, SHA-256, date d'extraction, lignes
 recalcul.sql         le calcul, relation par relation, dans l'ordre
 entrees/             ce que lit le calcul : lignes des dépôts pour cet ESSMS (pseudonymes), dépôts, bilans, règles
 publie/              les lignes publiées de cet ESSMS

@@ -11,15 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.curated import PAR_DATE, TABLES, dtypes, schema_arrow
-from schemas.fautes import fautives
 from transforms.dire.constats import dire_constat
+from transforms.fautes import fautives
+from transforms.finess import cle_luhn_valide
+from transforms.nommage import membre_publiable, nom_publiable
 
 _GROUPE_LIGNES = 20_000
 _TRI = {
     "indicateurs": ["finess_et", "indicateur"],
     "maturin_sms": ["finess_et"],
     "essms": ["finess_et"],
-    "depots": ["porteur", "nom", "membre", "table", "sha256"],
+    "depots": ["porteur", "nom", "recu", "membre", "table", "sha256"],
     "constats": ["porteur", "nom", "membre", "table", "depot", "ligne", "code", "colonne", "valeur"],
     "alertes": ["finess_et", "code", "indicateur", "table", "message"],
     "populations": ["finess_et"],
@@ -33,10 +35,16 @@ _TRI = {
 
 
 def table_constats(constats: pl.DataFrame, depots: pl.DataFrame) -> pl.DataFrame:
-    """Findings of the canonical deposits with their place and their sentences (columns of `constats` but `version`)."""
+    """Findings of the canonical deposits with their place and their sentences (columns of `constats` but `version`).
+
+    `depots`: as `table_depots` gives them.
+    """
     situes = constats.join(
-        depots.filter("canonique").select("depot", "porteur", "nom", "membre", table="nom_table"), on="depot"
+        depots.filter("canonique").select("depot", "recu", "porteur", "nom", "membre", "table"), on="depot"
     )
+    # A FINESS whose key is wrong may be any number: that of a person in a shifted column (§8).
+    recus = constats.filter(pl.col("colonne") == "finess_et")["valeur"].drop_nulls().unique()
+    finess = [recu for recu in recus if cle_luhn_valide(recu.upper().zfill(9))]
     dits = [dire_constat(*ligne) for ligne in situes.select("code", "colonne", "table", "ligne", "detail").iter_rows()]
     return situes.with_columns(
         pl.Series("message", [d.message for d in dits], dtype=pl.String),
@@ -44,14 +52,21 @@ def table_constats(constats: pl.DataFrame, depots: pl.DataFrame) -> pl.DataFrame
         pl.Series("niveau", [d.niveau for d in dits], dtype=pl.String),
         _vide_nul("membre"),
         _vide_nul("table"),
+        valeur=pl.when((pl.col("colonne") != "finess_et").fill_null(True) | pl.col("valeur").is_in(finess)).then(
+            "valeur"
+        ),
     )
 
 
 def table_depots(depots: pl.DataFrame) -> pl.DataFrame:
-    """The register of deposits as it is published (columns of `depots` but `version`)."""
-    return depots.rename({"nom_table": "table"}).with_columns(
-        _vide_nul("membre"), _vide_nul("table"), _vide_nul("sha256")
+    """The register of deposits with its names as §8 shows them and the columns of `depots` but `version`."""
+    montres = depots.with_columns(
+        nom=nom_publiable("nom"), membre=membre_publiable(), table=_vide_nul("nom_table"), sha256=_vide_nul("sha256")
     )
+    # Two members may look the same once their own names are gone.
+    rang = pl.int_range(1, pl.len() + 1).over("recu", "table", "membre")
+    numerote = pl.concat_str("membre", pl.lit(" n° "), rang)
+    return montres.with_columns(membre=pl.when(rang > 1).then(numerote).otherwise("membre"))
 
 
 def table_sources(sources: pl.DataFrame, essms: pl.DataFrame) -> pl.DataFrame:

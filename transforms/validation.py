@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from schemas.champs import Champ
 from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de, cle, grain
-from schemas.fautes import fautives
 from transforms import types
+from transforms.fautes import fautives
 from transforms.finess import cle_luhn_valide
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
