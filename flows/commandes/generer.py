@@ -6,6 +6,7 @@ import argparse
 from datetime import date
 
 from flows.commandes.commun import Declarer, Sortie, date_iso, dire, dire_erreur, positif
+from transforms.dire.formats import accord, entier, taille
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -29,8 +30,7 @@ def _executer(options: argparse.Namespace) -> int:
 
     r = reglages.lire(options.data)
     try:
-        bilan = donnees_fictives.generer(
-            r.data,
+        demande = donnees_fictives.Demande(
             graine=options.graine,
             porteurs=options.porteurs,
             essms=options.essms,
@@ -41,6 +41,7 @@ def _executer(options: argparse.Namespace) -> int:
     except ValueError as erreur:
         dire_erreur(str(erreur))
         return Sortie.USAGE
+    bilan = donnees_fictives.generer(r.data, demande)
     dire(raconter(bilan, str(r.raw)))
     return Sortie.OK
 
@@ -50,9 +51,10 @@ def raconter(bilan: object, ou: str) -> str:
     from transforms.donnees_fictives import Bilan  # noqa: PLC0415
 
     assert isinstance(bilan, Bilan)
-    lignes = f"{sum(bilan.lignes.values()):,}".replace(",", "\u202f")
+    demande = bilan.demande
     return (
-        f"Région synthétique : {bilan.porteurs} porteurs, {bilan.essms} ESSMS, {bilan.personnes} personnes.\n"
-        f"{bilan.fichiers} fichiers ({bilan.octets / 1e6:.0f} Mo, {lignes} lignes dont "
-        f"{bilan.lignes_invalides} fautives) dans {ou}."
+        f"Région synthétique : {accord(demande.porteurs, 'porteur')}, {entier(demande.essms)} ESSMS, "
+        f"{accord(demande.personnes, 'personne')}.\n"
+        f"{accord(bilan.fichiers, 'fichier')} ({taille(bilan.octets)}, {accord(sum(bilan.lignes.values()), 'ligne')} dont "
+        f"{accord(bilan.lignes_invalides, 'fautive')}) dans {ou}."
     )
