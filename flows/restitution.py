@@ -6,6 +6,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -29,6 +30,18 @@ _TABLES_DES_DOSSIERS = ("dossiers", "sejours")
 # Read for the dossiers whose deposit is gone: what a night reads again does not grow with history.
 AUTRES_RELUS_MAX = 5
 _UTILISES = (*ACCEPTES, "deja_recu")
+
+
+@dataclass(frozen=True)
+class _Porteur:
+    """A porteur as the night sees it: its published `tables` and `depots`, and by name its files still there (`presents`)."""
+
+    dossier: Dossier
+    tables: Mapping[str, pl.DataFrame]
+    depots: pl.DataFrame
+    presents: Mapping[str, Depose]
+    reglages: Reglages
+    cle: bytes
 
 
 def date_des_pages(dates: Sequence[date], publiee: Path | None, aujourd_hui: date) -> date | None:
@@ -66,16 +79,18 @@ def rendre(
         dossier = dossier_de(porteur)
         if dossier.etat == "inconnu":
             continue
-        du_porteur = {nom: table.filter(pl.col("porteur") == porteur) for nom, table in tables.items()}
-        siens = depots.filter(pl.col("porteur") == porteur)
-        presents = par_porteur.get(porteur, {})
-        restes = a_completer.join(du_porteur["essms"].select("finess_et"), on="finess_et", how="semi")
+        vu = _Porteur(
+            dossier,
+            {nom: table.filter(pl.col("porteur") == porteur) for nom, table in tables.items()},
+            depots.filter(pl.col("porteur") == porteur),
+            par_porteur.get(porteur, {}),
+            reglages,
+            cle,
+        )
+        restes = a_completer.join(vu.tables["essms"].select("finess_et"), on="finess_et", how="semi")
         try:
-            listes = _listes(restes, du_porteur["indicateurs"], siens, presents, dossier, reglages, cle)
-            situation = _situation(
-                porteur, jour, version.name, du_porteur, listes, siens, presents, dossier, reglages, maintenant
-            )
-            page = index.en_html(situation).encode()
+            listes = _listes(restes, vu)
+            page = index.en_html(_situation(vu, jour, version.name, listes, maintenant)).encode()
         except Exception as erreur:  # the others must go on; the cause goes to the log without any value
             journal().error("Page non écrite (%s) : %s", porteur, lieu(erreur))
             continue
@@ -92,28 +107,18 @@ def _lire(version: Path, table: str, jour: date) -> pl.DataFrame:
         return pl.read_parquet(flux)
 
 
-def _situation(
-    porteur: str,
-    jour: date,
-    version: str,
-    tables: Mapping[str, pl.DataFrame],
-    listes: Mapping[str, bytes],
-    depots: pl.DataFrame,
-    presents: Mapping[str, Depose],
-    dossier: Dossier,
-    reglages: Reglages,
-    maintenant: datetime,
-) -> Situation:
-    fuseau = reglages.zone
+def _situation(vu: _Porteur, jour: date, version: str, listes: Mapping[str, bytes], maintenant: datetime) -> Situation:
+    fuseau = vu.reglages.zone
+    tables, dossier = vu.tables, vu.dossier
     essms = tables["essms"]
-    recus = _fichiers_recus(depots)
+    recus = _fichiers_recus(vu.depots)
     debut = tables["indicateurs"]["debut_fenetre"].min()
     rejets = recus.filter(
         (pl.col("statut") == "accepte_avec_rejets") & (pl.col("date_extraction") >= pl.lit(debut, pl.Date))
     )
     return Situation(
-        porteur=porteur,
-        nom=essms["nom_porteur"][0] if essms.height else porteur,
+        porteur=dossier.porteur,
+        nom=essms["nom_porteur"][0] if essms.height else dossier.porteur,
         date_mesure=jour,
         edite_le=maintenant.astimezone(fuseau),
         version=version,
@@ -124,7 +129,7 @@ def _situation(
         fichiers=_fichiers(recus.head(FICHIERS_MAX), fuseau),
         nb_fichiers=recus.height,
         rejets=_fichiers(rejets, fuseau),
-        refus=_refus(depots, tables["constats"], presents),
+        refus=_refus(vu.depots, tables["constats"], vu.presents),
         ecartes=dossier.ecartes,
         en_attente=dossier.etat in ("attente", "profil"),
     )
@@ -183,34 +188,19 @@ def _refus(depots: pl.DataFrame, constats: pl.DataFrame, presents: Mapping[str, 
 # --- work lists ------------------------------------------------------------------------------------------------------
 
 
-def _listes(
-    restes: pl.DataFrame,
-    indicateurs: pl.DataFrame,
-    depots: pl.DataFrame,
-    presents: Mapping[str, Depose],
-    dossier: Dossier,
-    reglages: Reglages,
-    cle: bytes,
-) -> dict[str, bytes]:
+def _listes(restes: pl.DataFrame, vu: _Porteur) -> dict[str, bytes]:
     """File name → content of the work list of each ESSMS with something left to do."""
     if restes.is_empty():
         return {}
-    connus = _identifiants(restes, depots, presents, dossier, reglages, cle)
-    nommes = restes.join(connus, on="id_dossier", how="left")
+    indicateurs = vu.tables["indicateurs"]
+    nommes = restes.join(_identifiants(restes, vu), on="id_dossier", how="left")
     return {
         f"a_completer_{finess}.csv": liste_de_travail.en_csv(lignes, indicateurs.filter(pl.col("finess_et") == finess))
         for (finess,), lignes in nommes.group_by("finess_et", maintain_order=True)
     }
 
 
-def _identifiants(
-    restes: pl.DataFrame,
-    depots: pl.DataFrame,
-    presents: Mapping[str, Depose],
-    dossier: Dossier,
-    reglages: Reglages,
-    cle: bytes,
-) -> pl.DataFrame:
+def _identifiants(restes: pl.DataFrame, vu: _Porteur) -> pl.DataFrame:
     """The porteur's own identifiers of these dossiers, read again in the deposits still there (columns `IDENTIFIANTS`).
 
     Nothing of it is kept: no raw identifier stays outside `raw/` but in what goes back to its porteur (§8). `restes` names
@@ -222,7 +212,7 @@ def _identifiants(
     relus: set[str] = set()
     autres = 0
     utiles = (
-        depots.filter(pl.col("statut").is_in(_UTILISES) & pl.col("nom_table").is_in(_TABLES_DES_DOSSIERS))
+        vu.depots.filter(pl.col("statut").is_in(_UTILISES) & pl.col("nom_table").is_in(_TABLES_DES_DOSSIERS))
         .with_columns(
             rang_table=pl.col("nom_table") == "sejours", vise=pl.col("depot").is_in(restes["depot"].implode())
         )
@@ -233,30 +223,28 @@ def _identifiants(
         manquants = cherches.filter(~cherches.is_in(trouves["id_dossier"].implode()))
         if manquants.is_empty() or autres == AUTRES_RELUS_MAX:
             break
-        if nom in presents and sha256 not in relus:
+        if nom in vu.presents and sha256 not in relus:
             autres += not vise
-            lus = _relire(presents[nom], sha256, manquants, dossier, reglages, cle)
+            lus = _relire(vu.presents[nom], sha256, manquants, vu)
             if lus is not None:
                 relus.add(sha256)
                 trouves = pl.concat([trouves, *lus]).unique("id_dossier", maintain_order=True)
     return trouves
 
 
-def _relire(
-    depose: Depose, sha256: str, cherches: pl.Series, dossier: Dossier, reglages: Reglages, cle: bytes
-) -> list[pl.DataFrame] | None:
+def _relire(depose: Depose, sha256: str, cherches: pl.Series, vu: _Porteur) -> list[pl.DataFrame] | None:
     """The dossiers found in one deposit; None when its content is no longer the one that was received."""
-    travail = reglages.staging / ".reception" / secrets.token_hex(8)
+    travail = vu.reglages.staging / ".reception" / secrets.token_hex(8)
     travail.mkdir(parents=True, mode=0o700)
     trouves: list[pl.DataFrame] | None = None
     try:
         with suppress(EncoreEnEcriture, LectureImpossible):
-            lu, parties = reception.ouvrir(depose, dossier, travail, reglages)
+            lu, parties = reception.ouvrir(depose, vu.dossier, travail, vu.reglages)
             if lu == sha256:
                 trouves = []
                 for piece in parties:
                     if piece.table in _TABLES_DES_DOSSIERS and piece.lire is not None:
-                        trouves += liste_de_travail.identifiants(piece.lire(), piece.table, cherches, cle)
+                        trouves += liste_de_travail.identifiants(piece.lire(), piece.table, cherches, vu.cle)
     finally:
         shutil.rmtree(travail, ignore_errors=True)
     return trouves

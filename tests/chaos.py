@@ -664,7 +664,7 @@ def main(arguments: Sequence[str]) -> int:
             from transforms import donnees_fictives  # noqa: PLC0415
 
             data = travail / "region"
-            donnees_fictives.generer(data, personnes=options.personnes)
+            donnees_fictives.generer(data, donnees_fictives.Demande(personnes=options.personnes))
             subprocess.run(commande(data, "2026-04-01"), check=True, stdout=subprocess.DEVNULL)
             print(sans_nouvelle(data, bibliotheque, "2026-04-01").dire())
         if not options.sans_deploiement:

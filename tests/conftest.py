@@ -55,7 +55,10 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Region:
     racine = tmp_path_factory.mktemp("region")
     with patch.object(donnees_fictives, "exports", noter):
         donnees_fictives.generer(
-            racine, graine=3, porteurs=6, essms=7, personnes=60, debut=date(2026, 3, 1), fin=date(2026, 3, 31)
+            racine,
+            donnees_fictives.Demande(
+                graine=3, porteurs=6, essms=7, personnes=60, debut=date(2026, 3, 1), fin=date(2026, 3, 31)
+            ),
         )
     for chemin in (racine / "raw").rglob("*"):
         if chemin.is_file():

@@ -22,7 +22,7 @@ def demo() -> Path:
     """The data root: graine 1, one night of measures on 1 March and 1 April 2026."""
     racine = Path(tempfile.mkdtemp(prefix="duimetre-demo-"))
     atexit.register(shutil.rmtree, racine, ignore_errors=True)
-    donnees_fictives.generer(racine)
+    donnees_fictives.generer(racine, donnees_fictives.Demande())
     nuit_directe(racine, [PRECEDENTE, DATE_MESURE], datetime(2026, 7, 2, 4, tzinfo=UTC))
     return racine
 

@@ -14,7 +14,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from schemas.erreurs import DemandeImpossible
-from transforms.donnees_fictives import Bilan, generer
+from transforms.donnees_fictives import Bilan, Demande, generer
 from transforms.donnees_fictives.activite import Activite, construire_activite
 from transforms.donnees_fictives.editeurs import _EDITEURS
 from transforms.donnees_fictives.hasard import Hasard
@@ -29,7 +29,7 @@ CODAGES = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16"}
 @pytest.fixture(scope="session")
 def monde(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Bilan]:
     racine = tmp_path_factory.mktemp("region")
-    return racine / "raw", generer(racine, personnes=1500)
+    return racine / "raw", generer(racine, Demande(personnes=1500))
 
 
 @pytest.fixture(scope="session")
@@ -97,8 +97,8 @@ def contenu_de(racine: Path) -> dict[str, bytes]:
 
 
 def test_memes_arguments_memes_octets(tmp_path: Path) -> None:
-    bilans = [generer(tmp_path / nom, graine=3, **PETIT) for nom in "ab"]
-    generer(tmp_path / "c", graine=4, **PETIT)
+    bilans = [generer(tmp_path / nom, Demande(graine=3, **PETIT)) for nom in "ab"]
+    generer(tmp_path / "c", Demande(graine=4, **PETIT))
     a, b, c = (contenu_de(tmp_path / nom) for nom in "abc")
     assert a == b
     assert bilans[0] == bilans[1]
@@ -114,7 +114,7 @@ def test_ecrase_les_siens_et_laisse_les_autres(tmp_path: Path) -> None:
     depot.mkdir(parents=True)
     (depot / "a_moi.csv").write_text("x")
     (depot / "eparcours_2026-04-01.csv").write_text("ancien")
-    generer(tmp_path, **PETIT | {"porteurs": 1})
+    generer(tmp_path, Demande(**PETIT | {"porteurs": 1}))
     assert (depot / "a_moi.csv").read_text() == "x"
     assert (depot / "eparcours_2026-04-01.csv").read_bytes().startswith(b"\xef\xbb\xbfFINESS ET")
 
@@ -132,7 +132,7 @@ def test_ecrase_les_siens_et_laisse_les_autres(tmp_path: Path) -> None:
 )
 def test_arguments_impossibles(tmp_path: Path, arguments: dict[str, Any]) -> None:
     with pytest.raises(DemandeImpossible, match=r"il faut|période|pourcentage"):
-        generer(tmp_path, **arguments)
+        generer(tmp_path, Demande(**arguments))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -219,7 +219,8 @@ def test_chaque_modele_a_son_editeur() -> None:
 
 
 def test_au_dela_de_six_porteurs(tmp_path: Path) -> None:
-    assert generer(tmp_path, **PETIT | {"porteurs": 8}).porteurs == 8
+    generer(tmp_path, Demande(**PETIT | {"porteurs": 8}))
+    assert len(list((tmp_path / "raw" / "depots").iterdir())) == 8
     registre = projets(tmp_path / "raw")
     assert registre.filter(pl.col("porteur") == "trois-ravines-2")["nom"].unique().to_list() == [
         "Association Trois Ravines 2"
@@ -446,7 +447,7 @@ def test_mauvaises_lignes(monde: tuple[Path, Bilan], tmp_path: Path) -> None:
     refuse = texte(depots(raw, "trois-ravines", "eparcours_2026-04-01.csv")[0]).splitlines()[1:]
     fautives = [ligne for ligne in refuse if "non daté" in ligne or re.match(r"\d{9};;", ligne)]
     assert 0.25 < len(fautives) / len(refuse) < 0.45
-    assert generer(tmp_path, **PETIT, mauvaises_lignes_pct=0).lignes_invalides == 0
+    assert generer(tmp_path, Demande(**PETIT, mauvaises_lignes_pct=0)).lignes_invalides == 0
 
 
 def test_volume_de_la_demonstration(region: Region, activites: dict[str, Activite]) -> None:

@@ -16,7 +16,7 @@ from schemas.curated import PARTITION
 from schemas.erreurs import Inconnu
 from transforms.agregats import besoins
 from transforms.dire.formats import accord, cible, entier, enumerer, jour, jour_en_lettres, majuscule, taux
-from transforms.dire.libelles import INDICATEURS, STATUTS, dire_etat_de_source, etat_de_source, nom_de_source
+from transforms.dire.libelles import ETAPES, INDICATEURS, STATUTS, dire_etat_de_source, etat_de_source, nom_de_source
 
 
 @dataclass(frozen=True)
@@ -129,17 +129,19 @@ def _assembler(version: Path, finess: str, date_mesure: date, lignes: list[dict[
     )
 
 
+# What a step of the populations is taken from.
+_AVANT = {
+    "dossiers_accompagnes": "dossiers_connus",
+    "dossiers_actifs": "dossiers_accompagnes",
+    "dossiers_projet": "dossiers_actifs",
+    "dossiers_agenda": "dossiers_actifs",
+}
+
+
 def _etapes(populations: dict[str, Any]) -> Iterator[Etape]:
-    actifs = "dossiers_actifs"
-    for nom, colonne, precedente in (
-        ("Dossiers connus", "dossiers_connus", None),
-        ("dont la personne est accompagnée dans la fenêtre", "dossiers_accompagnes", "dossiers_connus"),
-        ("mis à jour dans la fenêtre : dossiers actifs", actifs, "dossiers_accompagnes"),
-        ("avec un projet personnalisé en vigueur", "dossiers_projet", actifs),
-        ("avec un événement d'agenda dans la fenêtre", "dossiers_agenda", actifs),
-    ):
+    for colonne, nom in ETAPES.items():
         reste = populations[colonne]
-        avant = populations[precedente] if precedente else None
+        avant = populations[_AVANT[colonne]] if colonne in _AVANT else None
         yield Etape(nom, reste, avant - reste if avant is not None and reste is not None else None)
 
 

@@ -36,7 +36,7 @@ def _executer(options: argparse.Namespace) -> int:
     from transforms import donnees_fictives  # noqa: PLC0415
 
     r = reglages.lire(options.data)
-    dire(raconter(donnees_fictives.generer(r.data), str(r.raw)) + "\n")
+    dire(raconter(donnees_fictives.generer(r.data, donnees_fictives.Demande()), str(r.raw)) + "\n")
     code = lancer(r.data, [DATE_MESURE])
     if code == Sortie.OK:
         dire("\n" + _taux(r.curated / "actuel" / "catalogue.duckdb") + "\n")

@@ -6,6 +6,7 @@ import argparse
 from datetime import date
 
 from flows.commandes.commun import Declarer, Sortie, date_iso, dire, positif
+from transforms.dire.formats import accord, entier, taille
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -28,8 +29,7 @@ def _executer(options: argparse.Namespace) -> int:
     from transforms import donnees_fictives  # noqa: PLC0415
 
     r = reglages.lire(options.data)
-    bilan = donnees_fictives.generer(
-        r.data,
+    demande = donnees_fictives.Demande(
         graine=options.graine,
         porteurs=options.porteurs,
         essms=options.essms,
@@ -37,6 +37,7 @@ def _executer(options: argparse.Namespace) -> int:
         debut=options.debut,
         fin=options.fin,
     )
+    bilan = donnees_fictives.generer(r.data, demande)
     dire(raconter(bilan, str(r.raw)))
     return Sortie.OK
 
@@ -46,9 +47,10 @@ def raconter(bilan: object, ou: str) -> str:
     from transforms.donnees_fictives import Bilan  # noqa: PLC0415
 
     assert isinstance(bilan, Bilan)
-    lignes = f"{sum(bilan.lignes.values()):,}".replace(",", "\u202f")
+    demande = bilan.demande
     return (
-        f"Région synthétique : {bilan.porteurs} porteurs, {bilan.essms} ESSMS, {bilan.personnes} personnes.\n"
-        f"{bilan.fichiers} fichiers ({bilan.octets / 1e6:.0f} Mo, {lignes} lignes dont "
-        f"{bilan.lignes_invalides} fautives) dans {ou}."
+        f"Région synthétique : {accord(demande.porteurs, 'porteur')}, {entier(demande.essms)} ESSMS, "
+        f"{accord(demande.personnes, 'personne')}.\n"
+        f"{accord(bilan.fichiers, 'fichier')} ({taille(bilan.octets)}, {accord(sum(bilan.lignes.values()), 'ligne')} dont "
+        f"{accord(bilan.lignes_invalides, 'fautive')}) dans {ou}."
     )

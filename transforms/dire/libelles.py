@@ -128,6 +128,15 @@ ETATS_SOURCE = {
     "facultative": "facultative, non reçue",
 }
 
+# The populations of a measure, step by step (columns of the table `populations`).
+ETAPES = {
+    "dossiers_connus": "Dossiers connus",
+    "dossiers_accompagnes": "Accompagnés dans la fenêtre (file active)",
+    "dossiers_actifs": "Mis à jour dans la fenêtre (dossiers actifs)",
+    "dossiers_projet": "Actifs, avec un projet en vigueur",
+    "dossiers_agenda": "Actifs, avec un événement d'agenda",
+}
+
 TYPES = {"acquisition": "acquisition", "montee_de_version": "montée de version"}
 
 LIGNES_REJETEES: Noms = ("ligne rejetée", "lignes rejetées")

@@ -16,9 +16,32 @@ from transforms.donnees_fictives.hasard import Hasard
 from transforms.donnees_fictives.periode import Periode
 from transforms.donnees_fictives.region import construire_region
 
-__all__ = ["Bilan", "generer"]
+__all__ = ["Bilan", "Demande", "generer"]
 
 _PAR_BAL = "ght-hautes-vallees"
+
+
+@dataclass(frozen=True)
+class Demande:
+    """The region wanted. Raises `DemandeImpossible` on figures that make no region."""
+
+    graine: int = 1
+    porteurs: int = 6
+    essms: int = 60
+    personnes: int = 4000
+    debut: date = date(2026, 1, 1)
+    fin: date = date(2026, 6, 30)
+    mauvaises_lignes_pct: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.porteurs < 1 or self.essms < self.porteurs:
+            raise DemandeImpossible("il faut au moins un porteur, et au moins un ESSMS par porteur")
+        if self.personnes < self.essms:
+            raise DemandeImpossible("il faut au moins une personne par ESSMS")
+        if self.fin < self.debut:
+            raise DemandeImpossible("la fin de la période précède son début")
+        if not 0 <= self.mauvaises_lignes_pct <= 100:
+            raise DemandeImpossible("la part de mauvaises lignes est un pourcentage entre 0 et 100")
 
 
 @dataclass(frozen=True)
@@ -27,41 +50,22 @@ class Bilan:
 
     fichiers: int
     octets: int
-    porteurs: int
-    essms: int
-    personnes: int
+    demande: Demande
     lignes: Mapping[str, int]
     lignes_invalides: int
 
 
-def generer(
-    racine: Path,
-    *,
-    graine: int = 1,
-    porteurs: int = 6,
-    essms: int = 60,
-    personnes: int = 4000,
-    debut: date = date(2026, 1, 1),
-    fin: date = date(2026, 6, 30),
-    mauvaises_lignes_pct: float = 2.0,
-) -> Bilan:
+def generer(racine: Path, demande: Demande) -> Bilan:
     """Write a synthetic region under `racine/raw` (§2) and return what it holds.
 
-    Same arguments, same bytes. Files of the same name are overwritten, others left alone. Porteurs are written one
-    after the other: memory grows with the largest of them, not with the region. Raises `DemandeImpossible` on
-    arguments that make no region.
+    Same demand, same bytes. Files of the same name are overwritten, others left alone. Porteurs are written one
+    after the other: memory grows with the largest of them, not with the region.
     """
-    if porteurs < 1 or essms < porteurs:
-        raise DemandeImpossible("il faut au moins un porteur, et au moins un ESSMS par porteur")
-    if personnes < essms:
-        raise DemandeImpossible("il faut au moins une personne par ESSMS")
-    if fin < debut:
-        raise DemandeImpossible("la fin de la période précède son début")
-    if not 0 <= mauvaises_lignes_pct <= 100:
-        raise DemandeImpossible("la part de mauvaises lignes est un pourcentage entre 0 et 100")
-    hasard = Hasard(graine)
-    periode = Periode(debut, fin)
-    region = construire_region(hasard.sous("region"), periode, porteurs=porteurs, essms=essms, personnes=personnes)
+    hasard = Hasard(demande.graine)
+    periode = Periode(demande.debut, demande.fin)
+    region = construire_region(
+        hasard.sous("region"), periode, porteurs=demande.porteurs, essms=demande.essms, personnes=demande.personnes
+    )
     referentiels = racine / "raw" / "referentiels"
     ecrits = [
         _ecrire(referentiels / "projets.csv", projets_csv(region, periode.premiere_mesure)),
@@ -77,12 +81,12 @@ def generer(
             e.finess_et for e in region.hors_projet if e.finess_et.startswith(prefixe) and e.categorie == "500"
         )
         activite = construire_activite(source, porteur, periode)
-        for fichier in exports(Atelier(source, porteur, activite, periode, mauvaises_lignes_pct, voisin)):
+        for fichier in exports(Atelier(source, porteur, activite, periode, demande.mauvaises_lignes_pct, voisin)):
             ecrits.append(_ecrire(racine / "raw" / "depots" / porteur.identifiant / fichier.chemin, fichier.contenu))
             for tableau in fichier.tableaux:
                 lignes[tableau.table] += tableau.cadre.height
                 invalides += tableau.invalides
-    return Bilan(len(ecrits), sum(ecrits), porteurs, essms, personnes, dict(sorted(lignes.items())), invalides)
+    return Bilan(len(ecrits), sum(ecrits), demande, dict(sorted(lignes.items())), invalides)
 
 
 def _ecrire(chemin: Path, contenu: bytes) -> int:

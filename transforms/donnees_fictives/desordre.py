@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -69,26 +70,31 @@ _AVEC_DOUBLONS = (*_CONTRADICTIONS, "agenda")
 _PART_CONTRADICTIONS, _PART_DOUBLONS, _PART_VOISINS = 0.2, 0.004, 0.01
 
 
+@dataclass(frozen=True)
+class Desordre:
+    """The mess of an export. `mauvaises_pct`: its bad rows (None: as in the other exports of the porteur).
+
+    `voisin`: a structure outside the project that has rows in it too. `surplus`: whether its container can hold a row
+    longer than its header.
+    """
+
+    mauvaises_pct: float | None = None
+    voisin: str | None = None
+    surplus: bool = False
+
+
 def salir(
-    h: Hasard,
-    cadre: pl.DataFrame,
-    table: str,
-    mauvaises_pct: float,
-    *,
-    negligents: Collection[str],
-    voisin: str | None,
-    surplus: bool,
+    h: Hasard, cadre: pl.DataFrame, table: str, desordre: Desordre, negligents: Collection[str]
 ) -> tuple[pl.DataFrame, int]:
     """Return the text frame as its software lets it out, and how many rows of it are to be rejected.
 
-    The share `mauvaises_pct` holds for each table, except `dossiers` and `sejours`, where bad rows sit in the ESSMS of
+    The share of bad rows holds for each table, except `dossiers` and `sejours`, where they sit in the ESSMS of
     `negligents` only (five times as often there): one of them is enough to make the rates of its ESSMS partial (§6.5).
-    Exact duplicates (warnings) and, when `voisin` is given, rows of that structure outside the project come on top.
-    `surplus`: whether the container can hold a row longer than its header.
+    Exact duplicates (warnings) and the rows of the neighbour come on top.
     """
     n = cadre.height
     sort = h.uniforme("sort", n)
-    seuil = mauvaises_pct / 100
+    seuil = (desordre.mauvaises_pct or 0) / 100
     concernes = pl.repeat(True, n, eager=True)
     if table in _POPULATION:
         seuil, concernes = min(5 * seuil, max(seuil, 0.12)), cadre["finess_et"].is_in(list(negligents))
@@ -97,15 +103,17 @@ def salir(
     # A contradiction makes two bad rows of one.
     contredites = concernes & (sort >= part_alteree) & (sort < part_alteree + (seuil - part_alteree) / 2)
     saines = ~alterees & ~contredites
-    morceaux = [_alterer(h, cadre, table, alterees, surplus)]
+    morceaux = [_alterer(h, cadre, table, alterees, desordre.surplus)]
     if table in _CONTRADICTIONS:
         colonne, valeur = _CONTRADICTIONS[table]
         morceaux.append(cadre.filter(contredites).with_columns(pl.lit(valeur).alias(colonne)))
     if table in _AVEC_DOUBLONS:
         morceaux.append(cadre.filter(saines & (h.uniforme("doublon", n) < _PART_DOUBLONS)))
-    if voisin and "finess_et" in cadre.columns:
+    if desordre.voisin and "finess_et" in cadre.columns:
         morceaux.append(
-            cadre.filter(saines & (h.uniforme("voisin", n) < _PART_VOISINS)).with_columns(finess_et=pl.lit(voisin))
+            cadre.filter(saines & (h.uniforme("voisin", n) < _PART_VOISINS)).with_columns(
+                finess_et=pl.lit(desordre.voisin)
+            )
         )
     return pl.concat(morceaux), int(alterees.sum()) + 2 * int(contredites.sum())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import PurePosixPath
 
@@ -19,7 +19,7 @@ from transforms.donnees_fictives.activite import (
     par_jour,
     par_message,
 )
-from transforms.donnees_fictives.desordre import salir
+from transforms.donnees_fictives.desordre import Desordre, salir
 from transforms.donnees_fictives.ecriture import Style, Tableau
 from transforms.donnees_fictives.hasard import Hasard
 from transforms.donnees_fictives.periode import JOUR, Periode
@@ -89,29 +89,22 @@ class Atelier:
         style: Style,
         *,
         depuis: date | None = None,
-        sans: Sequence[str] = (),
-        seulement: pl.Expr | None = None,
         reprise: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
-        mauvaises_pct: float | None = None,
-        voisin: str | None = None,
-        surplus: bool = False,
+        desordre: Desordre = Desordre(),  # noqa: B008 - frozen
     ) -> Tableau:
-        """Return a table as exported on that day (see `extraire`), without the columns `sans`, mess included."""
+        """Return a table as exported on that day (see `extraire`), reworked by its software, mess included."""
         cadre = extraire(self.activite, table, extraction, depuis)
-        if seulement is not None:
-            cadre = cadre.filter(seulement)
         if reprise is not None:
             cadre = reprise(cadre)
-        colonnes = [c for c in _COLONNES.get(table, cadre.columns) if c not in sans]
-        cadre = cadre.select(colonnes)
+        cadre = cadre.select(c for c in _COLONNES.get(table, cadre.columns) if c in cadre.columns)
+        if desordre.mauvaises_pct is None:
+            desordre = replace(desordre, mauvaises_pct=self.mauvaises_pct)
         texte, invalides = salir(
             self.hasard.sous(f"{table}-{extraction}"),
             ecriture.en_texte(cadre, style, self.porteur.territoire.fuseau),
             table,
-            self.mauvaises_pct if mauvaises_pct is None else mauvaises_pct,
-            negligents=[e.finess_et for e in self.porteur.essms if e.saisie_negligente],
-            voisin=voisin,
-            surplus=surplus,
+            desordre,
+            [e.finess_et for e in self.porteur.essms if e.saisie_negligente],
         )
         return Tableau(table, texte, ecriture.natures(cadre), invalides)
 
@@ -119,6 +112,11 @@ class Atelier:
 def exports(atelier: Atelier) -> Iterator[Fichier]:
     """Yield the files of the drop folder of a porteur, one at a time."""
     return _EDITEURS[atelier.porteur.modele.cle](atelier)
+
+
+def _sauf(*colonnes: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """What a software does that does not export these columns."""
+    return lambda cadre: cadre.drop(colonnes, strict=False)
 
 
 def _csv(chemin: str, tableau: Tableau, style: Style) -> Fichier:
@@ -139,20 +137,31 @@ def _association(a: Atelier) -> Iterator[Fichier]:
     for jour in a.periode.mois_clos:
         depuis = jour - timedelta(days=45)
         for table in _ETATS:
-            yield _csv(f"{jour:%Y-%m}/{table}_{jour}.csv", a.tableau(table, jour, style, voisin=a.voisin), style)
+            yield _csv(
+                f"{jour:%Y-%m}/{table}_{jour}.csv",
+                a.tableau(table, jour, style, desordre=Desordre(voisin=a.voisin)),
+                style,
+            )
         for table, sans in (
             ("mises_a_jour", ()),
             ("agenda", ()),
             ("dmp", ("ins", "id_personne")),
             ("eprescription", ()),
         ):
-            tableau = a.tableau(table, jour, style, depuis=depuis, sans=sans, voisin=a.voisin, surplus=True)
+            tableau = a.tableau(
+                table,
+                jour,
+                style,
+                depuis=depuis,
+                reprise=_sauf(*sans),
+                desordre=Desordre(voisin=a.voisin, surplus=True),
+            )
             yield _csv(f"{jour:%Y-%m}/{table}_{jour}.csv", tableau, style)
         messages = a.tableau("mss", jour, style, depuis=depuis, reprise=par_destinataire)
         yield _csv(f"{jour:%Y-%m}/mss_{jour}_operateur.csv", messages, style)
     # A connector gone wrong: too many unreadable rows, the file will be refused.
     trop_pct = _TAUX_REFUSE_PCT if a.mauvaises_pct else 0.0
-    refuse = a.tableau("eparcours", a.periode.premiere_mesure, style, mauvaises_pct=trop_pct)
+    refuse = a.tableau("eparcours", a.periode.premiere_mesure, style, desordre=Desordre(mauvaises_pct=trop_pct))
     yield _csv(f"eparcours_{a.periode.premiere_mesure}.csv", refuse, style)
 
 
@@ -171,17 +180,17 @@ def _hopital(a: Atelier) -> Iterator[Fichier]:
     premiere = a.periode.premiere_mesure + JOUR
     for jour in dict.fromkeys((premiere, max(premiere, a.periode.lendemain))):
         for table in _ETATS:
-            tableau = a.tableau(table, jour, style, voisin=a.voisin)
+            tableau = a.tableau(table, jour, style, desordre=Desordre(voisin=a.voisin))
             fichier = Fichier(f"{table}_{jour}.csv.gz", ecriture.csv_gz(tableau, style), (tableau,))
             yield fichier
             if table == "dossiers":
                 # Sent twice, byte for byte.
                 yield Fichier(f"renvoi/{table}_{jour}_renvoi.csv.gz", fichier.contenu, (tableau,))
-        maj = a.tableau("mises_a_jour", jour, style, depuis=depuis, voisin=a.voisin)
+        maj = a.tableau("mises_a_jour", jour, style, depuis=depuis, desordre=Desordre(voisin=a.voisin))
         yield Fichier(f"mises_a_jour_{jour:%Y%m%d}.parquet", ecriture.parquet(maj, style), (maj,))
         agenda = a.tableau("agenda", jour, natif, depuis=depuis)
         yield Fichier(f"agenda_{jour:%Y%m%d}.parquet", ecriture.parquet(agenda, natif), (agenda,))
-        dmp = a.tableau("dmp", jour, style, depuis=depuis, sans=("id_dossier",))
+        dmp = a.tableau("dmp", jour, style, depuis=depuis, reprise=_sauf("id_dossier"))
         yield Fichier(f"dmp_{jour}.csv.gz", ecriture.csv_gz(dmp, style), (dmp,))
         yield _csv(f"mss_{jour}.csv", a.tableau("mss", jour, style, depuis=depuis, reprise=par_jour), style)
         yield _csv(f"eprescription_{jour}.csv", a.tableau("eprescription", jour, style, depuis=depuis), style)
@@ -189,7 +198,7 @@ def _hopital(a: Atelier) -> Iterator[Fichier]:
     yield Fichier(
         "LISEZ-MOI.txt", "Dépôts du groupement : contacter le service informatique en cas d'anomalie.\n".encode()
     )
-    essai = a.tableau("sejours", premiere, style, mauvaises_pct=0)
+    essai = a.tableau("sejours", premiere, style, desordre=Desordre(mauvaises_pct=0))
     # A name that says neither the table nor the date.
     yield _csv("export DUI avril.csv", essai, style)
 
@@ -202,12 +211,12 @@ def _groupement(a: Atelier) -> Iterator[Fichier]:
     for jour in dict.fromkeys((a.periode.premiere_mesure, a.periode.lendemain)):
         tableaux = [a.tableau(table, jour, style) for table in ("dossiers", "sejours")]
         tableaux.append(a.tableau("mss", jour, style, depuis=depuis, reprise=par_destinataire))
-        tableaux.append(a.tableau("dmp", jour, style, depuis=depuis, sans=("id_dossier",)))
+        tableaux.append(a.tableau("dmp", jour, style, depuis=depuis, reprise=_sauf("id_dossier")))
         yield from _classeur(
             f"duimetre_{jour}.xlsx", tableaux, style, "Export du dossier usager, une feuille par table."
         )
         yield from _classeur(f"AGENDA_{jour}.xlsx", [a.tableau("agenda", jour, style, depuis=depuis)], style)
-        maj = a.tableau("mises_a_jour", jour, plat, depuis=depuis, surplus=True)
+        maj = a.tableau("mises_a_jour", jour, plat, depuis=depuis, desordre=Desordre(surplus=True))
         yield _csv(f"traces/mises_a_jour_{jour}.csv", maj, plat)
         yield _csv(f"traces/eparcours_{jour}.csv", a.tableau("eparcours", jour, plat, depuis=depuis), plat)
         tot = jour - timedelta(days=8)
@@ -217,7 +226,13 @@ def _groupement(a: Atelier) -> Iterator[Fichier]:
     corrige = a.periode.premiere_mesure + timedelta(days=7)
     quelques = a.activite.dossiers["id_dossier"].head(8).to_list()
     for table in ("dossiers", "sejours"):
-        tableau = a.tableau(table, corrige, plat, seulement=pl.col("id_dossier").is_in(quelques), mauvaises_pct=0)
+        tableau = a.tableau(
+            table,
+            corrige,
+            plat,
+            reprise=lambda c: c.filter(pl.col("id_dossier").is_in(quelques)),
+            desordre=Desordre(mauvaises_pct=0),
+        )
         yield _csv(f"corrections/{table}_{corrige}_partiel.csv", tableau, plat)
 
 
@@ -245,7 +260,7 @@ def _petite_structure(a: Atelier) -> Iterator[Fichier]:
     )
     jour = a.periode.premiere_mesure
     for table in ("dossiers", "sejours", "projets", "agenda", "dmp"):
-        tableau = a.tableau(table, jour, style, sans=("ins", "id_personne") if table == "dmp" else ())
+        tableau = a.tableau(table, jour, style, reprise=_sauf("ins", "id_personne") if table == "dmp" else None)
         yield _csv(f"{table.capitalize()}_{jour}_logiciel.csv", tableau, style)
     yield Fichier(f"transferts/tddui_{jour + timedelta(days=5)}_admissions.json", _tddui(a))
 
@@ -267,7 +282,11 @@ def _tutelaire(a: Atelier) -> Iterator[Fichier]:
     for table in _ETATS:
         yield from _classeur(f"{dossier}/{table.upper()}_{jour:%Y%m%d}.XLSX", [a.tableau(table, jour, style)], style)
     for table in ("mises_a_jour", "agenda"):
-        yield _csv(f"{dossier}/{table.upper()}_{jour:%Y%m%d}.CSV", a.tableau(table, jour, texte, surplus=True), texte)
+        yield _csv(
+            f"{dossier}/{table.upper()}_{jour:%Y%m%d}.CSV",
+            a.tableau(table, jour, texte, desordre=Desordre(surplus=True)),
+            texte,
+        )
     messages = a.tableau("mss", jour, texte, reprise=par_destinataire)
     yield _csv(f"{dossier}/MSS_{jour:%Y%m%d}.CSV", messages, texte)
 
@@ -287,7 +306,7 @@ def _enfance(a: Atelier) -> Iterator[Fichier]:
         pl.lit('Point avec la sœur aînée.\nParticipation : 12 € ; accord "oral"')
     )
     for jour in dict.fromkeys((a.periode.premiere_mesure, a.periode.lendemain)):
-        etats = [a.tableau(table, jour, style, sans=("date_derniere_maj",)) for table in _ETATS]
+        etats = [a.tableau(table, jour, style, reprise=_sauf("date_derniere_maj")) for table in _ETATS]
         membres = {f"{t.table}_{jour}.csv": ecriture.csv(t, style) for t in etats}
         yield Fichier(f"exports_{jour}.zip", ecriture.archive(membres), tuple(etats))
         maj = a.tableau(
@@ -314,8 +333,7 @@ def _enfance(a: Atelier) -> Iterator[Fichier]:
         "dmp",
         a.periode.lendemain,
         style,
-        sans=("ins", "id_personne"),
-        reprise=lambda cadre: cadre.with_columns(recul.alias("horodatage")),
+        reprise=lambda cadre: cadre.with_columns(recul.alias("horodatage")).drop("ins", "id_personne"),
     )
     yield _csv(f"{ancien:%Y}/dmp_{ancien}.csv", dmp, style)
 

@@ -79,6 +79,7 @@ def _environnement() -> Environment:
         "sous_secteurs": libelles.SOUS_SECTEURS,
         "statuts": libelles.STATUTS,
         "statuts_depot": libelles.STATUTS_DEPOT,
+        "etapes": libelles.ETAPES,
         "etats_source": libelles.ETATS_SOURCE,
         "niveaux": NIVEAUX,
         "tons": TONS,

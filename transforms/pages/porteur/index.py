@@ -127,7 +127,7 @@ def en_html(situation: Situation) -> str:
             ("Structures du projet", entier(situation.essms.height)),
             ("Structures mesurées", entier(mesures)),
             ("À la cible partout", entier(int(a_la_cible or 0))),
-            ("Dossiers actifs", _somme(actifs["numerateur"])),
+            (INDICATEURS["dossiers_actifs"].titre, _somme(actifs["numerateur"])),
             ("Personnes accompagnées", _somme(actifs["denominateur"])),
         ],
         lignes=lignes[:ESSMS_MAX],
