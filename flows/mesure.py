@@ -22,7 +22,7 @@ TRANCHE_OCTETS = 64 << 20
 
 def avant_les_fenetres(dates: Collection[date]) -> date:
     """A day before the longest window that the rule sets give these measure dates, by a few days at most."""
-    mois = max(max(r.mois_fenetre, r.mois_premiere_mesure) for r in regles.toutes())
+    mois = max(max(r.fenetre.mois, r.fenetre.mois_premiere_mesure) for r in regles.toutes())
     return min(dates) - timedelta(days=31 * mois)
 
 

@@ -23,7 +23,7 @@ from pydantic_settings import PydanticBaseSettingsSource as Source
 from flows.journal import journal
 from schemas.erreurs import ErreurDite
 from transforms.lecture.archive import Limites
-from transforms.traduction import ENTIER, fautes
+from transforms.traduction import ENTIER, Texte, fautes
 
 CLE_SURE_CARACTERES = 32
 FICHIER = "duimetre.toml"
@@ -67,7 +67,6 @@ def _forme(motif: str, attendu: str) -> AfterValidator:
 
 
 Entier = Annotated[PositiveInt, BeforeValidator(_pas_un_oui_non)]
-Texte = Annotated[str, Field(pattern=r"\S")]
 Adresse = Annotated[Texte, _forme(r"https?://.*", "une adresse http:// ou https://")]
 Serveur = Annotated[Texte, _forme(r"[^:]*(:\d*)?", "la forme « hôte » ou « hôte:port »")]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import demo_publiee
 import duckdb
 import frictionless
+import jsonschema
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
@@ -27,6 +30,21 @@ def test_les_pages_sont_a_jour() -> None:
     """`make dictionnaire` was run after the last change of the models."""
     assert (DOCS / "dictionnaire.md").read_text(encoding="utf-8") == dictionnaire.markdown()
     assert (DOCS / "contrat.odcs.yaml").read_text(encoding="utf-8") == dictionnaire.en_yaml(dictionnaire.contrat())
+
+
+def test_les_schemas_des_fichiers_ecrits_a_la_main_sont_a_jour() -> None:
+    """JSON Schemas are those of the models; each profile and rule set names its own, follows it, and a slip does not."""
+    for schema, texte in dictionnaire.schemas_json().items():
+        assert schema.read_text(encoding="utf-8") == texte
+        juge = jsonschema.Draft202012Validator(json.loads(texte))
+        ecrits = [f for f in schema.parent.glob("*.toml") if f.stem not in ("financement", "programme")]
+        assert len(ecrits) == 2
+        for fichier in ecrits:
+            contenu = fichier.read_text(encoding="utf-8")
+            assert contenu.startswith(f"#:schema ./{schema.name}\n")
+            juge.validate(tomllib.loads(contenu))
+            faute = contenu.replace("cible_pct = 90", "cible_pc = 90").replace('table = "sejours"', 'table = "sejour"')
+            assert not juge.is_valid(tomllib.loads(faute))
 
 
 def test_le_contrat_ecrit_est_bien_celui_des_modeles() -> None:

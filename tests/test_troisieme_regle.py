@@ -397,9 +397,20 @@ def test_le_nouveau_nom_est_dit_partout(departement: Region, ajouter: Callable[.
     ("de", "vers", "dit"),
     [
         ('nom = "2031"', 'nom = "2025"', "2031.toml porte le nom « 2025 »"),
+        (
+            "socle = true",
+            "socles = true",
+            "2031.toml ne peut pas être utilisé : indicateurs, mss : « socles » n'a pas",
+        ),
+        ("mois = 2", "mois = ", "2031.toml ne peut pas être lu"),
+        ("mois = 2", "mois = 0", "fenetre : « mois » : un nombre entier positif est attendu"),
         ("[indicateurs.agenda]", "[indicateurs.agendas]", "inconnu (agendas)"),
         ('["PJM", "PA"]', '["PMJ", "PA"]', "inconnu (PMJ)"),
-        ("cible_pct = 60", "cible_pct = 66.5", "pas un nombre entier"),
+        (
+            "cible_pct = 60",
+            "cible_pct = 66.5",
+            "indicateurs, mss : « cible_pct » : un nombre entier positif est attendu",
+        ),
     ],
 )
 def test_un_fichier_de_regles_fautif_est_refuse(de: str, vers: str, dit: str, ajouter: Callable[..., None]) -> None:

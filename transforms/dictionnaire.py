@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from schemas import curated
-from transforms import regles
+from transforms import profils, regles
+from transforms.traduction import Saisie
 
 VERSION_CONTRAT = "1.0.0"
 _VERSION_ODCS = "v3.1.0"
@@ -199,12 +200,23 @@ def _lignes_yaml(valeur: Any, retrait: str = "") -> Iterator[str]:
             yield f"{retrait}{cle}: {json.dumps(contenu, ensure_ascii=False)}"
 
 
-def ecrire(dossier: Path) -> list[Path]:
-    """Write the dictionary and the contract into `dossier`; give the files."""
-    fichiers = {"dictionnaire.md": markdown(), "contrat.odcs.yaml": en_yaml(contrat())}
-    for nom, texte in fichiers.items():
-        (dossier / nom).write_text(texte, encoding="utf-8")
-    return [dossier / nom for nom in fichiers]
+def schemas_json() -> dict[Path, str]:
+    """JSON Schema of the files that people write beside the code, for their text editor to complete with."""
+    modeles: dict[Path, type[Saisie]] = {
+        profils.dossier() / "profil.schema.json": profils.Description,
+        regles.dossier() / "regles.schema.json": regles.Regles,
+    }
+    return {
+        fichier: json.dumps(modele.model_json_schema(), ensure_ascii=False, indent=1) + "\n"
+        for fichier, modele in modeles.items()
+    }
+
+
+def ecrire(dossier: Path) -> None:
+    """Write the dictionary and the contract into `dossier`, the JSON Schemas beside the files they describe."""
+    pages = {dossier / "dictionnaire.md": markdown(), dossier / "contrat.odcs.yaml": en_yaml(contrat())}
+    for fichier, texte in (pages | schemas_json()).items():
+        fichier.write_text(texte, encoding="utf-8")
 
 
 if __name__ == "__main__":

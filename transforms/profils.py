@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
-from importlib.resources.abc import Traversable
-from pathlib import PurePosixPath
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
 
 import polars as pl
+from pydantic import Field, StrictBool, model_validator
 
 from schemas.depots import TABLES, champs_de
 from transforms import types
 from transforms.lecture.entetes import apparier, nom_normalise
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.nommage import Nom, format_de, lire_nom
+from transforms.traduction import Saisie, Texte, lire_toml
 
 _FORMATS_DE_FICHIER = ("csv", "csv.gz", "xlsx", "parquet")
 _NOM_DE_PROFIL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -36,7 +36,7 @@ _DATE_REECRITE = re.compile(r"(?P<a>\d{4})-(?P<m>\d\d)-(?P<j>\d\d)(?: (?P<h>\d\d
 _SIECLES = (("20", r"[0-5]\d|6[0-8]"), ("19", r"69|[7-9]\d"))
 
 
-class ProfilInvalide(Exception):
+class ProfilInvalide(ValueError):
     """A profile that does not exist or cannot be used; the French message says what is wrong with it."""
 
 
@@ -66,7 +66,7 @@ class FormatDate:
         inconnus = {m[1] for m in morceaux if m.startswith("=") and (m[1].isdigit() or m[1] in "AJMHS\\$")}
         if inconnus or parts.casefold() not in ("ajm", "ahijm", "ahijms"):
             raise ProfilInvalide(
-                f"« {texte} » n'est pas un format de date (AAAA ou AA, MM, JJ, puis si besoin HH, MM et SS)."
+                f"« {texte} » n'est pas un format de date (AAAA ou AA, MM, JJ, puis si besoin HH, MM et SS)"
             )
         return FormatDate(texte, tuple(morceaux))
 
@@ -101,34 +101,91 @@ class FormatDate:
         return "".join(m[1:] if m.startswith("=") else valeurs[m] for m in self.morceaux)
 
 
-@dataclass(frozen=True)
-class TableProfil:
+class Filtre(Saisie):
+    """The rows of a file that belong to a table: those with one of these values under that header of the editor."""
+
+    colonne: Texte = Field(description="en-tête de la colonne qui dit de quelle sorte est chaque ligne")
+    valeurs: tuple[Texte, ...] = Field(min_length=1, description="valeurs des lignes de cette table")
+
+
+class TableProfil(Saisie):
     """How one table is found in a file of the editor.
 
-    `colonnes`: our column → the editor's header. `valeurs`: our column → the editor's value → ours. `filtre`: header and values
-    of the rows that belong to the table, None for all of them. `connues`: normalised headers that the profile knows in the file,
-    for this table or another.
+    `connues`: normalised headers that the profile knows in the file, for this table or another. `formats`: those of the profile.
     """
 
-    table: str
-    colonnes: Mapping[str, str]
-    valeurs: Mapping[str, Mapping[str, str]]
-    filtre: tuple[str, tuple[str, ...]] | None
-    connues: frozenset[str]
-    formats: tuple[FormatDate, ...]
+    table: str = Field(json_schema_extra={"enum": list(TABLES)}, description="table du format simple")
+    colonnes: dict[str, Texte] = Field(
+        json_schema_extra={
+            "properties": {
+                c.nom: {"type": "string", "description": c.description} for t in TABLES for c in champs_de(t).values()
+            }
+        },
+        description="notre colonne = en-tête de l'éditeur",
+    )
+    valeurs: dict[str, dict[str, str]] = Field({}, description="notre colonne, puis valeur de l'éditeur = la nôtre")
+    filtre: Filtre | None = Field(None, description="lignes du fichier qui sont de cette table (toutes sans filtre)")
+    _connues: frozenset[str] = frozenset()
+    _formats: tuple[FormatDate, ...] = ()
+
+    @model_validator(mode="after")
+    def _juste(self) -> Self:
+        if self.table not in TABLES:
+            raise ProfilInvalide(f"« {self.table} » n'est pas une table (tables : {', '.join(TABLES)})")
+        champs = champs_de(self.table)
+        for nom in self.colonnes.keys() - champs.keys():
+            raise ProfilInvalide(f"« {nom} » n'est pas une colonne de « {self.table} » ({', '.join(champs)})")
+        for nom in (c.nom for c in champs.values() if c.colonne_requise and c.nom not in self.colonnes):
+            raise ProfilInvalide(f"la colonne « {nom} » de « {self.table} » est obligatoire")
+        for nom, traduites in self.valeurs.items():
+            champ = champs.get(nom)
+            if champ is None or champ.nature not in ("liste", "bool"):
+                raise ProfilInvalide(f"« {nom} » n'est pas une colonne à liste ou oui/non de « {self.table} »")
+            permises = champ.valeurs if champ.nature == "liste" else ("oui", "non")
+            for valeur in (v for v, notre in traduites.items() if notre not in permises):
+                raise ProfilInvalide(f"valeurs de {nom} : « {valeur} » doit donner {', '.join(permises)}")
+        return self
 
     def entete(self, colonne: str) -> str:
         """The editor's header of one of our columns (ours where the profile has none)."""
         return self.colonnes.get(colonne, colonne)
 
 
-@dataclass(frozen=True)
-class FichierProfil:
-    """A file of the editor: `motif` of its name, its tables; `partiel`: it never holds all rows of its structures."""
+class FichierProfil(Saisie):
+    """A file of the editor."""
 
-    motif: str
-    partiel: bool
-    tables: tuple[TableProfil, ...]
+    motif: Texte = Field(
+        description="nom du fichier sans son extension : * pour n'importe quoi, {AAAAMMJJ} pour la date d'extraction"
+    )
+    partiel: StrictBool = Field(False, description="vrai si le fichier n'a jamais toutes les lignes de ses structures")
+    tables: tuple[TableProfil, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _juste(self) -> Self:
+        _expression_du_motif(self.motif)
+        if len({t.table for t in self.tables}) < len(self.tables):
+            raise ProfilInvalide("une table y est décrite deux fois")
+        if len(self.tables) > 1 and len({t.filtre is None for t in self.tables}) > 1:
+            raise ProfilInvalide("toutes ses tables ont un filtre, ou aucune")
+        return self
+
+
+class Description(Saisie):
+    """What a profile file says."""
+
+    editeur: Texte = Field(description="nom de l'éditeur ou du logiciel")
+    formats_de_date: tuple[Texte, ...] = Field((), description="formats de date : AAAA ou AA, MM, JJ, puis HH, MM, SS")
+    fichiers: tuple[FichierProfil, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _relier(self) -> Self:
+        formats = _formats(self.formats_de_date)
+        for fichier in self.fichiers:
+            entetes = [e for t in fichier.tables for e in t.colonnes.values()]
+            entetes += [t.filtre.colonne for t in fichier.tables if t.filtre]
+            for table in fichier.tables:
+                table._connues, table._formats = frozenset(map(nom_normalise, entetes)), formats
+        return self
 
 
 @dataclass(frozen=True)
@@ -144,13 +201,14 @@ class Profil:
 # --- reading a profile -----------------------------------------------------------------------------------------------
 
 
-def _dossier() -> Traversable:
-    return files("schemas").joinpath("profils")
+def dossier() -> Path:
+    """Where the profiles are."""
+    return Path(str(files("schemas"))) / "profils"
 
 
 def disponibles() -> tuple[str, ...]:
     """Names of the profiles there are."""
-    return tuple(sorted(f.name[:-5] for f in _dossier().iterdir() if f.name.endswith(".toml")))
+    return tuple(sorted(f.stem for f in dossier().glob("*.toml")))
 
 
 def charger(nom: str) -> Profil:
@@ -158,136 +216,33 @@ def charger(nom: str) -> Profil:
     connus = disponibles()
     if nom not in connus:
         raise ProfilInvalide(f"Le profil « {nom} » n'existe pas (profils connus : {', '.join(connus) or 'aucun'}).")
-    return lire_profil(nom, _dossier().joinpath(f"{nom}.toml").read_bytes())
+    return lire_profil(nom, (dossier() / f"{nom}.toml").read_bytes())
 
 
 def lire_profil(nom: str, contenu: bytes) -> Profil:
-    """Read the TOML text of a profile. Raises `ProfilInvalide` with the name of the profile and the faulty place."""
+    """Read the TOML text of a profile. Raises `ProfilInvalide` with the name of the profile and the faulty places."""
     try:
         if not _NOM_DE_PROFIL.fullmatch(nom):
-            raise ProfilInvalide("son nom n'a que des minuscules sans accent, des chiffres, « - » et « _ ».")
-        brut = tomllib.loads(contenu.decode("utf-8"))
-        _cles(brut, {"editeur", "formats_de_date", "fichiers"}, "le profil")
-        formats = _formats(_liste(brut.get("formats_de_date", []), "formats_de_date"))
-        fichiers = tuple(
-            _fichier(f, f"fichier n° {rang}", formats)
-            for rang, f in enumerate(_tableaux(brut.get("fichiers"), "[[fichiers]]"), 1)
-        )
-        editeur = _texte(brut.get("editeur"), "editeur")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as erreur:
-        raise ProfilInvalide(f"Le profil « {nom} » ne peut pas être lu : {erreur}") from erreur
-    except ProfilInvalide as erreur:
-        raise ProfilInvalide(f"Le profil « {nom} » ne peut pas être utilisé : {erreur}") from erreur
-    return Profil(nom, editeur, fichiers, hashlib.sha256(contenu).hexdigest())
-
-
-def _cles(brut: Mapping[str, Any], permises: set[str], ou: str) -> None:
-    inconnues = sorted(set(brut) - permises)
-    if inconnues:
-        raise ProfilInvalide(f"{ou} : « {inconnues[0]} » n'a pas de sens (attendu : {', '.join(sorted(permises))}).")
-
-
-def _texte(valeur: Any, ou: str) -> str:
-    if not isinstance(valeur, str) or not valeur.strip():
-        raise ProfilInvalide(f"{ou} : un texte est attendu.")
-    return valeur.strip()
-
-
-def _liste(valeur: Any, ou: str) -> list[str]:
-    if not isinstance(valeur, list):
-        raise ProfilInvalide(f"{ou} : une liste de textes est attendue.")
-    return [_texte(v, ou) for v in valeur]
-
-
-def _tableaux(valeur: Any, ou: str) -> list[dict[str, Any]]:
-    if not isinstance(valeur, list) or not valeur or not all(isinstance(v, dict) for v in valeur):
-        raise ProfilInvalide(f"il faut au moins un {ou}.")
-    return valeur
-
-
-def _dictionnaire(valeur: Any, ou: str) -> dict[str, Any]:
-    if not isinstance(valeur, dict):
-        raise ProfilInvalide(f"{ou} : des lignes « nom = valeur » sont attendues.")
-    return valeur
+            raise ValueError("a un nom impossible : minuscules sans accent, chiffres, « - » et « _ » seulement.")
+        lue = lire_toml(Description, contenu)
+    except ValueError as erreur:
+        raise ProfilInvalide(f"Le profil « {nom} » {erreur}") from erreur
+    return Profil(nom, lue.editeur, lue.fichiers, hashlib.sha256(contenu).hexdigest())
 
 
 def _formats(textes: Sequence[str]) -> tuple[FormatDate, ...]:
     """The date formats to rewrite; those the plain reader reads need nothing."""
     formats = [f for f in map(FormatDate.lire, textes) if not f.deja_lu]
     simples = {FormatDate.lire(j + h).forme for j in ("AAAA-MM-JJ", "JJ/MM/AAAA") for h in ("", " HH:MM", " HH:MM:SS")}
+    formes = [f.forme for f in formats]
     for format_ in formats:
         if format_.forme in simples:
             raise ProfilInvalide(
-                f"« {format_.texte} » ressemble trop à JJ/MM/AAAA ou AAAA-MM-JJ pour en être distingué."
+                f"« {format_.texte} » ressemble trop à JJ/MM/AAAA ou AAAA-MM-JJ pour en être distingué"
             )
-    formes = [f.forme for f in formats]
-    for format_ in formats:
         if formes.count(format_.forme) > 1:
-            raise ProfilInvalide(f"« {format_.texte} » ne se distingue pas d'un autre format de date.")
+            raise ProfilInvalide(f"« {format_.texte} » ne se distingue pas d'un autre format de date")
     return tuple(formats)
-
-
-def _fichier(brut: Mapping[str, Any], ou: str, formats: tuple[FormatDate, ...]) -> FichierProfil:
-    _cles(brut, {"motif", "partiel", "tables"}, ou)
-    motif = _texte(brut.get("motif"), f"{ou}, motif")
-    _expression_du_motif(motif)
-    partiel = brut.get("partiel", False)
-    if not isinstance(partiel, bool):
-        raise ProfilInvalide(f"{ou}, partiel : true ou false est attendu.")
-    tables = [
-        _table(t, f"{ou} ({motif})", formats) for t in _tableaux(brut.get("tables"), f"[[fichiers.tables]] ({ou})")
-    ]
-    noms = [t.table for t in tables]
-    if len(set(noms)) < len(noms):
-        raise ProfilInvalide(f"{ou} : une table y est décrite deux fois.")
-    if len(tables) > 1 and any(t.filtre is None for t in tables) and any(t.filtre for t in tables):
-        raise ProfilInvalide(f"{ou} : toutes ses tables ont un filtre, ou aucune.")
-    connues = frozenset(
-        nom_normalise(e) for t in tables for e in (*t.colonnes.values(), *([t.filtre[0]] if t.filtre else []))
-    )
-    return FichierProfil(motif, partiel, tuple(replace(t, connues=connues) for t in tables))
-
-
-def _table(brut: Mapping[str, Any], ou: str, formats: tuple[FormatDate, ...]) -> TableProfil:
-    _cles(brut, {"table", "colonnes", "valeurs", "filtre"}, ou)
-    table = _texte(brut.get("table"), f"{ou}, table")
-    if table not in TABLES:
-        raise ProfilInvalide(f"{ou} : « {table} » n'est pas une table (tables : {', '.join(TABLES)}).")
-    champs = champs_de(table)
-    colonnes = {
-        nom: _texte(entete, f"{ou}, colonnes, {nom}")
-        for nom, entete in _dictionnaire(brut.get("colonnes"), f"{ou}, colonnes").items()
-    }
-    for nom in colonnes:
-        if nom not in champs:
-            raise ProfilInvalide(f"{ou} : « {nom} » n'est pas une colonne de « {table} » ({', '.join(champs)}).")
-    manquantes = [c.nom for c in champs.values() if c.colonne_requise and c.nom not in colonnes]
-    if manquantes:
-        raise ProfilInvalide(f"{ou} : la colonne « {manquantes[0]} » de « {table} » est obligatoire.")
-    valeurs = {
-        nom: _valeurs(table, nom, _dictionnaire(v, f"{ou}, valeurs, {nom}"), ou)
-        for nom, v in _dictionnaire(brut.get("valeurs", {}), f"{ou}, valeurs").items()
-    }
-    filtre = None
-    if "filtre" in brut:
-        regle = _dictionnaire(brut["filtre"], f"{ou}, filtre")
-        _cles(regle, {"colonne", "valeurs"}, f"{ou}, filtre")
-        acceptees = tuple(_liste(regle.get("valeurs"), f"{ou}, filtre, valeurs"))
-        if not acceptees:
-            raise ProfilInvalide(f"{ou}, filtre : il faut au moins une valeur.")
-        filtre = (_texte(regle.get("colonne"), f"{ou}, filtre, colonne"), acceptees)
-    return TableProfil(table, colonnes, valeurs, filtre, frozenset(), formats)
-
-
-def _valeurs(table: str, nom: str, brut: Mapping[str, Any], ou: str) -> dict[str, str]:
-    champ = champs_de(table).get(nom)
-    if champ is None or champ.nature not in ("liste", "bool"):
-        raise ProfilInvalide(f"{ou}, valeurs : « {nom} » n'est pas une colonne à liste ou oui/non de « {table} ».")
-    permises = champ.valeurs if champ.nature == "liste" else ("oui", "non")
-    for valeur, notre in brut.items():
-        if notre not in permises:
-            raise ProfilInvalide(f"{ou}, valeurs de {nom} : « {valeur} » doit donner {', '.join(permises)}.")
-    return dict(brut)
 
 
 # --- names of files --------------------------------------------------------------------------------------------------
@@ -297,7 +252,7 @@ def _expression_du_motif(motif: str) -> re.Pattern[str]:
     """`*` stands for anything, `{AAAAMMJJ}` (or another date format) for the extraction date."""
     dates = _DATE_DU_MOTIF.findall(motif)
     if len(dates) != 1:
-        raise ProfilInvalide(f"motif « {motif} » : la date d'extraction y figure une fois, par exemple {{AAAAMMJJ}}.")
+        raise ProfilInvalide(f"motif « {motif} » : la date d'extraction y figure une fois, par exemple {{AAAAMMJJ}}")
     format_ = FormatDate.lire(dates[0])
     avant, apres = (
         ".*".join(re.escape(p) for p in morceau.split("*")) for morceau in motif.split(f"{{{dates[0]}}}", 1)
@@ -394,16 +349,16 @@ def appliquer(feuille: Feuille, table: TableProfil) -> Feuille:
     sources += [
         (recu, position)
         for position, recu in enumerate(recus)
-        if recu in notres - trouvees and recu not in table.connues and position not in prises
+        if recu in notres - trouvees and recu not in table._connues and position not in prises
     ]
     sources += [
         (feuille.entetes[position], position)
         for position, recu in enumerate(recus)
-        if recu not in table.connues and recu not in notres
+        if recu not in table._connues and recu not in notres
     ]
     tri = None
     if table.filtre is not None:
-        entete, valeurs = table.filtre
+        entete, valeurs = table.filtre.colonne, table.filtre.valeurs
         if nom_normalise(entete) not in recus:
             detail = f"La colonne « {entete} », qui dit de quelle sorte est chaque ligne, manque."
             raise LectureImpossible("CONTENU_INATTENDU", detail)
@@ -430,7 +385,7 @@ def _reecrire(
             if nom in table.valeurs:
                 texte = _valeurs_reecrites(retenu[f"c{position}"], texte, table.valeurs[nom])
             elif nom in champs and champs[nom].nature in ("date", "horodatage"):
-                texte = _dates_reecrites(texte, table.formats)
+                texte = _dates_reecrites(texte, table._formats)
             expressions.append(texte.alias(f"c{rang}"))
         yield retenu.select(*expressions, LIGNE, SURPLUS)
 
@@ -474,7 +429,7 @@ def en_mots_du_porteur(constats: pl.DataFrame, table: TableProfil) -> pl.DataFra
         if lue is None or natures.get(ligne["colonne"]) not in ("date", "horodatage"):
             return recue
         precision = "seconde" if lue["s"] else "minute" if lue["h"] else "jour"
-        possibles = [f for f in table.formats if f.precision == precision]
+        possibles = [f for f in table._formats if f.precision == precision]
         return possibles[0].ecrire(lue.groupdict(default="")) if len(possibles) == 1 else recue
 
     def detail(ligne: Mapping[str, Any]) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Texte = Annotated[str, Field(pattern=r"\S")]
 
 ENTIER = "un nombre entier positif est attendu"
 _LIGNES = "des lignes « nom = valeur » sont attendues"
@@ -16,12 +19,36 @@ _PHRASES = {
     "value_error": "« {cle} » : {error}",
     "too_short": "« {cle} » : il en faut au moins {min_length}",
     "bool_type": "« {cle} » : true ou false est attendu",
-    "literal_error": "« {cle} » : « {input} » n'existe pas (choix : {choix})",
     **dict.fromkeys(("string_type", "string_pattern_mismatch"), "« {cle} » : un texte est attendu"),
     **dict.fromkeys(("tuple_type", "frozen_set_type"), "« {cle} » : une liste est attendue"),
     **dict.fromkeys(("dict_type", "model_type"), f"« {{cle}} » : {_LIGNES}"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "greater_than"), f"« {{cle}} » : {ENTIER}"),
 }
+
+
+class Saisie(BaseModel):
+    """What people write in a TOML file."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        str_strip_whitespace=True,
+        json_schema_extra=lambda schema: schema.pop("description", None),  # the docstring is no text for people
+    )
+
+
+S = TypeVar("S", bound=Saisie)
+
+
+def lire_toml(modele: type[S], contenu: bytes) -> S:
+    """Read a file. Raises ValueError with all its faults, each with its place: `fichiers n° 1, tables n° 2 : …`."""
+    try:
+        return modele.model_validate(tomllib.loads(contenu.decode("utf-8")))
+    except ValidationError as erreur:
+        dites = [f"{_nommer(lieu[: -_mots(lieu)])} : {phrase}".strip(" :") for lieu, phrase in fautes(erreur, modele)]
+        raise ValueError(f"ne peut pas être utilisé : {' ; '.join(dites)}.") from erreur
+    except ValueError as erreur:
+        raise ValueError(f"ne peut pas être lu : {erreur}") from erreur
 
 
 def fautes(erreur: ValidationError, modele: type[BaseModel]) -> Iterator[tuple[tuple[int | str, ...], str]]:
@@ -31,16 +58,18 @@ def fautes(erreur: ValidationError, modele: type[BaseModel]) -> Iterator[tuple[t
         if not lieu:
             yield lieu, str(faute["ctx"]["error"])  # said by a validator of the whole
             continue
-        mots: dict[str, Any] = {"cle": nommer(lieu[-1:]), "input": faute["input"], **faute.get("ctx", {})}
+        mots: dict[str, Any] = {"cle": _nommer(lieu[-_mots(lieu) :]), **faute.get("ctx", {})}
         if faute["type"] == "extra_forbidden":
             mots["conseil"] = _conseil(str(lieu[-1]), _cles(modele, lieu[:-1]))
-        elif faute["type"] == "literal_error":
-            mots["choix"] = mots["expected"].replace(" or ", ", ").replace("'", "")
         yield lieu, _PHRASES[faute["type"]].format_map(mots)
 
 
-def nommer(lieu: tuple[int | str, ...]) -> str:
-    """A place as people say it: `fichiers n° 1, tables n° 2`."""
+def _mots(lieu: tuple[int | str, ...]) -> int:
+    """How many parts of a place name the faulty thing: a key, or a key and a rank."""
+    return 2 if lieu and isinstance(lieu[-1], int) else 1
+
+
+def _nommer(lieu: tuple[int | str, ...]) -> str:
     return "".join(f" n° {cle + 1}" if isinstance(cle, int) else f", {cle}" for cle in lieu).strip(" ,")
 
 

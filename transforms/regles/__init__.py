@@ -3,55 +3,62 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated, Self
 
 import polars as pl
+from pydantic import Field, StrictBool, model_validator
 
 from schemas.curated import INDICATEURS
+from schemas.erreurs import ErreurDite
 from schemas.referentiels import SOUS_SECTEURS
+from transforms.traduction import Saisie, Texte, lire_toml
+
+Entier = Annotated[int, Field(strict=True, gt=0)]
 
 
-@dataclass(frozen=True)
-class Regles:
-    """A rule set: months of the window, and per indicator its target (percent) and where it does not bind."""
-
-    nom: str
-    source: str
-    mois_fenetre: int
-    mois_premiere_mesure: int
-    cibles_pct: dict[str, int | None]
-    socles: frozenset[str]
-    non_opposables: frozenset[tuple[str, str]]
+class ReglesInvalides(ErreurDite, ValueError):
+    """A rule file that cannot be used; the message says where and why."""
 
 
-def lire(texte: str) -> Regles:
-    """Read a rule file.
+class Fenetre(Saisie):
+    """Months of the window that the facts are counted in."""
 
-    Raises ValueError for an indicator or a sub-sector that no figure has, which would bind nobody, and for a target that is
-    not a whole number: targets are decided on integers (§6.5).
-    """
-    brut = tomllib.loads(texte)
-    indicateurs = brut["indicateurs"]
-    secteurs = {secteur for valeurs in indicateurs.values() for secteur in valeurs.get("non_opposable", [])}
-    if inconnus := sorted({*indicateurs} - {*INDICATEURS}) + sorted(secteurs - {*SOUS_SECTEURS}):
-        raise ValueError(f"Règles {brut['nom']} : indicateur ou sous-secteur inconnu ({', '.join(inconnus)}).")
-    if any(not isinstance(valeurs.get("cible_pct", 0), int) for valeurs in indicateurs.values()):
-        raise ValueError(f"Règles {brut['nom']} : une cible n'est pas un nombre entier.")
-    return Regles(
-        nom=brut["nom"],
-        source=brut["source"],
-        mois_fenetre=brut["fenetre"]["mois"],
-        mois_premiere_mesure=brut["fenetre"]["mois_premiere_mesure"],
-        cibles_pct={nom: valeurs.get("cible_pct") for nom, valeurs in indicateurs.items()},
-        socles=frozenset(nom for nom, valeurs in indicateurs.items() if valeurs.get("socle")),
-        non_opposables=frozenset(
-            (nom, secteur) for nom, valeurs in indicateurs.items() for secteur in valeurs.get("non_opposable", [])
-        ),
+    mois: Entier = Field(description="mois de la fenêtre")
+    mois_premiere_mesure: Entier = Field(description="mois de la fenêtre pour la première mesure d'un ESSMS")
+
+
+class Cible(Saisie):
+    """The target of an indicator, decided on integers (§6.5), and whom it does not bind."""
+
+    cible_pct: Entier | None = Field(default=None, description="cible en pour cent ; aucune sans cette ligne")
+    socle: StrictBool = Field(default=False, description="vrai si exemption_socles lève la cible")
+    non_opposable: frozenset[str] = Field(
+        default=frozenset(),
+        json_schema_extra={"items": {"enum": [*SOUS_SECTEURS]}},
+        description="sous-secteurs non tenus",
     )
+
+
+class Regles(Saisie):
+    """A rule set: months of the window, and per indicator its target and where it does not bind."""
+
+    nom: Texte = Field(description="nom du jeu de règles : celui du fichier")
+    source: Texte = Field(description="texte dont viennent ces règles")
+    fenetre: Fenetre
+    indicateurs: dict[str, Cible] = Field(
+        json_schema_extra={"propertyNames": {"enum": [*INDICATEURS]}}, description="indicateur, puis sa cible"
+    )
+
+    @model_validator(mode="after")
+    def _juste(self) -> Self:  # what no figure has would bind nobody
+        secteurs = {s for cible in self.indicateurs.values() for s in cible.non_opposable}
+        if inconnus := sorted(self.indicateurs.keys() - {*INDICATEURS}) + sorted(secteurs - {*SOUS_SECTEURS}):
+            raise ValueError(f"indicateur ou sous-secteur inconnu ({', '.join(inconnus)})")
+        return self
 
 
 def dossier() -> Path:
@@ -65,7 +72,7 @@ def fichier(nom: str) -> bytes:
 
 
 def toutes() -> tuple[Regles, ...]:
-    """The rule sets of the folder, by name. Raises ValueError for a file that is not named after its rule set."""
+    """The rule sets of the folder, by name. Raises `ReglesInvalides`."""
     return _toutes(dossier())
 
 
@@ -77,10 +84,15 @@ def noms() -> tuple[str, ...]:
 @cache
 def _toutes(ou: Path) -> tuple[Regles, ...]:
     # A rule set is named after its year; the other files hold what is not a rule of measure.
-    lus = {f.stem: lire(f.read_text(encoding="utf-8")) for f in ou.glob("[0-9]*.toml")}
+    lus = {}
+    for chemin in ou.glob("[0-9]*.toml"):
+        try:
+            lus[chemin.stem] = lire_toml(Regles, chemin.read_bytes())
+        except ValueError as erreur:
+            raise ReglesInvalides(f"Le fichier de règles {chemin.name} {erreur}") from erreur
     for nom_du_fichier, r in lus.items():
         if nom_du_fichier != r.nom:  # a copy whose name was not changed would count every ESSMS twice
-            raise ValueError(f"Le fichier de règles {nom_du_fichier}.toml porte le nom « {r.nom} ».")
+            raise ReglesInvalides(f"Le fichier de règles {nom_du_fichier}.toml porte le nom « {r.nom} ».")
     return tuple(sorted(lus.values(), key=lambda r: r.nom))
 
 
@@ -88,17 +100,22 @@ def relations(regles: tuple[Regles, ...]) -> dict[str, pl.DataFrame]:
     """The rule sets as the relations that the SQL reads: `regles`, `cibles`, `non_opposables`."""
     return {
         "regles": pl.DataFrame(
-            [(r.nom, r.mois_fenetre, r.mois_premiere_mesure) for r in regles],
+            [(r.nom, r.fenetre.mois, r.fenetre.mois_premiere_mesure) for r in regles],
             schema={"regles": pl.String, "mois_fenetre": pl.Int32, "mois_premiere_mesure": pl.Int32},
             orient="row",
         ),
         "cibles": pl.DataFrame(
-            [(r.nom, nom, cible, nom in r.socles) for r in regles for nom, cible in r.cibles_pct.items()],
+            [(r.nom, nom, c.cible_pct, c.socle) for r in regles for nom, c in r.indicateurs.items()],
             schema={"regles": pl.String, "indicateur": pl.String, "cible": pl.Int64, "socle": pl.Boolean},
             orient="row",
         ),
         "non_opposables": pl.DataFrame(
-            [(r.nom, nom, secteur) for r in regles for nom, secteur in sorted(r.non_opposables)],
+            [
+                (r.nom, nom, s)
+                for r in regles
+                for nom, c in sorted(r.indicateurs.items())
+                for s in sorted(c.non_opposable)
+            ],
             schema={"regles": pl.String, "indicateur": pl.String, "sous_secteur": pl.String},
             orient="row",
         ),

@@ -250,8 +250,8 @@ def _selon_les_regles(indicateur: str, jeux: Sequence[regles.Regles]) -> list[Li
     """What is asked of an indicator, with the names of the rule sets that ask it."""
     demandes: dict[tuple[int | None, tuple[str, ...], bool], list[str]] = {}
     for r in jeux:
-        secteurs = tuple(sorted(secteur for nom, secteur in r.non_opposables if nom == indicateur))
-        demandes.setdefault((r.cibles_pct.get(indicateur), secteurs, indicateur in r.socles), []).append(r.nom)
+        c = r.indicateurs.get(indicateur, regles.Cible())
+        demandes.setdefault((c.cible_pct, tuple(sorted(c.non_opposable)), c.socle), []).append(r.nom)
     return [
         {"regles": noms, "cible": cible, "non_opposables": secteurs, "socle": socle}
         for (cible, secteurs, socle), noms in demandes.items()
