@@ -1,7 +1,8 @@
 """One-screen verdict for the operator (specification §3, `duimetre etat`).
 
-Read from what is published, the files of the nights and the drop folders: it opens neither the register nor staged rows,
-so it may run at any moment, during a night too.
+Read from what is published, every file of the current version being compared with its manifest (1.2 GiB a second), the
+files of the nights and the drop folders: it opens neither the register nor staged rows, so it may run at any moment,
+during a night too.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from flows.journal import Execution, derniere_execution
-from flows.publication import MANIFESTE, actuelle
+from flows.publication import MANIFESTE, abimee, actuelle
 from flows.reglages import Reglages
 
 PEREMPTION = timedelta(hours=26)
+_LUES = ("depots", "essms", "alertes")
 _STATUTS = {
     "accepte": "acceptés",
     "accepte_avec_rejets": "acceptés avec rejets",
@@ -36,6 +38,7 @@ class Etat:
     `perime`: nothing was published in the last 26 hours. `execution`: the latest night, published or not.
     `porteurs_silencieux`: days since their last deposit, for those beyond the setting `silence_jours`.
     `refus_en_attente`: refused or waiting files still in the drop folder, by porteur, that nothing accepted since replaces.
+    `version_abimee`: what is no longer as it was published, and what to do; None when nothing is.
     `sources_absentes`: ESSMS without a rate for want of a source, by indicator, at the latest measure date.
     """
 
@@ -52,6 +55,7 @@ class Etat:
     alertes_par_code: dict[str, int]
     espace_libre_octets: int
     espace_insuffisant: bool
+    version_abimee: str | None = None
 
     @property
     def alarmes(self) -> list[str]:
@@ -67,6 +71,8 @@ class Etat:
                 f"La dernière nuit {sort} : lisez staging/journaux/{self.execution.fichier}, "
                 "corrigez la cause et relancez « duimetre nuit »."
             )
+        if self.version_abimee:
+            phrases.append(self.version_abimee)
         if self.espace_insuffisant:
             phrases.append(
                 f"Il reste {_taille(self.espace_libre_octets)} sur le disque : libérez de la place avant la prochaine nuit."
@@ -75,13 +81,19 @@ class Etat:
 
 
 def constater(reglages: Reglages, maintenant: datetime) -> Etat:
-    """The state of a data root. Raises `LienInvalide` when `curated/actuel` is damaged."""
+    """The state of a data root.
+
+    Raises `LienInvalide` when `curated/actuel` is damaged, `VersionInvalide` when a table that is told here is.
+    """
     publiee = actuelle(reglages.curated)
     libre = shutil.disk_usage(_existant(reglages.data)).free
     insuffisant = libre < reglages.espace_min_octets
     execution = derniere_execution(reglages.journaux)
     if publiee is None:
         return Etat(None, None, True, execution, [], {}, [], {}, {}, {}, {}, libre, insuffisant)
+    abime = abimee(publiee)
+    if abime and abime.touche(_LUES):
+        raise abime
     manifeste = json.loads((publiee / MANIFESTE).read_text(encoding="utf-8"))
     publie_le = datetime.fromisoformat(manifeste["cree_le"])
     depots = _lire(publiee / "depots" / "depots.parquet")
@@ -103,6 +115,7 @@ def constater(reglages: Reglages, maintenant: datetime) -> Etat:
         alertes_par_code=_decompte(pl.concat(alertes)["code"]),
         espace_libre_octets=libre,
         espace_insuffisant=insuffisant,
+        version_abimee=str(abime) if abime else None,
     )
 
 

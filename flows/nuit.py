@@ -26,7 +26,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
 from prefect.utilities.annotations import opaque, unmapped
 
-from flows import compaction, mesure, reception, referentiels, restitution
+from flows import compaction, mesure, reception, referentiels, restitution, scelles
 from flows.avis import si_echec
 from flows.catalogue import macros, vues
 from flows.epingles import epingles
@@ -37,6 +37,7 @@ from flows.publication import (
     actuelle,
     conserver,
     construire_catalogue,
+    controler,
     preparer,
     publier,
     reporter,
@@ -166,6 +167,23 @@ def reunir_fichiers(reglages: Reglages) -> None:
     with Registre(reglages.registre) as registre:
         compaction.compacter(reglages, registre)
         registre.recopier()
+
+
+@task(name="contrôler ce qui est rangé", **_REESSAYER)
+def soigner_ranges(
+    reglages: Reglages, entrees: Entrees, dates: Sequence[date], deposes: Sequence[Depose], encore: bool
+) -> bool:
+    """The staged files about to be read are what was written; True when some deposits are to be received again first."""
+    with Registre(reglages.registre) as registre:
+        abimes = scelles.abimes(reglages, registre, entrees, dates)
+        return scelles.soigner(reglages, registre, abimes, deposes, encore=encore)
+
+
+@task(name="contrôler ce qui est publié", **_REESSAYER)
+def controler_publie(reglages: Reglages, publiee: Path, dates: Sequence[date], jour: date) -> None:
+    """What the next version takes over is what was sealed; what else is damaged is told."""
+    for constat in controler(reglages.curated, publiee, sauf=dates, rang=jour.toordinal()):
+        journal().warning(constat)
 
 
 @task(name="mesurer des seaux d'ESSMS", **_REESSAYER)
@@ -369,25 +387,20 @@ def nuit(
         if reconstruire:
             with Registre(reglages.registre) as registre:
                 registre.tout_refaire()
-        deposes, a_lire = inventorier(reglages, _tel_quel(registres), cle)
-        noter("Fichiers à lire", etape="inventaire", fichiers=len(a_lire))
-        compteur = Compteur(len(a_lire))
-        lots = recevoir_lot.map(
-            [_tel_quel(lot) for lot in _repartir(a_lire)],
-            unmapped(reglages),
-            unmapped(cle),
-            unmapped(instant),
-            unmapped(_tel_quel(compteur)),
-        )
-        traites = [resultat for lot in lots.result() for resultat in lot]
-        _noter_receptions(traites)
-        reunir_fichiers(reglages)
-        with Registre(reglages.registre) as registre:
-            refuser_deux_cles(registre, cle)
-            depots = registre.depots()
-            depuis = mesure.avant_les_fenetres(dates)
-            entrees = mesure.entrees(reglages, registres.essms, depots, registre.bilans(depuis), registre.plis())
+        depuis = mesure.avant_les_fenetres(dates)
+        traites: list[Recu | NonTraite] = []
+        for encore in (True, True, False):
+            deposes, recus = _recevoir(reglages, registres, cle, instant)
+            traites += recus
+            with Registre(reglages.registre) as registre:
+                refuser_deux_cles(registre, cle)
+                depots = registre.depots()
+                entrees = mesure.entrees(reglages, registres.essms, depots, registre.bilans(depuis), registre.plis())
+            if not soigner_ranges(reglages, _tel_quel(entrees), dates, _tel_quel(deposes), encore):
+                break
         aujourd_hui = instant.astimezone(ZoneInfo(reglages.fuseau)).date()
+        if publiee is not None:
+            controler_publie(reglages, publiee, dates, aujourd_hui)
         jour_des_pages = restitution.date_des_pages(dates, publiee, aujourd_hui)
         parts = mesurer_seaux.map(
             [_tel_quel(seaux) for seaux in mesure.tranches(entrees, depuis)],
@@ -419,6 +432,26 @@ def nuit(
         for ligne in resumer(bilan, reglages):
             journal().info(ligne, extra={"champs": {"etape": "bilan"}})
     return bilan
+
+
+def _recevoir(
+    reglages: Reglages, registres: referentiels.Referentiels, cle: bytes, instant: datetime
+) -> tuple[list[Depose], list[Recu | NonTraite]]:
+    """All files of the drop folders, and what became of those to read."""
+    deposes, a_lire = inventorier(reglages, _tel_quel(registres), cle)
+    noter("Fichiers à lire", etape="inventaire", fichiers=len(a_lire))
+    compteur = Compteur(len(a_lire))
+    lots = recevoir_lot.map(
+        [_tel_quel(lot) for lot in _repartir(a_lire)],
+        unmapped(reglages),
+        unmapped(cle),
+        unmapped(instant),
+        unmapped(_tel_quel(compteur)),
+    )
+    traites = [resultat for lot in lots.result() for resultat in lot]
+    _noter_receptions(traites)
+    reunir_fichiers(reglages)
+    return deposes, traites
 
 
 @contextmanager
