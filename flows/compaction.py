@@ -6,7 +6,8 @@ Nothing is computed here: the rows stay those of their deposits, and the registe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
@@ -40,16 +41,31 @@ def compacter(reglages: Reglages, registre: Registre) -> int:
     ranges = registre.fichiers_ranges()
     en_cours = {f.table: f.mois for f in ranges}  # in the order of months: the last one stays
     for (table, mois), groupe in groupby(ranges, key=lambda f: (f.table, f.mois)):
-        petits = [f for f in groupe if (reglages.staging / f.fichier).stat().st_size < PETIT_OCTETS]
+        petits = [f for f in groupe if _petit(reglages.staging / f.fichier)]
         reunis = [f for f in petits if _PREFIXE in f.fichier]
         isoles = [f for f in petits if _PREFIXE not in f.fichier]
-        if len(isoles) > FICHIERS_MAX:
-            reunis.append(_reunir(reglages.staging, registre, isoles))
+        if len(isoles) > FICHIERS_MAX and (sains := _sains(registre, isoles)):
+            reunis.append(_reunir(reglages.staging, registre, sains))
             faits += 1
-        if len(reunis) > (FICHIERS_MAX if mois == en_cours[table] else 1):
-            _reunir(reglages.staging, registre, reunis)
+        plafond = FICHIERS_MAX if mois == en_cours[table] else 1
+        if len(reunis) > plafond and len(sains := _sains(registre, reunis)) > 1:
+            _reunir(reglages.staging, registre, sains)
             faits += 1
     return faits
+
+
+def _sains(registre: Registre, ranges: Sequence[FichierRange]) -> list[FichierRange]:
+    """Those that are still what was written: a damaged one stays apart, for the night that needs it to do something about it."""
+    abimes = registre.abimes(f.fichier for f in ranges)
+    return [f for f in ranges if f.fichier not in abimes]
+
+
+def _petit(fichier: Path) -> bool:
+    """Whether a staged file may be rewritten; one that is gone may not."""
+    try:
+        return fichier.stat().st_size < PETIT_OCTETS
+    except FileNotFoundError:
+        return False
 
 
 def _reunir(staging: Path, registre: Registre, ranges: Sequence[FichierRange]) -> FichierRange:
@@ -65,9 +81,7 @@ def _reunir(staging: Path, registre: Registre, ranges: Sequence[FichierRange]) -
     provenance = registre.provenance(sources)
     ici = provenance.select("depot", "porteur", "date_extraction", fichier=pl.lit(f"{staging}/") + pl.col("fichier"))
     lus = ", ".join(chemin_litteral(str(staging / f)) for f in sources)
-    with duckdb.connect(config={"memory_limit": "512MB", "threads": 2}) as base:
-        base.execute(f"SET temp_directory = {_texte(str(provisoire.parent / 'tri'))}")
-        base.register("provenance", ici.to_arrow())
+    with _base(ici, provisoire.parent) as base:
         _copier(
             base,
             f"""SELECT s.* EXCLUDE (fichier)
@@ -79,7 +93,24 @@ def _reunir(staging: Path, registre: Registre, ranges: Sequence[FichierRange]) -
     reuni = deposer(provisoire, staging, f"{table}/{_PREFIXE}{mois}-{marque}.parquet")
     pli = deposer(plie, staging, f"{table}/plie-{mois}-{marque}.parquet") if plie else None
     registre.deplacer(sources, reuni, pli)
-    return FichierRange(table, mois, reuni)
+    return FichierRange(table, mois, reuni.chemin)
+
+
+def replier(staging: Path, registre: Registre, fichier: str, pli: str) -> None:
+    """Write again, in its place, the fold of a staged file."""
+    provisoire = staging / ".reception" / Path(pli).name
+    provisoire.parent.mkdir(exist_ok=True, mode=0o700)
+    with _base(registre.provenance([fichier]), provisoire.parent) as base:
+        _copier(base, pliage.requete(fichier.partition("/")[0], [str(staging / fichier)]), provisoire)
+    registre.sceller(deposer(provisoire, staging, pli))
+
+
+@contextmanager
+def _base(provenance: pl.DataFrame, travail: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"memory_limit": "512MB", "threads": 2}) as base:
+        base.execute(f"SET temp_directory = {_texte(str(travail / 'tri'))}")
+        base.register("provenance", provenance.to_arrow())
+        yield base
 
 
 def _plier(base: duckdb.DuckDBPyConnection, table: str, reuni: Path) -> Path | None:

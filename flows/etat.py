@@ -1,7 +1,7 @@
 """One-screen verdict for the operator (specification §3, `duimetre etat`).
 
-Read from what is published, the files of the nights, the drop folders and the register: it writes nothing, so it may run
-at any moment, during a night too.
+Read from what is published, every file of the current version being compared with its manifest (1.2 GiB a second), the
+files of the nights, the drop folders and the register: it writes nothing, so it may run at any moment, during a night too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from flows.journal import Execution, derniere_execution
-from flows.publication import MANIFESTE, actuelle
+from flows.publication import MANIFESTE, abimee, actuelle
 from flows.registre import Registre
 from flows.reglages import Reglages
 from transforms.dire.formats import accord, instant, taille
@@ -25,6 +25,7 @@ from transforms.dire.libelles import STATUTS_DEPOT
 from transforms.refus import a_corriger
 
 PEREMPTION = timedelta(hours=26)
+_LUES = ("depots", "essms", "alertes")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Etat:
     `perime`: nothing was published in the last 26 hours. `execution`: the latest night, published or not.
     `porteurs_silencieux`: days since their last deposit, for those beyond the setting `silence_jours`.
     `refus_en_attente`: refused or waiting files still in the drop folder, by porteur, that nothing accepted since replaces.
+    `version_abimee`: what is no longer as it was published, and what to do; None when nothing is.
     `sources_absentes`: ESSMS without a rate for want of a source, by indicator, at the latest measure date.
     """
 
@@ -50,6 +52,7 @@ class Etat:
     alertes_par_code: dict[str, int]
     espace_libre_octets: int
     espace_insuffisant: bool
+    version_abimee: str | None = None
 
     @property
     def alarmes(self) -> list[str]:
@@ -65,6 +68,8 @@ class Etat:
                 f"La dernière nuit {sort} : lisez staging/journaux/{self.execution.fichier}, "
                 "corrigez la cause et relancez « duimetre nuit »."
             )
+        if self.version_abimee:
+            phrases.append(self.version_abimee)
         if self.espace_insuffisant:
             phrases.append(
                 f"Il reste {taille(self.espace_libre_octets)} sur le disque : libérez de la place avant la prochaine nuit."
@@ -73,13 +78,19 @@ class Etat:
 
 
 def constater(reglages: Reglages, maintenant: datetime) -> Etat:
-    """The state of a data root. Raises `LienInvalide` when `curated/actuel` is damaged."""
+    """The state of a data root.
+
+    Raises `LienInvalide` when `curated/actuel` is damaged, `VersionInvalide` when a table that is told here is.
+    """
     publiee = actuelle(reglages.curated)
     libre = shutil.disk_usage(_existant(reglages.data)).free
     insuffisant = libre < reglages.espace_min_octets
     execution = derniere_execution(reglages.journaux)
     if publiee is None:
         return Etat(None, None, True, execution, [], {}, [], {}, {}, {}, {}, libre, insuffisant)
+    abime = abimee(publiee)
+    if abime and abime.touche(_LUES):
+        raise abime
     manifeste = json.loads((publiee / MANIFESTE).read_text(encoding="utf-8"))
     publie_le = datetime.fromisoformat(manifeste["cree_le"])
     depots = _lire(publiee / "depots" / "depots.parquet")
@@ -101,6 +112,7 @@ def constater(reglages: Reglages, maintenant: datetime) -> Etat:
         alertes_par_code=_decompte(pl.concat(alertes)["code"]),
         espace_libre_octets=libre,
         espace_insuffisant=insuffisant,
+        version_abimee=str(abime) if abime else None,
     )
 
 

@@ -61,7 +61,7 @@ def tranches(entrees: Entrees, depuis: date) -> list[list[int]]:
     """
     recents = entrees.depots.filter(pl.col("date_extraction") >= depuis)
     fichiers = recents["fichier_faits"].drop_nulls().unique().to_list()
-    octets = sum(Path(f).stat().st_size for f in fichiers)
+    octets = sum(f.stat().st_size for f in map(Path, fichiers) if f.exists())  # one that is not read may be gone
     nombre = min(NB_SEAUX, 1 + octets // TRANCHE_OCTETS)
     return [list(range(premier, NB_SEAUX, nombre)) for premier in range(nombre)]
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import version as version_du_paquet
 from importlib.resources import files
@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import polars as pl
 
-from flows import compaction, inventaire, mesure, reception, referentiels, restitution
+from flows import compaction, inventaire, mesure, reception, referentiels, restitution, scelles
 from flows.avis import si_echec
 from flows.catalogue import macros, vues
 from flows.epingles import epingles
@@ -36,6 +36,7 @@ from flows.publication import (
     actuelle,
     conserver,
     construire_catalogue,
+    controler,
     preparer,
     publier,
     reporter,
@@ -208,6 +209,20 @@ def reunir_fichiers(nuit: Nuit) -> None:
     with Registre(nuit.reglages.registre) as registre:
         compaction.compacter(nuit.reglages, registre)
         registre.recopier()
+
+
+def soigner_ranges(nuit: Nuit, entrees: Entrees, deposes: Sequence[Depose], encore: bool) -> bool:
+    """The staged files about to be read are what was written; True when some deposits are to be received again first."""
+    with Registre(nuit.reglages.registre) as registre:
+        abimes = scelles.abimes(nuit.reglages, registre, entrees, nuit.dates)
+        return scelles.soigner(nuit.reglages, registre, abimes, deposes, encore=encore)
+
+
+def controler_publie(nuit: Nuit, publiee: Path) -> None:
+    """What the next version takes over is what was sealed; what else is damaged is told."""
+    rang = nuit.reglages.aujourd_hui(nuit.maintenant).toordinal()
+    for constat in controler(nuit.reglages.curated, publiee, sauf=nuit.dates, rang=rang):
+        journal().warning(constat)
 
 
 def mesurer_seaux(seaux: Sequence[int], nuit: Nuit, entrees: Entrees) -> dict[date, dict[str, pl.DataFrame]]:
@@ -409,7 +424,7 @@ def executer(
 
 
 def _preparer(reglages: Reglages, dates: Sequence[date] | None, maintenant: datetime, reconstruire: bool) -> Nuit:
-    aujourd_hui = maintenant.astimezone(ZoneInfo(reglages.fuseau)).date()
+    aujourd_hui = reglages.aujourd_hui(maintenant)
     mesurees = tuple(sorted(set(dates or [aujourd_hui])))
     publiee = actuelle(reglages.curated)
     jour_des_pages = restitution.date_des_pages(mesurees, publiee, aujourd_hui)
@@ -421,19 +436,21 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
     """The steps of the night, in order."""
     faire, repartir = executant.faire, executant.repartir
     registres = faire(lire_referentiels, nuit)
-    deposes, a_lire = faire(inventorier, nuit, registres)
-    noter("Fichiers à lire", etape="inventaire", fichiers=len(a_lire))
-    lots = repartir(recevoir_lot, _lots(a_lire), nuit, Compteur(len(a_lire)))
-    traites = [resultat for lot in lots for resultat in lot]
-    for porteur, comptes in receptions(traites).items():
-        noter("Dépôts reçus", etape="reception", porteur=porteur, **comptes)
-    faire(reunir_fichiers, nuit)
     depuis = mesure.avant_les_fenetres(nuit.dates)
-    with Registre(nuit.reglages.registre) as registre:
-        refuser_deux_cles(registre, nuit.cle)
-        depots = registre.depots()
-        _noter_refus(depots, deposes)
-        entrees = mesure.entrees(nuit.reglages, registres.essms, depots, registre.bilans(depuis), registre.plis())
+    traites: list[Recu | NonTraite] = []
+    for encore in (True, True, False):
+        deposes, recus = _recevoir(nuit, registres, executant)
+        traites += recus
+        with Registre(nuit.reglages.registre) as registre:
+            refuser_deux_cles(registre, nuit.cle)
+            depots = registre.depots()
+            entrees = mesure.entrees(nuit.reglages, registres.essms, depots, registre.bilans(depuis), registre.plis())
+        if not faire(soigner_ranges, nuit, entrees, deposes, encore):
+            break
+        nuit = replace(nuit, reconstruire=False)
+    _noter_refus(depots, deposes)
+    if nuit.publiee is not None:
+        faire(controler_publie, nuit, nuit.publiee)
     parts = repartir(mesurer_seaux, mesure.tranches(entrees, depuis), nuit, entrees)
     mesures = {
         jour: {nom: reunir([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in nuit.dates
@@ -444,6 +461,20 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
         faire(rendre, nuit, registres, dossier, mesures[nuit.jour_des_pages]["a_completer"], depots, deposes)
     faire(conserver_versions, nuit)
     return _bilan(dossier, traites, mesures)
+
+
+def _recevoir(
+    nuit: Nuit, registres: referentiels.Referentiels, executant: Executant
+) -> tuple[list[Depose], list[Recu | NonTraite]]:
+    """All files of the drop folders, and what became of those to read."""
+    deposes, a_lire = executant.faire(inventorier, nuit, registres)
+    noter("Fichiers à lire", etape="inventaire", fichiers=len(a_lire))
+    lots = executant.repartir(recevoir_lot, _lots(a_lire), nuit, Compteur(len(a_lire)))
+    traites = [resultat for lot in lots for resultat in lot]
+    for porteur, comptes in receptions(traites).items():
+        noter("Dépôts reçus", etape="reception", porteur=porteur, **comptes)
+    executant.faire(reunir_fichiers, nuit)
+    return deposes, traites
 
 
 @contextmanager

@@ -38,6 +38,8 @@ _NOMS: dict[Callable[..., Any], str] = {
     etapes.inventorier: "inventorier les dépôts",
     etapes.recevoir_lot: "recevoir des fichiers",
     etapes.reunir_fichiers: "réunir les petits fichiers",
+    etapes.soigner_ranges: "contrôler ce qui est rangé",
+    etapes.controler_publie: "contrôler ce qui est publié",
     etapes.mesurer_seaux: "mesurer des seaux d'ESSMS",
     etapes.publier_version: "publier",
     etapes.rendre: "rendre aux porteurs",

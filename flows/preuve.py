@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from flows import mesure
+from flows import mesure, scelles
 from flows.epingles import epingler
 from flows.epingles import lire as lire_preuves
 from flows.publication import MAILLON, MANIFESTE, actuelle
@@ -69,6 +69,9 @@ def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Pa
     with Registre(reglages.registre) as registre:
         depots, manques = _depots(reglages.curated, publication, registre.depots(), essms["porteur"].item())
         entrees = mesure.entrees(reglages, essms, depots, registre.bilans(date.min))
+        abimes = scelles.abimes(reglages, registre, entrees, [date_mesure])
+    if abimes:
+        raise _non_reproductible([*manques, *(f"staging/{a} a changé ou manque" for a in abimes)])
     try:
         recalcul = preuve.recalculer(entrees, finess_et, date_mesure)
     except duckdb.Error as erreur:

@@ -85,6 +85,25 @@ class VersionInvalide(ErreurPublication):
     """A version is missing, damaged, or may not be made."""
 
 
+class VersionAbimee(VersionInvalide):
+    """A version is no longer what was sealed; `fautes`: path of each damaged file ("" for the version itself), in French."""
+
+    def __init__(self, dossier: Path, fautes: Sequence[tuple[str, str]]) -> None:
+        jours = sorted({jour for chemin, _ in fautes if (jour := _date_du_fichier(chemin))})
+        recalcul = "".join(f" --date-mesure {jour}" for jour in jours[:31])
+        super().__init__(
+            f"La version {dossier.name} n'est plus telle qu'elle a été publiée : "
+            f"{' ; '.join(dit for _, dit in fautes[:3])}{' …' if len(fautes) > 3 else ''}. Remettre ses fichiers depuis "
+            "une sauvegarde de curated/, ou choisir une version entière avec « duimetre revenir <version> »"
+            + (f", ou recalculer avec « duimetre nuit{recalcul} »." if jours else ".")
+        )
+        self.fautes = fautes
+
+    def touche(self, tables: Collection[str]) -> bool:
+        """Whether the manifest or one of these tables is damaged."""
+        return any(chemin.partition("/")[0] in ("", *tables) for chemin, _ in self.fautes)
+
+
 @dataclass(frozen=True)
 class ColonneVue:
     """A column of a view: name, DuckDB type, French description."""
@@ -424,7 +443,45 @@ def conserver(
 
 def verifier_version(dossier: Path) -> list[str]:
     """What is wrong with one version, in French: files missing, added or changed since sealing; empty when whole."""
-    return _examiner(dossier, {})
+    return [dit for _, dit in _examiner(dossier, {})]
+
+
+def abimee(version: Path, empreintes: dict[_Inode, dict[str, Any]] | None = None) -> VersionAbimee | None:
+    """That a version is no longer what was sealed, and what to do; None when it is whole. Reads all its files.
+
+    `empreintes` remembers what was read, for the files that versions share.
+    """
+    fautes = _examiner(version, {} if empreintes is None else empreintes)
+    return VersionAbimee(version, fautes) if fautes else None
+
+
+def controler(curated: Path, publiee: Path, *, sauf: Collection[date], rang: int) -> list[str]:
+    """What is wrong with the current version and with one other (the `rang`-th, turning), in French; each file is read once.
+
+    Raises VersionAbimee when the next version would carry over what is damaged: its manifest, or a partition that is not
+    among the measure dates `sauf`, which are computed again. So are all other files.
+    """
+    empreintes: dict[_Inode, dict[str, Any]] = {}
+    refaits = {None, *(jour.isoformat() for jour in sauf)}
+    constats = []
+    if abime := abimee(publiee, empreintes):
+        if any(not chemin or _date_du_fichier(chemin) not in refaits for chemin, _ in abime.fautes):
+            raise abime
+        constats.append(f"{abime} Cette nuit refait ce qui est abîmé.")
+    if autres := [version.dossier for version in lister(curated) if version.dossier != publiee]:
+        autre = autres[rang % len(autres)]
+        if fautes := _examiner(autre, empreintes):
+            constats.append(
+                f"La version {autre.name}, qui n'est plus l'actuelle, a changé : {fautes[0][1]}. La remettre depuis une "
+                "sauvegarde de curated/. Tout voir : « duimetre versions --verifier »."
+            )
+    return constats
+
+
+def _date_du_fichier(chemin: str) -> str | None:
+    """The measure date (AAAA-MM-JJ) of a file of a version, None when it is about all of them."""
+    trouve = re.match(rf"[^/]+/{PARTITION}=([^/]+)/", chemin)
+    return trouve[1] if trouve else None
 
 
 def verifier_chaine(curated: Path) -> list[str]:
@@ -447,7 +504,7 @@ def verifier_chaine(curated: Path) -> list[str]:
             problemes.append(f"{id_version} : le maillon de la version précédente {maillon.precedente} a changé")
     empreintes: dict[_Inode, dict[str, Any]] = {}
     for version in versions:
-        problemes += [f"{version.id} : {probleme}" for probleme in _examiner(version.dossier, empreintes)]
+        problemes += [f"{version.id} : {dit}" for _, dit in _examiner(version.dossier, empreintes)]
     try:
         actuelle(curated)
     except LienInvalide as erreur:
@@ -766,31 +823,34 @@ def _garder_maillon(curated: Path, dossier: Path) -> None:
     rendre_durable(curated)
 
 
-def _examiner(dossier: Path, empreintes: dict[_Inode, dict[str, Any]]) -> list[str]:
-    """The faults of one version; `empreintes` remembers by inode what was read, for the files that versions share."""
+def _examiner(dossier: Path, empreintes: dict[_Inode, dict[str, Any]]) -> list[tuple[str, str]]:
+    """The faults of one version: path of the file ("" for the version itself), and what is wrong, in French.
+
+    `empreintes` remembers by inode what was read, for the files that versions share.
+    """
     try:
         manifeste = (dossier / MANIFESTE).read_bytes()
         maillon = _comprendre((dossier / MAILLON).read_bytes())
         if maillon.manifeste_sha256 != _sha256(manifeste):
-            return ["le manifeste a changé"]
+            return [("", "le manifeste a changé")]
         contenu = _charger(manifeste)
         version, attendus = contenu["version"], dict(contenu["fichiers"])
         inodes, _ = _parcourir(dossier)
     except (OSError, ValueError, KeyError, TypeError):
-        return ["le manifeste ou le maillon est absent ou illisible"]
+        return [("", "le manifeste ou le maillon est absent ou illisible")]
     except VersionInvalide as erreur:
-        return [str(erreur)]
+        return [("", str(erreur))]
     if not dossier.name == maillon.version == version:
-        return [f"son manifeste est celui de la version {version}"]
+        return [("", f"son manifeste est celui de la version {version}")]
     presents = inodes.keys() - {MANIFESTE, MAILLON}
-    problemes = [f"le fichier {chemin} manque" for chemin in sorted(attendus.keys() - presents)]
-    problemes += [f"le fichier {chemin} a été ajouté" for chemin in sorted(presents - attendus.keys())]
+    problemes = [(chemin, f"le fichier {chemin} manque") for chemin in sorted(attendus.keys() - presents)]
+    problemes += [(chemin, f"le fichier {chemin} a été ajouté") for chemin in sorted(presents - attendus.keys())]
     for chemin in sorted(attendus.keys() & presents):
         inode = inodes[chemin]
         if inode not in empreintes:
             empreintes[inode] = _empreinte_fichier(dossier / chemin)
         if empreintes[inode] != attendus[chemin]:
-            problemes.append(f"le fichier {chemin} a changé")
+            problemes.append((chemin, f"le fichier {chemin} a changé"))
     return problemes
 
 

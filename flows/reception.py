@@ -21,7 +21,7 @@ from flows.inventaire import Depose, EncoreEnEcriture
 from flows.isolement import lire_pieces
 from flows.registre import FicheExamen, Reception, Registre, Unite
 from flows.reglages import Reglages
-from flows.staging import deposer
+from flows.staging import Scelle, deposer
 from schemas.constats import catalogue
 from schemas.depots import TABLES
 from transforms.lecture.archive import BLOC_OCTETS, Limites
@@ -184,7 +184,7 @@ def statut(examen: Examen) -> str:
     return "accepte_avec_rejets" if examen.lignes_rejetees else "accepte"
 
 
-def _fiche(depot: str, contexte: str, examen: Examen, fichier: str | None) -> FicheExamen:
+def _fiche(depot: str, contexte: str, examen: Examen, fichier: Scelle | None) -> FicheExamen:
     """The fate of a content as it is written down: values that may identify a person are left out."""
     publiables = [c.code for c in catalogue().values() if c.publiable]
     return FicheExamen(
@@ -335,6 +335,7 @@ def balayer(staging: Path, registre: Registre) -> None:
     """Remove what killed nights left: copies, and staged files that the register does not know."""
     shutil.rmtree(staging / ".reception", ignore_errors=True)
     utiles = registre.fichiers()
+    registre.lever_les_sceaux(utiles)
     for table in TABLES:
         for fichier in (staging / table).glob("*.parquet"):
             if str(fichier.relative_to(staging)) not in utiles:

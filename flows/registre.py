@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from flows.staging import deposer
+from flows.staging import Scelle, deposer, empreinte
 from transforms.nommage import numero_de_recu, rang_des_noms
 
 _SCHEMA = """
@@ -90,6 +90,8 @@ CREATE TABLE IF NOT EXISTS plis (
     pli TEXT NOT NULL,
     depots INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- The SHA-256 of a staged file or fold. One staged before this table was there gets it when it is first read.
+CREATE TABLE IF NOT EXISTS sceaux (fichier TEXT PRIMARY KEY, sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID;
 -- The copy of what `depots` gives (a file beside this one, and its SHA-256), and the deposits whose rows changed since.
 CREATE TABLE IF NOT EXISTS copie (fichier TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS changes (depot TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
@@ -102,7 +104,7 @@ BEGIN INSERT OR IGNORE INTO changes VALUES (new.depot); END;
 CREATE TRIGGER IF NOT EXISTS examen_change
 AFTER UPDATE OF statut, motif, lignes_lues, lignes_utilisees, lignes_rejetees, lignes_hors_projet, fichier ON examens
 BEGIN INSERT OR IGNORE INTO changes VALUES (new.depot); END;
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 """
 
 
@@ -137,6 +139,9 @@ _COLONNES_DEPOTS: dict[str, Any] = {
     "sha256_fichier": pl.String,
     "recu": pl.String,
 }
+_A_REFAIRE = "'à refaire'"
+# The fingerprint of the key stays: contents without their file keep their pseudonyms.
+_EXAMEN_A_REFAIRE = "'à refaire-' || substr(contexte, -8)"
 # How many deposits of a staged file are borne by a file that was received.
 _PORTES = (
     "SELECT count(*) FROM examens AS e WHERE e.fichier = {}"
@@ -180,7 +185,7 @@ class Unite:
 class FicheExamen:
     """The fate of a content: `statut` (`accepte`, `accepte_avec_rejets`, `refuse`, `en_attente`) and its counts.
 
-    `fichier`: staged parquet relative to `staging/`, None when no row is used. `bilan`: columns `finess_et`,
+    `fichier`: staged parquet, None when no row is used. `bilan`: columns `finess_et`,
     `lignes_utilisees`, `lignes_rejetees`. `constats`: columns of `transforms.validation.CONSTATS`, without values that
     may identify a person.
     """
@@ -193,7 +198,7 @@ class FicheExamen:
     lignes_utilisees: int
     lignes_rejetees: int
     lignes_hors_projet: int
-    fichier: str | None
+    fichier: Scelle | None
     bilan: pl.DataFrame
     constats: pl.DataFrame
 
@@ -233,7 +238,7 @@ class Registre:
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = FULL")
         self._base.execute("PRAGMA foreign_keys = ON")
-        if self._base.execute("PRAGMA user_version").fetchone()[0] < 3:
+        if self._base.execute("PRAGMA user_version").fetchone()[0] < 4:
             self._base.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
 
     def fermer(self) -> None:
@@ -358,9 +363,11 @@ class Registre:
                 examen.lignes_utilisees,
                 examen.lignes_rejetees,
                 examen.lignes_hors_projet,
-                examen.fichier,
+                examen.fichier and examen.fichier.chemin,
             ),
         )
+        if examen.fichier:
+            _sceller(base, [examen.fichier])
         base.execute("DELETE FROM bilans WHERE depot = ?", (examen.depot,))
         base.executemany(
             "INSERT INTO bilans (depot, finess_et, lignes_utilisees, lignes_rejetees) VALUES (?, ?, ?, ?)",
@@ -514,15 +521,16 @@ class Registre:
             (json.dumps(list(fichiers)),),
         ).with_columns(pl.col("date_extraction").str.to_date("%Y-%m-%d"))
 
-    def deplacer(self, fichiers: Sequence[str], vers: str, pli: str | None) -> None:
+    def deplacer(self, fichiers: Sequence[str], vers: Scelle, pli: Scelle | None) -> None:
         """Say that the rows of `fichiers` now lie in the file `vers`, and those of its facts that matter in `pli`."""
         with self._transaction() as base:
-            base.executemany("UPDATE examens SET fichier = ? WHERE fichier = ?", [(vers, f) for f in fichiers])
+            base.executemany("UPDATE examens SET fichier = ? WHERE fichier = ?", [(vers.chemin, f) for f in fichiers])
             base.executemany("DELETE FROM plis WHERE fichier = ?", [(f,) for f in fichiers])
+            _sceller(base, [vers, *([pli] if pli else [])])
             if pli is not None:
                 base.execute(
                     f"INSERT OR REPLACE INTO plis (fichier, pli, depots) SELECT ?1, ?2, ({_PORTES.format('?1')})",
-                    (vers, pli),
+                    (vers.chemin, pli.chemin),
                 )
 
     def plis(self) -> dict[str, str]:
@@ -532,19 +540,71 @@ class Registre:
         )
         return dict(lignes.fetchall())
 
+    def sceller(self, scelle: Scelle) -> None:
+        """Say that this staged file was written again."""
+        with self._transaction() as base:
+            _sceller(base, [scelle])
+
+    def abimes(self, fichiers: Iterable[str]) -> list[str]:
+        """Those of these staged files (relative to `staging/`) that are missing or no longer what was written.
+
+        A file without a seal, staged by a duimètre that made none, gets it here: nobody knows better what it was, and the
+        change of schema would have to read the whole of staging.
+        """
+        sceaux = dict(self._base.execute("SELECT fichier, sha256 FROM sceaux").fetchall())
+        vus = [(fichier, empreinte(self._dossier / fichier)) for fichier in fichiers]
+        neufs = [Scelle(fichier, vu) for fichier, vu in vus if vu and fichier not in sceaux]
+        if neufs:
+            with self._transaction() as base:
+                _sceller(base, neufs)
+        return [fichier for fichier, vu in vus if vu is None or vu != sceaux.get(fichier, vu)]
+
+    def rejuger(self, fichier: str, presents: Set[tuple[str, str, int, int, int]]) -> list[str]:
+        """Have the deposits of a staged file read and judged again from raw/.
+
+        `presents`: porteur, path and the three of `Apercu` of the files in the drop folders. Gives the contents that none
+        of them holds (porteur, table and extraction date, in French); nothing changes when there are any.
+        """
+        portes = self._base.execute(
+            "SELECT e.depot, r.porteur || ', ' || u.nom_table || ' du ' || u.date_extraction, r.id,"
+            " r.porteur, r.chemin, a.taille, a.mtime_ns, a.inode FROM examens AS e"
+            " JOIN unites AS u ON u.depot = e.depot JOIN receptions AS r ON r.id = u.reception"
+            " LEFT JOIN apercus AS a ON a.reception = r.id WHERE e.fichier = ?",
+            (fichier,),
+        ).fetchall()
+        relisibles = {depot: reception for depot, _, reception, *vu in portes if tuple(vu) in presents}
+        perdus = {dit for depot, dit, *_ in portes if depot not in relisibles}
+        if not perdus:
+            with self._transaction() as base:
+                base.executemany(
+                    f"UPDATE receptions SET contexte = {_A_REFAIRE} WHERE id = ?", [(n,) for n in relisibles.values()]
+                )
+                base.execute(f"UPDATE examens SET contexte = {_EXAMEN_A_REFAIRE} WHERE fichier = ?", (fichier,))
+        return sorted(perdus)
+
     def tout_refaire(self) -> None:
         """Have every file that is still in raw/ read and judged again, tonight or, after a kill, the next nights."""
         with self._transaction() as base:
-            base.execute("UPDATE receptions SET contexte = 'à refaire'")
-            # The fingerprint of the key stays: contents without their file keep their pseudonyms.
-            base.execute("UPDATE examens SET contexte = 'à refaire-' || substr(contexte, -8)")
+            base.execute(f"UPDATE receptions SET contexte = {_A_REFAIRE}")
+            base.execute(f"UPDATE examens SET contexte = {_EXAMEN_A_REFAIRE}")
 
     def sous_autre_cle(self, empreinte: str) -> int:
         """How many staged contents were pseudonymised under another key than that of this fingerprint."""
         requete = "SELECT count(*) FROM examens WHERE fichier IS NOT NULL AND contexte NOT LIKE '%-' || ?"
         return int(self._base.execute(requete, (empreinte,)).fetchone()[0])
 
+    def lever_les_sceaux(self, utiles: Set[str]) -> None:
+        """Forget the seals of the staged files that are not among these."""
+        with self._transaction() as base:
+            base.execute(
+                "DELETE FROM sceaux WHERE fichier NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(utiles)),)
+            )
+
     def fichiers(self) -> set[str]:
         """Staged files in use, relative to `staging/`."""
         ranges = self._base.execute("SELECT DISTINCT fichier FROM examens WHERE fichier IS NOT NULL")
         return {f for (f,) in ranges} | set(self.plis().values())
+
+
+def _sceller(base: sqlite3.Connection, scelles: Iterable[Scelle]) -> None:
+    base.executemany("INSERT OR REPLACE INTO sceaux (fichier, sha256) VALUES (?, ?)", scelles)

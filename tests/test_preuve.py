@@ -7,6 +7,7 @@ import io
 import json
 import random
 import shutil
+import sqlite3
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -284,8 +285,17 @@ def test_what_cannot_be_reproduced_is_said_and_nothing_is_written(
     assert lancer(*demande) == 1
     dit = capsys.readouterr().err
     assert "ne peut plus être reproduit" in dit
-    assert "dossiers_actifs, numerateur : publié 4, recalculé 1" in dit
-    fichier.unlink()
+    assert f"Raisons : staging/mises_a_jour/{fichier.name} a changé ou manque." in dit
+
+    def desceller() -> None:
+        with sqlite3.connect(publiee / "staging" / "registre.sqlite") as base:
+            base.execute("DELETE FROM sceaux")
+
+    desceller()
+    assert lancer(*demande) == 1
+    assert "dossiers_actifs, numerateur : publié 4, recalculé 1" in capsys.readouterr().err
+    desceller()
+    fichier.write_bytes(b"PAR1")
     assert lancer(*demande) == 1
     assert "ne sont plus lisibles dans staging" in capsys.readouterr().err
     assert not sortie.exists()

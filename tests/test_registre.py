@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 
 from flows import registre as module
 from flows.registre import Apercu, FicheExamen, Reception, Registre, Unite
+from flows.staging import Scelle
 from transforms.validation import BILAN, CONSTATS
 
 INSTANT = datetime(2026, 4, 1, 2, tzinfo=UTC)
@@ -22,7 +23,8 @@ def fiche(depot: str, statut: str, fichier: str | None, lignes: int) -> FicheExa
     sans_constat = pl.DataFrame(schema=CONSTATS)
     bilan = pl.DataFrame(schema=BILAN).with_columns(lignes_utilisees=pl.lit(0))
     motif = "TROP_DE_REJETS" if statut == "refuse" else None
-    return FicheExamen(depot, "contexte", statut, motif, lignes, lignes, 0, 0, fichier, bilan, sans_constat)
+    scelle = Scelle(fichier, "0" * 64) if fichier else None
+    return FicheExamen(depot, "contexte", statut, motif, lignes, lignes, 0, 0, scelle, bilan, sans_constat)
 
 
 def inscrire(registre: Registre, hasard: random.Random, nuit: int) -> None:
@@ -62,7 +64,7 @@ def test_la_copie_ne_change_rien_a_ce_que_donne_le_registre(
                     inscrire(registre, hasard, nuit)
                 if hasard.random() < 0.3:
                     ranges = [f.fichier for f in registre.fichiers_ranges()]
-                    registre.deplacer(ranges[:3], f"mss/reunis{nuit}.parquet", None)
+                    registre.deplacer(ranges[:3], Scelle(f"mss/reunis{nuit}.parquet", "0" * 64), None)
                 if hasard.random() < 0.1:
                     registre.tout_refaire()
         with Registre(avec) as un, Registre(sans) as deux:
@@ -101,7 +103,7 @@ def test_un_registre_d_avant_les_plis_est_mis_a_jour(tmp_path: Path) -> None:
         base.executescript("DROP TABLE plis; DROP TABLE copie; DROP TABLE changes; PRAGMA user_version = 1;")
     with Registre(chemin) as registre:
         assert registre.plis() == {}
-        registre.deplacer(["mss/a.parquet"], "mss/reunis.parquet", "mss/plie.parquet")
+        registre.deplacer(["mss/a.parquet"], Scelle("mss/reunis.parquet", "0"), Scelle("mss/plie.parquet", "1"))
         assert registre.plis() == {"mss/reunis.parquet": "mss/plie.parquet"}
 
 
@@ -119,3 +121,21 @@ def test_un_registre_d_avant_la_copie_la_recoit(tmp_path: Path) -> None:
         assert_frame_equal(registre.depots(), attendu)
         registre.recopier()
         assert_frame_equal(registre.depots(), attendu)
+
+
+def test_un_registre_d_avant_les_sceaux_les_donne_a_la_premiere_lecture(tmp_path: Path) -> None:
+    chemin = tmp_path / "registre.sqlite"
+    with Registre(chemin) as registre:
+        inscrire(registre, random.Random(1), 1)
+        attendu = registre.depots()
+    with sqlite3.connect(chemin) as base:
+        base.executescript("DROP TABLE sceaux; PRAGMA user_version = 3;")
+    (tmp_path / "mss").mkdir()
+    (tmp_path / "mss" / "a.parquet").write_bytes(b"des lignes")
+    with Registre(chemin) as registre:
+        assert_frame_equal(registre.depots(), attendu)
+        assert registre.abimes(["mss/a.parquet", "mss/disparu.parquet"]) == ["mss/disparu.parquet"]
+        (tmp_path / "mss" / "a.parquet").write_bytes(b"des lignEs")
+        assert registre.abimes(["mss/a.parquet"]) == ["mss/a.parquet"]
+    with sqlite3.connect(chemin) as base:
+        assert base.execute("PRAGMA user_version").fetchone() == (4,)

@@ -7,7 +7,7 @@ they are made and what they read; no rule of §6 is here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -158,6 +158,35 @@ def _avec_annonces(base: duckdb.DuckDBPyConnection, vue: str, fichiers: Sequence
                SEMI JOIN annonces USING (finess_et, id_dossier, id_evenement)"""
 
 
+def _preparer(base: duckdb.DuckDBPyConnection, entrees: Entrees, date_mesure: date) -> None:
+    """Give a base the inputs of a measure and the relations that say which deposits and staged files it reads."""
+    base.execute("SET TimeZone = 'UTC'")
+    base.execute(texte_sql("macros/duckdb"))
+    tables = {
+        "mesure": pl.DataFrame({"date_mesure": [date_mesure]}),
+        "essms": entrees.essms,
+        "depots": entrees.depots,
+        "bilans": entrees.bilans,
+        "precedents": entrees.precedents,
+        **entrees.regles,
+    }
+    for nom, table in tables.items():
+        base.register(f"_{nom}", table.to_arrow())
+        base.execute(f"CREATE TEMP TABLE {nom} AS SELECT * FROM _{nom}")
+    for relation in PRELIMINAIRES:
+        base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")
+
+
+def fichiers_lus(entrees: Entrees, dates: Sequence[date]) -> list[str]:
+    """The staged files that the measures of these dates open, whatever the buckets."""
+    lus: set[str] = set()
+    for date_mesure in dates:
+        with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
+            _preparer(base, entrees, date_mesure)
+            lus.update(fichier for (fichier,) in base.execute("SELECT fichier FROM fichiers_utiles").fetchall())
+    return sorted(lus)
+
+
 def mesurer(
     entrees: Entrees,
     date_mesure: date,
@@ -172,21 +201,7 @@ def mesurer(
     """
     essms = entrees.essms.filter(pl.col("seau").is_in(sorted(seaux)))
     with duckdb.connect(config={"memory_limit": memoire, "threads": 2}) as base:
-        base.execute("SET TimeZone = 'UTC'")
-        base.execute(texte_sql("macros/duckdb"))
-        tables = {
-            "mesure": pl.DataFrame({"date_mesure": [date_mesure]}),
-            "essms": essms,
-            "depots": entrees.depots,
-            "bilans": entrees.bilans,
-            "precedents": entrees.precedents,
-            **entrees.regles,
-        }
-        for nom, table in tables.items():
-            base.register(f"_{nom}", table.to_arrow())
-            base.execute(f"CREATE TEMP TABLE {nom} AS SELECT * FROM _{nom}")
-        for relation in PRELIMINAIRES:
-            base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")
+        _preparer(base, replace(entrees, essms=essms), date_mesure)
         utiles: dict[tuple[str, str], list[str]] = {}
         for deposee, lecture, fichier in base.execute("FROM fichiers_utiles ORDER BY ALL").fetchall():
             utiles.setdefault((deposee, lecture), []).append(fichier)
