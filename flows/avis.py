@@ -18,11 +18,12 @@ from email.message import EmailMessage
 from flows.journal import journal, lieu
 from flows.publication import ErreurPublication
 from flows.reglages import ReglageInvalide, Reglages
+from transforms.publication import CleEnDouble
 from transforms.referentiels import ReferentielIllisible
 
 DELAI_S = 10.0
 # Their messages are ours: French, about the data root or the agency's registers, without a value of a deposit.
-_DITES = (ReferentielIllisible, ReglageInvalide, ErreurPublication)
+_DITES = (ReferentielIllisible, ReglageInvalide, ErreurPublication, CleEnDouble)
 
 
 def dire_echec(erreur: BaseException) -> str:
