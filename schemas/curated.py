@@ -517,11 +517,14 @@ PAR_DATE = (
     "territoires",
     "financement",
 )
-# What makes a row unique; the others are lists in which two rows may be the same.
+# What makes a row unique, checked at publication; where a column of it may be missing, its absence counts as a value. Two
+# findings (`constats`) may be the same once the received values are hidden.
 CLES = {
     "indicateurs": ("date_mesure", "finess_et", "indicateur"),
     "maturin_sms": ("date_mesure", "finess_et"),
     "essms": ("finess_et",),
+    "depots": ("recu", "depot", "membre"),
+    "alertes": ("date_mesure", "porteur", "finess_et", "code", "indicateur", "table", "message"),
     "populations": ("date_mesure", "finess_et"),
     "sources": ("date_mesure", "finess_et", "table"),
     "porteurs": ("date_mesure", "porteur", "indicateur"),

@@ -129,6 +129,8 @@ def contrat() -> dict[str, Any]:
 
 def _objet(table: str) -> dict[str, Any]:
     cle = curated.CLES.get(table, ())
+    if not all(colonne.requise for colonne in colonnes(table) if colonne.nom in cle):
+        cle = ()  # a primary key has no null
     return {
         "name": table,
         "physicalName": chemin(table),

@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.curated import PAR_DATE, TABLES, dtypes, schema_arrow
+from schemas.curated import CLES, PAR_DATE, TABLES, dtypes, schema_arrow
+from schemas.erreurs import ErreurDite
 from transforms.dire.constats import dire_constat
 from transforms.fautes import fautives
 from transforms.finess import cle_luhn_valide
@@ -78,16 +79,26 @@ def _vide_nul(colonne: str) -> pl.Expr:
     return pl.when(pl.col(colonne) != "").then(colonne).alias(colonne)
 
 
+class CleEnDouble(ErreurDite):
+    """Rows of a table to publish have the same key (French message, without any value)."""
+
+
 def disposer(table: str, lignes: pl.DataFrame, version: str) -> pa.Table:
     """The rows of a published table as its files hold them: checked, sorted, described in the Arrow metadata.
 
-    Raises `pandera.errors.SchemaErrors` when they break their contract.
+    Raises `pandera.errors.SchemaErrors` when they break their contract, `CleEnDouble` when two have the same key.
     """
     pretes = lignes.with_columns(pl.lit(version).alias("version")).select(
         pl.col(nom).cast(dtype) for nom, dtype in dtypes(table).items()
     )
     if fautives(pretes, TABLES[table].to_schema()).any():
         TABLES[table].validate(pretes, lazy=True)
+    cle = [colonne for colonne in CLES.get(table, ()) if colonne in pretes.columns]  # the date is that of the file
+    if cle and (doubles := pretes.height - pretes.n_unique(cle)):
+        raise CleEnDouble(
+            f"La table « {table} » aurait {doubles} ligne(s) de trop pour sa clé ({', '.join(cle)}). C'est un défaut de "
+            "duimètre, pas des dépôts : transmettez ce message et le dernier fichier de staging/journaux/."
+        )
     arrow = pretes.sort(_TRI[table], nulls_last=False).to_arrow(compat_level=pl.CompatLevel.oldest())
     return arrow.cast(schema_arrow(table))
 
@@ -95,7 +106,7 @@ def disposer(table: str, lignes: pl.DataFrame, version: str) -> pa.Table:
 def ecrire_table(table: str, lignes: pl.DataFrame, version: str, dossier: Path, *, date_mesure: str | None) -> Path:
     """Write one published table (or its partition of `date_mesure`, ISO) under `dossier`; give the file.
 
-    Raises `pandera.errors.SchemaErrors` when the rows break their contract.
+    Raises as `disposer` does.
     """
     assert (table in PAR_DATE) == (date_mesure is not None), table
     partition = dossier / table / f"date_mesure={date_mesure}" if date_mesure else dossier / table
