@@ -318,7 +318,9 @@ def test_doublons_exacts(tmp_path: Path) -> None:
     """
     etat = "finess_et|id_dossier|date_entree\n@E1|D1|2025-01-01\n@E1|D1|01/01/2025\n@E1|D1|2025-01-01"
     controle = controler(tmp_path, "sejours", etat)
-    assert controle.constats == [("DOUBLON_EXACT", 3, None, None), ("DOUBLON_EXACT", 4, None, None)]
+    assert controle.constats == [("DOUBLON_EXACT", 3, None, None)]
+    (detail, nombre) = controle.examen.constats.select("detail", "nombre").row(0)
+    assert (detail, nombre) == ("2 lignes en double, gardées une fois (lignes 3, 4)", 2)
     assert (controle.examen.lignes_rejetees, controle.lignes["ligne"].to_list()) == (0, [2])
     rendez_vous = (
         "finess_et|id_dossier|id_evenement|debut\n@E1|D1|R1|2026-01-01\n@E1|D1|R1|2026-01-01\n@E1|D1|R1|2026-01-08"

@@ -6,12 +6,11 @@ pandera model of the table; what needs the whole file (keys that appear twice) i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 import pandera.errors
@@ -24,6 +23,7 @@ from schemas.depots import TABLES, champs_de, cle, grain
 from transforms import types
 from transforms.fautes import fautives
 from transforms.finess import cle_luhn_valide
+from transforms.formats import accord, entier
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.pseudonymes import pseudonymiser_colonnes
@@ -49,7 +49,14 @@ EXAMEN_VERSION = 2
 
 REJET_MAX_PCT = 20
 REJET_MIN_LIGNES = 3
-_MEMOIRE_TRI = "512MB"
+# Of one kind (code and column), lines listed per file; the others are counted.
+LIGNES_LISTEES = 1000
+# What is kept of a received value: enough to know it, and a thousand of them weigh nothing.
+_VALEUR_GARDEE = 256
+_LIGNES_CITEES = 8
+_MEMOIRE_TRI = "256MB"
+# Rows compared at a time: their fingerprints take some 100 MB.
+_LIGNES_COMPAREES = 1_000_000
 _LIGNES_PAR_GROUPE = 50_000
 
 # What a table whose required columns are those of others is known by: one of these at least.
@@ -322,6 +329,7 @@ def _verifier(
 
 
 _SANS_DOUBLON = pl.DataFrame(schema={RANG: pl.UInt32, LIGNE: pl.UInt32, "finess_et": pl.String})
+_REPERE = "repere"
 
 
 def _peut_doubler(table: str) -> bool:
@@ -336,101 +344,65 @@ def _identifiant(table: str) -> str | None:
     return "id_document" if table == "dmp" else facultatif
 
 
-class _Acceptees(Protocol):
-    """The rows of a file that no finding on themselves rejects, to be looked at together."""
-
-    def doublons(self, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Rows of a key with different contents (all of them), and exact copies beyond the first (§5).
-
-        Both frames: `rang`, `ligne`, `finess_et`, in the order of the file.
-        """
-
-    def ranger(self, sortie: Path, contexte: Contexte, ecartees: pl.DataFrame) -> None:
-        """Write the kept rows sorted by bucket, ESSMS and order in the file."""
-
-
-@dataclass(frozen=True)
-class _EnMemoire:
-    """Those of a file of one lot: most files, for which opening DuckDB would cost more than all the rest."""
-
-    lignes: pl.DataFrame
-
-    def doublons(self, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-        if not _peut_doubler(table):
-            return _SANS_DOUBLON, _SANS_DOUBLON
-        identifiant, montrees, colonnes = _identifiant(table), _SANS_DOUBLON.columns, list(champs_de(table))
-        identifiees = self.lignes.filter(pl.col(identifiant).is_not_null()) if identifiant else self.lignes
-        copies = identifiees.filter(~pl.struct(colonnes).is_first_distinct())[montrees]
-        cles = list(cle(table))
-        if grain(table) != "etat" or not self.lignes.select(pl.struct(cles).is_duplicated().any()).item():
-            return _SANS_DOUBLON, copies
-        lignes = self.lignes.lazy()
-        en_conflit = lignes.unique(colonnes).group_by(cles).len().filter(pl.col("len") > 1)
-        contraires = lignes.join(en_conflit, on=cles, how="semi", maintain_order="left").select(montrees).collect()
-        return contraires, copies.join(contraires, on=RANG, how="anti", maintain_order="left")
-
-    def ranger(self, sortie: Path, contexte: Contexte, ecartees: pl.DataFrame) -> None:
-        (
-            self.lignes.lazy()
-            .filter(~pl.col(RANG).is_in(ecartees[RANG].implode()))
-            .sort("seau", "finess_et", RANG)
-            .select(pl.lit(contexte.depot).alias("depot"), LIGNE, *champs_de(contexte.table), "seau")
-            .collect()
-            .write_parquet(sortie, compression="zstd", row_group_size=_LIGNES_PAR_GROUPE)
-        )
-
-
-def _duckdb(dossier: Path) -> duckdb.DuckDBPyConnection:
-    """What looks at a whole file: in bounded memory, the rest in `dossier`."""
-    return duckdb.connect(
-        config={
-            "memory_limit": _MEMOIRE_TRI,
-            "threads": 2,
-            "preserve_insertion_order": False,
-            "temp_directory": str(dossier / ".tri"),
-        }
+def _repere(table: str) -> list[pl.Expr]:
+    """What finds the rows that may be doubles: a number of their key for a state, of their content for the others."""
+    if not _peut_doubler(table):
+        return []
+    numero, identifiant = (
+        pl.struct(cle(table) if grain(table) == "etat" else list(champs_de(table))).hash(),
+        _identifiant(table),
     )
+    return [(pl.when(pl.col(identifiant).is_not_null()).then(numero) if identifiant else numero).alias(_REPERE)]
+
+
+def _empreinte(colonnes: Iterable[str]) -> pl.Expr:
+    """128 bits that stand for the content of these columns: two different rows of a file never share them by chance."""
+    return pl.struct(pl.struct(*colonnes).hash(graine).alias(str(graine)) for graine in (1, 2))
 
 
 @dataclass(frozen=True)
-class _SurDisque:
-    """Those of a bigger file: in bounded memory, whatever its size."""
+class _Doublons:
+    """`contraires`: rows of a key with different contents, all of them; `copies`: exact copies beyond the first (§5).
 
-    base: duckdb.DuckDBPyConnection
-    brut: Path
+    Both: `rang`, `ligne`, in the order of the file. `par_essms`: how many `contraires` (`n`) each `finess_et` has.
+    """
 
-    def doublons(self, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-        if not _peut_doubler(table):
-            return _SANS_DOUBLON, _SANS_DOUBLON
-        identifiant, colonnes = _identifiant(table), ", ".join(champs_de(table))
-        condition = f"WHERE {identifiant} IS NOT NULL" if identifiant else ""
-        copies = self.base.sql(
-            f"""SELECT rang, ligne, finess_et FROM (
-                  SELECT rang, ligne, finess_et, min(rang) OVER (PARTITION BY {colonnes}) AS premier
-                  FROM read_parquet($1) {condition})
-                WHERE rang <> premier ORDER BY rang""",
-            params=[str(self.brut)],
-        ).pl()
-        if grain(table) != "etat":
-            return _SANS_DOUBLON, copies
-        cles = ", ".join(cle(table))
-        contraires = self.base.sql(
-            f"""WITH distinctes AS (SELECT DISTINCT {colonnes} FROM read_parquet($1)),
-                     contraires AS (SELECT {cles} FROM distinctes GROUP BY {cles} HAVING count(*) > 1)
-                SELECT rang, ligne, finess_et FROM read_parquet($1) JOIN contraires USING ({cles}) ORDER BY rang""",
-            params=[str(self.brut)],
-        ).pl()
-        return contraires, copies.join(contraires, on=RANG, how="anti", maintain_order="left")
+    contraires: pl.DataFrame
+    copies: pl.DataFrame
+    par_essms: pl.DataFrame
 
-    def ranger(self, sortie: Path, contexte: Contexte, ecartees: pl.DataFrame) -> None:
-        colonnes = ", ".join(["ligne", *champs_de(contexte.table), "seau"])
-        self.base.register("ecartees", ecartees.to_arrow())
-        self.base.execute(
-            f"""COPY (SELECT CAST($3 AS VARCHAR) AS depot, {colonnes} FROM read_parquet($1)
-                      WHERE rang NOT IN (SELECT rang FROM ecartees) ORDER BY seau, finess_et, rang)
-                TO $2 (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_LIGNES_PAR_GROUPE})""",
-            [str(self.brut), str(sortie), contexte.depot],
+    def ecartees(self) -> pl.DataFrame:
+        """The `rang` of the rows that are not kept."""
+        return pl.concat([self.contraires[[RANG]], self.copies[[RANG]]])
+
+
+def _doublons(lignes: pl.LazyFrame, hauteur: int, table: str) -> _Doublons:
+    """Compare the rows, part by part for the memory: those of one key are in one part, and most of them are alone."""
+    contraires, copies = [_SANS_DOUBLON], [_SANS_DOUBLON]
+    parts = 1 + hauteur // _LIGNES_COMPAREES
+    for part in range(parts if hauteur and _peut_doubler(table) else 0):
+        reperes = lignes.select(_REPERE).filter(pl.col(_REPERE) % parts == part).collect()[_REPERE]
+        multiples = reperes.filter(reperes.is_duplicated()).unique()
+        if multiples.is_empty():
+            continue
+        suspectes = (
+            lignes.filter(pl.col(_REPERE).is_in(multiples.implode()))
+            .select(
+                *_SANS_DOUBLON.columns,
+                contenu=_empreinte(champs_de(table)),
+                cle=_empreinte(cle(table) or champs_de(table)),
+            )
+            .collect(engine="streaming")
+            .sort(RANG)
         )
+        if grain(table) == "etat":
+            en_conflit = suspectes.select("cle", "contenu").unique().filter(pl.col("cle").is_duplicated())
+            contraires.append(suspectes.join(en_conflit, on="cle", how="semi")[_SANS_DOUBLON.columns])
+            suspectes = suspectes.join(en_conflit, on="cle", how="anti", maintain_order="left")
+        copies.append(suspectes.filter(~pl.col("contenu").is_first_distinct())[_SANS_DOUBLON.columns])
+    en_trop = pl.concat(contraires).sort(RANG)
+    par_essms = en_trop.group_by("finess_et").agg(n=pl.len().cast(pl.Int64))
+    return _Doublons(en_trop[[RANG, LIGNE]], pl.concat(copies)[[RANG, LIGNE]].sort(RANG), par_essms)
 
 
 def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
@@ -457,12 +429,14 @@ def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
     if correspondance.inconnues and (douteuse := _table_douteuse(feuille, contexte.table, correspondance.positions)):
         constats.append(constat_de_fichier("TABLE_DOUTEUSE", detail=douteuse))
     brut = sortie.with_name(sortie.name + ".brut")
+    releve = Releve()
+    releve.noter(*constats)
     try:
-        return _examiner(feuille, contexte, correspondance.positions, constats, brut, sortie)
+        return _examiner(feuille, contexte, correspondance.positions, releve, brut, sortie)
     except LectureImpossible as erreur:
         sortie.unlink(missing_ok=True)
-        constats.append(constat_de_fichier(erreur.code, ligne=erreur.ligne, detail=erreur.detail))
-        return _refus(erreur.code, _regrouper(constats))
+        releve.noter(constat_de_fichier(erreur.code, ligne=erreur.ligne, detail=erreur.detail))
+        return _refus(erreur.code, releve.constats())
     finally:
         brut.unlink(missing_ok=True)
 
@@ -498,7 +472,7 @@ def _examiner(
     feuille: Feuille,
     contexte: Contexte,
     positions: Mapping[str, int],
-    constats: list[pl.DataFrame],
+    releve: Releve,
     brut: Path,
     sortie: Path,
 ) -> Examen:
@@ -507,6 +481,7 @@ def _examiner(
     pseudonymes = [c.nom for c in colonnes.values() if c.pseudonyme]
     bilans: list[pl.DataFrame] = []
     hors_projet = rang = 0
+    repere = _repere(contexte.table)
     with _Brut(brut) as ecrivain:
         for lot in feuille.lots:
             texte = _colonnes_de_texte(lot, positions, colonnes, rang)
@@ -514,7 +489,7 @@ def _examiner(
             if texte.is_empty():
                 continue
             situe, sur_finess = _situer(texte, contexte)
-            constats += sur_finess
+            releve.noter(*sur_finess)
             situe = situe.filter(pl.col("situation") != "hors_projet")
             hors_projet += texte.height - situe.height
             if situe.is_empty():
@@ -526,7 +501,7 @@ def _examiner(
             du_lot += _verifier(type_, situe, mauvais_types, modele, contexte.date_extraction)
             if situe[SURPLUS].any():
                 du_lot.append(_constats("CELLULES_EN_TROP", situe.filter(pl.col(SURPLUS)), None))
-            constats += [c for c in du_lot if not any(c is s for s in sur_finess)] + avertissements
+            releve.noter(*(c for c in du_lot if not any(c is s for s in sur_finess)), *avertissements)
             rejetees = pl.concat([pl.Series(RANG, [], pl.UInt32), *(c[RANG] for c in du_lot)])
             juge = type_.with_columns(rejetee=pl.col(RANG).is_in(rejetees.implode()))
             bilans.append(
@@ -540,42 +515,36 @@ def _examiner(
                 acceptees.with_columns(
                     *pseudonymiser_colonnes(acceptees, pseudonymes, contexte.cle_pseudonymes),
                     seau(acceptees["finess_et"]).alias("seau"),
-                )
+                ).with_columns(repere)
             )
     bilan = (
         pl.concat(bilans or [pl.DataFrame(schema=BILAN)]).lazy().group_by("finess_et").sum().sort("finess_et").collect()
     )
     lues = int(bilan["lignes_lues"].sum())
     if lues + hors_projet == 0:
-        constats.append(constat_de_fichier("AUCUNE_LIGNE"))
-        return _refus("AUCUNE_LIGNE", _regrouper(constats))
-    with ecrivain.relues(sortie.parent) as gardees:
-        contraires, copies = gardees.doublons(contexte.table) if gardees else (_SANS_DOUBLON, _SANS_DOUBLON)
-        for code, lignes, detail in (
-            ("CLE_EN_DOUBLE", contraires, ", ".join(cle(contexte.table))),
-            ("DOUBLON_EXACT", copies, ""),
-        ):
-            if not lignes.is_empty():
-                constats.append(_constats(code, lignes, None, detail=detail))
-        ecartees = pl.concat([contraires[[RANG]], copies[[RANG]]])
-        if not contraires.is_empty():
-            bilan = (
-                bilan.join(contraires.group_by("finess_et").agg(n=pl.len().cast(pl.Int64)), on="finess_et", how="left")
-                .with_columns(lignes_rejetees=pl.col("lignes_rejetees") + pl.col("n").fill_null(0))
-                .drop("n")
-            )
-        rejetees_ = int(bilan["lignes_rejetees"].sum())
-        if rejetees_ >= REJET_MIN_LIGNES and 100 * rejetees_ > REJET_MAX_PCT * lues:
-            detail = f"{rejetees_} sur {lues}"
-            constats.append(constat_de_fichier("TROP_DE_REJETS", detail=detail))
-            bilan = bilan.with_columns(lignes_rejetees=pl.col("lignes_lues"))
-            toutes = lues + hors_projet
-            return Examen("TROP_DE_REJETS", _regrouper(constats), bilan, toutes, 0, toutes, hors_projet)
-        if gardees:
-            gardees.ranger(sortie, contexte, ecartees)
+        releve.noter(constat_de_fichier("AUCUNE_LIGNE"))
+        return _refus("AUCUNE_LIGNE", releve.constats())
+    doublons = _doublons(ecrivain.relues(), ecrivain.hauteur, contexte.table)
+    if not doublons.contraires.is_empty():
+        detail = ", ".join(cle(contexte.table))
+        releve.noter(_constats("CLE_EN_DOUBLE", doublons.contraires, None, detail=detail))
+        bilan = (
+            bilan.join(doublons.par_essms, on="finess_et", how="left")
+            .with_columns(lignes_rejetees=pl.col("lignes_rejetees") + pl.col("n").fill_null(0))
+            .drop("n")
+        )
+    if not doublons.copies.is_empty():
+        releve.noter(_constat_des_copies(doublons.copies))
+    rejetees_ = int(bilan["lignes_rejetees"].sum())
+    if rejetees_ >= REJET_MIN_LIGNES and 100 * rejetees_ > REJET_MAX_PCT * lues:
+        releve.noter(constat_de_fichier("TROP_DE_REJETS", detail=f"{rejetees_} sur {lues}"))
+        bilan = bilan.with_columns(lignes_rejetees=pl.col("lignes_lues"))
+        toutes = lues + hors_projet
+        return Examen("TROP_DE_REJETS", releve.constats(), bilan, toutes, 0, toutes, hors_projet)
+    ecrivain.ranger(sortie, contexte, doublons.ecartees())
     return Examen(
         refus=None,
-        constats=_regrouper(constats),
+        constats=releve.constats(),
         bilan=bilan,
         lignes_lues=lues + hors_projet,
         lignes_utilisees=lues - rejetees_,
@@ -584,25 +553,68 @@ def _examiner(
     )
 
 
+def _constat_des_copies(copies: pl.DataFrame) -> pl.DataFrame:
+    """One finding for all the copies of a file, that names the first of them."""
+    n, lignes = copies.height, copies[LIGNE].sort().head(_LIGNES_CITEES).to_list()
+    ou = ("ligne " if n == 1 else "lignes ") + ", ".join(map(entier, lignes)) + ("…" if n > len(lignes) else "")
+    detail = f"{accord(n, 'ligne')} en double, {'gardée' if n == 1 else 'gardées'} une fois ({ou})"
+    return constat_de_fichier("DOUBLON_EXACT", ligne=lignes[0], detail=detail).with_columns(nombre=pl.lit(n, pl.UInt32))
+
+
 # Findings about a structure and not about a row: said once per received value, with the number of rows.
 _PAR_VALEUR = ("HORS_PROJET", "ESSMS_ECARTE", "EJ_SANS_ESSMS_UNIQUE", "FINESS_CLE", "ZERO_PERDU")
 
 
-def _regrouper(constats: list[pl.DataFrame]) -> pl.DataFrame:
-    """All findings of a file: file first, then by line; those about a structure once per value."""
-    tous = pl.concat([sans_constat(), *(c[list(CONSTATS)] for c in constats if not c.is_empty())])
-    if tous.is_empty():
-        return tous
-    sur_structure = pl.col("code").is_in(_PAR_VALEUR)
-    structures = (
-        tous.lazy()
-        .filter(sur_structure)
-        .group_by("code", "colonne", "entete", "valeur", "detail")
-        .agg(pl.col("ligne").min(), pl.col("nombre").sum().cast(pl.UInt32))
-        .select(list(CONSTATS))
-    )
-    ensemble = pl.concat([tous.lazy().filter(~sur_structure), structures])
-    return ensemble.sort("ligne", "code", "colonne", "valeur", nulls_last=False).collect()
+def est_la_suite() -> pl.Expr:
+    """Of findings (columns `CONSTATS`), the one of each kind that counts the rows beyond those that are listed."""
+    dits_une_fois = pl.col("code").is_in([*_PAR_VALEUR, "DOUBLON_EXACT"])
+    depasse = pl.col("valeur").is_null() & (pl.len().over("code", "colonne") > LIGNES_LISTEES)
+    return (pl.col("nombre") > 1) & (~dits_une_fois | depasse)
+
+
+class Releve:
+    """The findings of a file, noted in its order: of each kind (code and column) the first `limite` rows, and how many
+    rows the others concern. Its size does not depend on that of the file."""
+
+    def __init__(self, limite: int = LIGNES_LISTEES) -> None:
+        self._limite = limite
+        self._listes: dict[tuple[str, str | None], pl.DataFrame] = {}
+        self._suites: dict[tuple[str, str | None], tuple[Any, ...]] = {}
+
+    def noter(self, *constats: pl.DataFrame) -> None:
+        """Add findings, each frame of one code and column."""
+        for lot in constats:
+            if lot.is_empty():
+                continue
+            genre = lot["code"][0], lot["colonne"][0]
+            liste = self._listes.get(genre, sans_constat())
+            tous = pl.concat([liste, lot[list(CONSTATS)]]).sort("ligne", nulls_last=False, maintain_order=True)
+            if genre[0] in _PAR_VALEUR:
+                somme = pl.col("nombre").cast(pl.Int64).sum().cast(pl.UInt32)
+                cles = ["code", "colonne", "entete", "valeur", "detail"]
+                tous = tous.group_by(cles, maintain_order=True).agg(pl.col("ligne").first(), somme)[list(CONSTATS)]
+            gardes, suite = tous.head(self._limite), tous.slice(self._limite)
+            # As Python texts: a view would keep the whole lot in memory.
+            valeurs = [v and v[:_VALEUR_GARDEE] for v in gardes["valeur"].to_list()]
+            self._listes[genre] = gardes.with_columns(valeur=pl.Series(valeurs, dtype=pl.String))
+            if not suite.is_empty():
+                code, ligne, colonne, entete, _, detail, nombre = self._suites.get(genre, (*suite.row(0)[:6], 0))
+                self._suites[genre] = code, ligne, colonne, entete, None, detail, nombre + int(suite["nombre"].sum())
+
+    def constats(self) -> pl.DataFrame:
+        """All of them (columns `CONSTATS`): about the file first, then by line; what counts the others ends its kind."""
+        suites = pl.DataFrame(list(self._suites.values()), schema=CONSTATS, orient="row")
+        return (
+            pl.concat(
+                [
+                    c.with_columns(suite=fin)
+                    for fin, cs in ((False, self._listes.values()), (True, [suites]))
+                    for c in cs
+                ]
+            )
+            .sort("ligne", "code", "colonne", "suite", "valeur", nulls_last=False)
+            .drop("suite")
+        )
 
 
 class _Brut:
@@ -610,6 +622,7 @@ class _Brut:
 
     def __init__(self, chemin: Path) -> None:
         self.chemin = chemin
+        self.hauteur = 0
         self._seul_lot = pl.DataFrame()
         self._ecrivain: pq.ParquetWriter | None = None
 
@@ -620,7 +633,8 @@ class _Brut:
     def ajouter(self, lignes: pl.DataFrame) -> None:
         if lignes.is_empty():
             return
-        if self._ecrivain is None and self._seul_lot.is_empty():
+        self.hauteur += lignes.height
+        if self.hauteur == lignes.height:
             self._seul_lot = lignes
             return
         arrow = lignes.to_arrow(compat_level=pl.CompatLevel.oldest())
@@ -630,15 +644,52 @@ class _Brut:
             self._seul_lot = self._seul_lot.clear()
         self._ecrivain.write_table(arrow)
 
-    @contextmanager
-    def relues(self, dossier: Path) -> Iterator[_Acceptees | None]:
-        """The rows together once all are there, None without any; `dossier`: where room to sort them may be taken."""
-        if self._ecrivain is not None:
-            with _duckdb(dossier) as base:
-                yield _SurDisque(base, self.chemin)
-        else:
-            yield None if self._seul_lot.is_empty() else _EnMemoire(self._seul_lot)
+    def relues(self) -> pl.LazyFrame:
+        """The rows together, once all are there."""
+        if self._ecrivain is None:
+            return self._seul_lot.lazy()
+        self._ecrivain.close()
+        return pl.scan_parquet(self.chemin, glob=False)
+
+    def ranger(self, sortie: Path, contexte: Contexte, ecartees: pl.DataFrame) -> None:
+        """Write the kept rows sorted by bucket, ESSMS and order in the file; nothing when there never was one.
+
+        Those of one lot in memory: most files, for which opening DuckDB would cost more than all the rest.
+        """
+        if not self.hauteur:
+            return
+        colonnes = [LIGNE, *champs_de(contexte.table), "seau"]
+        if self._ecrivain is None:
+            (
+                self._seul_lot.lazy()
+                .filter(~pl.col(RANG).is_in(ecartees[RANG].implode()))
+                .sort("seau", "finess_et", RANG)
+                .select(pl.lit(contexte.depot).alias("depot"), *colonnes)
+                .collect()
+                .write_parquet(sortie, compression="zstd", row_group_size=_LIGNES_PAR_GROUPE)
+            )
+            return
+        with _duckdb(sortie.parent) as base:
+            base.register("ecartees", ecartees.to_arrow())
+            base.execute(
+                f"""COPY (SELECT CAST($3 AS VARCHAR) AS depot, {", ".join(colonnes)} FROM read_parquet($1)
+                          WHERE rang NOT IN (SELECT rang FROM ecartees) ORDER BY seau, finess_et, rang)
+                    TO $2 (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_LIGNES_PAR_GROUPE})""",
+                [str(self.chemin), str(sortie), contexte.depot],
+            )
 
     def __exit__(self, *_: object) -> None:
         if self._ecrivain is not None:
             self._ecrivain.close()
+
+
+def _duckdb(dossier: Path) -> duckdb.DuckDBPyConnection:
+    """What sorts a whole file: in bounded memory, the rest in `dossier`."""
+    return duckdb.connect(
+        config={
+            "memory_limit": _MEMOIRE_TRI,
+            "threads": 2,
+            "preserve_insertion_order": False,
+            "temp_directory": str(dossier / ".tri"),
+        }
+    )
