@@ -19,7 +19,6 @@ from importlib.resources import files
 from pathlib import Path
 from time import sleep
 from typing import Any, Protocol, TypeVar
-from zoneinfo import ZoneInfo
 
 import duckdb
 import polars as pl
@@ -85,7 +84,7 @@ class Nuit:
     @property
     def aujourd_hui(self) -> date:
         """The day it is in the region."""
-        return self.maintenant.astimezone(ZoneInfo(self.reglages.fuseau)).date()
+        return self.reglages.aujourd_hui(self.maintenant)
 
     @property
     def version(self) -> str:
@@ -259,7 +258,7 @@ def publier_version(
         reporter(nuit.publiee, nouvelle, sauf=list(mesures))
     rapport.ecrire(nouvelle, nouvelle / "rapports")
     # In the region's time: the days of the retention are those people know.
-    cree_le = nuit.maintenant.astimezone(ZoneInfo(reglages.fuseau))
+    cree_le = nuit.maintenant.astimezone(reglages.zone)
     contenu = _contenu(registres, montres, mesures) | {COLONNES: colonnes}
     sceller(nouvelle, cree_le=cree_le, precedente=nuit.publiee, contenu=contenu)
     return publier(reglages.curated, nouvelle)

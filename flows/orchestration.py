@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar, cast
-from zoneinfo import ZoneInfo
 
 from prefect import flow, tags, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -140,7 +139,7 @@ def _reglages(data: str | None, fuseau: str | None) -> Reglages:
 
 
 def _aujourd_hui(reglages: Reglages) -> date:
-    return datetime.now(UTC).astimezone(ZoneInfo(reglages.fuseau)).date()
+    return reglages.aujourd_hui(datetime.now(UTC))
 
 
 @flow(

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flows.moteur import moteur
 
 from flows import moteur as module
-from flows.moteur import moteur
 
 RACINE = Path(__file__).parents[1]
 

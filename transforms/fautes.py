@@ -28,7 +28,7 @@ def fautives(lignes: pl.DataFrame, schema: DataFrameSchema) -> pl.Series:
     requises = [nom for nom, colonne in schema.columns.items() if not colonne.nullable]
     reponses = [source.select(~pl.all_horizontal(pl.col(requises).is_not_null()).alias("0"))]
     for nom, verification in _verifications(schema):
-        reponse = verification.get_backend(source)(verification).apply(PolarsData(source, nom))
+        reponse = verification.get_backend(source)(verification).apply(PolarsData(source, nom))  # type: ignore[no-untyped-call]
         if not isinstance(reponse, pl.LazyFrame):
             raise TypeError(f"{schema.name}: {verification.name} does not answer row by row")
         faute = ~pl.first().fill_null(verification.ignore_na)

@@ -21,9 +21,9 @@ from schemas.champs import Champ
 from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de, cle, grain
 from transforms import types
+from transforms.dire.formats import accord, entier
 from transforms.fautes import fautives
 from transforms.finess import cle_luhn_valide
-from transforms.formats import accord, entier
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.pseudonymes import pseudonymiser_colonnes
