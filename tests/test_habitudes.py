@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 RACINE = next(d for d in Path(__file__).resolve().parents if (d / "pyproject.toml").exists())
 PROJET = tomllib.loads((RACINE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -73,3 +75,14 @@ def test_les_controles_avant_commit_sont_locaux() -> None:
     crochets = depots[0]["hooks"]
     assert {c["id"] for c in crochets} == {"ruff-format", "ruff", "mypy", "sqlfluff", "djlint", "verrous"}
     assert all(c["language"] == "system" and c["entry"].startswith(".venv/bin/") for c in crochets)
+
+
+def test_le_canari_libere_ce_qui_peut_l_etre_et_dit_ce_qui_est_tenu() -> None:
+    """b without its bound resolves with nothing; a and c are freed, extras kept."""
+
+    def resoudre(demandes: list[str]) -> str:
+        return "" if "b<2" in demandes else "b 3 demande un a qui n'existe pas"
+
+    liberer = runpy.run_path(str(RACINE / "tests/outils/canari.py"))["liberer"]
+    demandes = [Requirement(d) for d in ("a==1", "b<2", "c[x]>=3")]
+    assert liberer(demandes, resoudre) == (["a", "b<2", "c[x]"], {"b": "b 3 demande un a qui n'existe pas"})
