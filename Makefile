@@ -27,8 +27,8 @@ canari: $(VENV)/.dev
 	$(BIN)/python tests/outils/canari.py .venv-canari $(TESTS)
 
 chaos: $(VENV)/.dev
-	$(BIN)/python tests/chaos.py $(CHAOS)
-	$(BIN)/python tests/annee.py $(ANNEE)
+	$(BIN)/python tests/campagnes/chaos.py $(CHAOS)
+	$(BIN)/python tests/campagnes/annee.py $(ANNEE)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import duckdb
 
-from flows import inventaire, mesure, reception, referentiels
-from flows.registre import Registre
+from flows import mesure
+from flows.reception import inventaire, reception, registres_ars
 from flows.reglages import Reglages, cle_des_pseudonymes
+from flows.staging.registre import RegistreDepots
 from transforms.finess import cle_luhn_valide
 
 D = date(2026, 4, 1)
@@ -36,7 +37,7 @@ def ecrire(racine: Path, lignes: int) -> Path:
     numeros = [next(d + c for c in "0123456789" if cle_luhn_valide(d + c)) for d in debuts]
     dossiers = [(hasard.choice(numeros), f"DOS-{n:06d}") for n in range(DOSSIERS)]
     depots = racine / "raw" / "depots" / "asso"
-    referentiels_ = racine / "raw" / "referentiels"
+    referentiels_ = racine / "raw" / "registres_ars"
     depots.mkdir(parents=True)
     referentiels_.mkdir()
     (referentiels_ / "projets.csv").write_text(
@@ -74,9 +75,9 @@ def copier(fichier: Path) -> float:
 def recevoir_et_mesurer(racine: Path) -> tuple[float, float]:
     """Seconds of the reception of the updates, and of the measure, as the night does them."""
     reglages = Reglages(racine, DUIMETRE_CLE="0" * 64)
-    registres = referentiels.lire(reglages)
+    registres = registres_ars.lire(reglages)
     duree_s = {}
-    with Registre(reglages.registre) as registre:
+    with RegistreDepots(reglages.registre) as registre:
         for depose in inventaire.parcourir(reglages.depots):
             debut = time.perf_counter()
             reception.recevoir(

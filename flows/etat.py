@@ -17,9 +17,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from flows.journal import Execution, derniere_execution
-from flows.publication import MANIFESTE, abimee, actuelle
-from flows.registre import Registre
 from flows.reglages import Reglages
+from flows.staging.registre import RegistreDepots
+from flows.versions.chaine import abimee
+from flows.versions.manifeste import MANIFESTE
+from flows.versions.version import actuelle
 from transforms.dire.formats import accord, instant, taille
 from transforms.dire.libelles import STATUTS_DEPOT
 from transforms.refus import a_corriger
@@ -130,7 +132,7 @@ def _refus_en_attente(reglages: Reglages) -> dict[str, int]:
     """By porteur, the files to correct or that wait; their names are in the register only (§8)."""
     if not reglages.registre.is_file():
         return {}
-    with Registre(reglages.registre) as registre:
+    with RegistreDepots(reglages.registre) as registre:
         restants = a_corriger(registre.depots(), lambda porteur, nom: lexists(reglages.depots / porteur / nom))
     return _decompte(restants["porteur"])
 

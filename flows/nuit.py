@@ -23,28 +23,25 @@ from typing import Any, Protocol, TypeVar
 import duckdb
 import polars as pl
 
-from flows import compaction, inventaire, mesure, reception, referentiels, restitution, scelles
-from flows.avis import si_echec
-from flows.catalogue import macros, vues
-from flows.epingles import epingles
-from flows.inventaire import Depose
+from flows import mesure
+from flows.alerter import si_echec
 from flows.journal import avancement, journal, lieu, noter, tenir
-from flows.publication import (
-    COLONNES,
-    ErreurPublication,
-    actuelle,
-    conserver,
-    construire_catalogue,
-    controler,
-    preparer,
-    publier,
-    reporter,
-    sceller,
-)
-from flows.reception import Dossier, NonTraite, Recu
-from flows.registre import Registre
+from flows.reception import inventaire, reception, registres_ars
+from flows.reception.inventaire import Depose
+from flows.reception.reception import Dossier, NonTraite, Recu
 from flows.reglages import ReglageInvalide, Reglages, cle_des_pseudonymes
+from flows.retours import pages
+from flows.staging import compaction, scelles
+from flows.staging.registre import RegistreDepots
 from flows.verrou import verrou
+from flows.versions.catalogue import construire_catalogue
+from flows.versions.chaine import controler
+from flows.versions.manifeste import COLONNES, ErreurPublication
+from flows.versions.preuves_remises import epingles
+from flows.versions.publication import preparer, publier, reporter, sceller
+from flows.versions.retention import conserver
+from flows.versions.version import actuelle
+from flows.versions.vues import macros, vues
 from schemas import curated
 from transforms import agregats, regles
 from transforms.dire.alertes import dire_alertes
@@ -137,12 +134,12 @@ class Bilan:
     mesures: Mapping[date, pl.DataFrame]
 
 
-def lire_referentiels(nuit: Nuit) -> referentiels.Referentiels:
+def lire_referentiels(nuit: Nuit) -> registres_ars.Referentiels:
     """projets.csv, bal.csv, FINESS."""
-    return referentiels.lire(nuit.reglages)
+    return registres_ars.lire(nuit.reglages)
 
 
-def inventorier(nuit: Nuit, registres: referentiels.Referentiels) -> tuple[list[Depose], list[tuple[Depose, Dossier]]]:
+def inventorier(nuit: Nuit, registres: registres_ars.Referentiels) -> tuple[list[Depose], list[tuple[Depose, Dossier]]]:
     """All files of the drop folders, and those to read tonight, each with what it is judged against.
 
     Those still being written are left.
@@ -150,7 +147,7 @@ def inventorier(nuit: Nuit, registres: referentiels.Referentiels) -> tuple[list[
     reglages = nuit.reglages
     deposes = list(inventaire.parcourir(reglages.depots))
     dossiers = {p: registres.dossier(p).sous_cle(nuit.cle) for p in {d.porteur for d in deposes}}
-    with Registre(reglages.registre) as registre:
+    with RegistreDepots(reglages.registre) as registre:
         if nuit.reconstruire:
             registre.tout_refaire()
         reception.balayer(reglages.staging, registre)
@@ -165,7 +162,7 @@ def inventorier(nuit: Nuit, registres: referentiels.Referentiels) -> tuple[list[
 def recevoir_lot(lot: Sequence[tuple[Depose, Dossier]], nuit: Nuit, compteur: Compteur) -> list[Recu | NonTraite]:
     """Receive each file of the lot; a file that fails unexpectedly does not stop the others."""
     resultat: list[Recu | NonTraite] = []
-    with Registre(nuit.reglages.registre) as registre:
+    with RegistreDepots(nuit.reglages.registre) as registre:
         for depose, dossier in lot:
             try:
                 recu = reception.recevoir(
@@ -205,14 +202,14 @@ class Compteur:
 
 def reunir_fichiers(nuit: Nuit) -> None:
     """Few files to open, however long the history."""
-    with Registre(nuit.reglages.registre) as registre:
+    with RegistreDepots(nuit.reglages.registre) as registre:
         compaction.compacter(nuit.reglages, registre)
         registre.recopier()
 
 
 def soigner_ranges(nuit: Nuit, entrees: Entrees, deposes: Sequence[Depose], encore: bool) -> bool:
     """The staged files about to be read are what was written; True when some deposits are to be received again first."""
-    with Registre(nuit.reglages.registre) as registre:
+    with RegistreDepots(nuit.reglages.registre) as registre:
         abimes = scelles.abimes(nuit.reglages, registre, entrees, nuit.dates)
         return scelles.soigner(nuit.reglages, registre, abimes, deposes, encore=encore)
 
@@ -231,7 +228,7 @@ def mesurer_seaux(seaux: Sequence[int], nuit: Nuit, entrees: Entrees) -> dict[da
 
 def publier_version(
     nuit: Nuit,
-    registres: referentiels.Referentiels,
+    registres: registres_ars.Referentiels,
     depots: pl.DataFrame,
     mesures: Mapping[date, Mapping[str, pl.DataFrame]],
 ) -> Path:
@@ -250,7 +247,7 @@ def publier_version(
     ecrire_table("essms", registres.essms, version, nouvelle, date_mesure=None)
     montres = table_depots(depots)
     ecrire_table("depots", montres, version, nouvelle, date_mesure=None)
-    with Registre(reglages.registre) as registre:
+    with RegistreDepots(reglages.registre) as registre:
         ecrire_table("constats", table_constats(registre.constats(), montres), version, nouvelle, date_mesure=None)
     ecrire_agregats(nuit, registres, depots, mesures, nouvelle)
     colonnes = construire_catalogue(nouvelle, vues(), macros(), nuit.publiee)
@@ -266,7 +263,7 @@ def publier_version(
 
 def rendre(
     nuit: Nuit,
-    registres: referentiels.Referentiels,
+    registres: registres_ars.Referentiels,
     version: Path,
     a_completer: pl.DataFrame,
     depots: pl.DataFrame,
@@ -275,7 +272,7 @@ def rendre(
     """Pages and work lists, after the publication: whatever goes wrong here is said, and done again the next night."""
     assert nuit.jour_des_pages is not None
     try:
-        restitution.rendre(
+        pages.rendre(
             nuit.reglages,
             version,
             nuit.jour_des_pages,
@@ -308,7 +305,7 @@ def conserver_versions(nuit: Nuit) -> None:
 
 def ecrire_agregats(
     nuit: Nuit,
-    registres: referentiels.Referentiels,
+    registres: registres_ars.Referentiels,
     depots: pl.DataFrame,
     mesures: Mapping[date, Mapping[str, pl.DataFrame]],
     nouvelle: Path,
@@ -332,7 +329,7 @@ def ecrire_agregats(
     ecrire_table("fraicheur", fraicheur, version, nouvelle, date_mesure=None)
 
 
-def _alertes_generales(registres: referentiels.Referentiels) -> pl.DataFrame:
+def _alertes_generales(registres: registres_ars.Referentiels) -> pl.DataFrame:
     schema = {n: t for n, t in curated.dtypes("alertes").items() if n in ("code", "porteur", "finess_et", "message")}
     lignes = [
         {"code": code, "porteur": a.porteur, "finess_et": a.finess_et, "message": a.message}
@@ -341,7 +338,9 @@ def _alertes_generales(registres: referentiels.Referentiels) -> pl.DataFrame:
     return pl.DataFrame(lignes, schema=schema)
 
 
-def _contenu(registres: referentiels.Referentiels, depots: pl.DataFrame, mesures: Mapping[date, Any]) -> dict[str, Any]:
+def _contenu(
+    registres: registres_ars.Referentiels, depots: pl.DataFrame, mesures: Mapping[date, Any]
+) -> dict[str, Any]:
     """What the manifest says of the inputs (the deposits that these measures could read), the rules and the code."""
     utiles = pl.concat([relations["depots_utiles"].select("depot") for relations in mesures.values()])
     entrees = (
@@ -366,7 +365,7 @@ def _contenu(registres: referentiels.Referentiels, depots: pl.DataFrame, mesures
     return {
         "dates_mesure": [d.isoformat() for d in sorted(mesures)],
         "entrees": entrees.select(colonnes).to_dicts(),
-        "referentiels": dict(registres.fichiers),
+        "registres_ars": dict(registres.fichiers),
         "regles": {
             r.nom: {"source": r.source, "sha256": hashlib.sha256(regles.fichier(r.nom)).hexdigest()}
             for r in regles.toutes()
@@ -426,7 +425,7 @@ def _preparer(reglages: Reglages, dates: Sequence[date] | None, maintenant: date
     aujourd_hui = reglages.aujourd_hui(maintenant)
     mesurees = tuple(sorted(set(dates or [aujourd_hui])))
     publiee = actuelle(reglages.curated)
-    jour_des_pages = restitution.date_des_pages(mesurees, publiee, aujourd_hui)
+    jour_des_pages = pages.date_des_pages(mesurees, publiee, aujourd_hui)
     cle = cle_des_pseudonymes(reglages)
     return Nuit(reglages, maintenant, mesurees, cle, publiee, jour_des_pages, reconstruire)
 
@@ -440,7 +439,7 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
     for encore in (True, True, False):
         deposes, recus = _recevoir(nuit, registres, executant)
         traites += recus
-        with Registre(nuit.reglages.registre) as registre:
+        with RegistreDepots(nuit.reglages.registre) as registre:
             refuser_deux_cles(registre, nuit.cle)
             depots = registre.depots()
             entrees = mesure.entrees(nuit.reglages, registres.essms, depots, registre.bilans(depuis), registre.plis())
@@ -463,7 +462,7 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
 
 
 def _recevoir(
-    nuit: Nuit, registres: referentiels.Referentiels, executant: Executant
+    nuit: Nuit, registres: registres_ars.Referentiels, executant: Executant
 ) -> tuple[list[Depose], list[Recu | NonTraite]]:
     """All files of the drop folders, and what became of those to read."""
     deposes, a_lire = executant.faire(inventorier, nuit, registres)
@@ -487,7 +486,7 @@ def _ramassage_leger() -> Iterator[None]:
         gc.unfreeze()
 
 
-def refuser_deux_cles(registre: Registre, cle: bytes) -> None:
+def refuser_deux_cles(registre: RegistreDepots, cle: bytes) -> None:
     """Under two keys one person would count twice. Raises `ReglageInvalide` while some contents stay under a former key."""
     restants = registre.sous_autre_cle(reception.empreinte_de_cle(cle))
     if restants:

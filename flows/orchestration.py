@@ -20,7 +20,7 @@ from prefect.utilities.annotations import opaque
 from pydantic import Field
 
 from flows import nuit as etapes
-from flows.avis import dire_echec
+from flows.alerter import dire_echec
 from flows.mensuelle import premiers_du_mois
 from flows.reglages import Reglages, lire
 

@@ -19,12 +19,14 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from flows import mesure, scelles
-from flows.epingles import epingler
-from flows.epingles import lire as lire_preuves
-from flows.publication import MAILLON, MANIFESTE, actuelle
-from flows.registre import Registre
+from flows import mesure
 from flows.reglages import Reglages
+from flows.staging import scelles
+from flows.staging.registre import RegistreDepots
+from flows.versions.manifeste import MAILLON, MANIFESTE
+from flows.versions.preuves_remises import epingler
+from flows.versions.preuves_remises import lire as lire_preuves
+from flows.versions.version import actuelle
 from schemas.curated import PARTITION
 from schemas.erreurs import ErreurDite, Inconnu
 from transforms import preuve, regles
@@ -66,7 +68,7 @@ def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Pa
     """
     publication = _publication(reglages.curated, finess_et, date_mesure)
     essms = _essms(publication, finess_et)
-    with Registre(reglages.registre) as registre:
+    with RegistreDepots(reglages.registre) as registre:
         depots, manques = _depots(reglages.curated, publication, registre.depots(), essms["porteur"].item())
         entrees = mesure.entrees(reglages, essms, depots, registre.bilans(date.min))
         abimes = scelles.abimes(reglages, registre, entrees, [date_mesure])

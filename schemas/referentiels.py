@@ -17,7 +17,7 @@ class Projets(pa.DataFrameModel):
     porteur: pl.String = champ("texte", "Identifiant du porteur ; il nomme son dossier de dépôt", requis=True)
     nom: pl.String = champ("texte", "Nom du porteur", requis=True)
     finess_et: pl.String = champ("finess", "Numéro FINESS de l'ESSMS", requis=True)
-    # Its values are the rule sets of transforms/regles, one file each: see `transforms.referentiels.lire_projets`.
+    # Its values are the rule sets of transforms/regles, one file each: see `transforms.projets.lire_projets`.
     regles: pl.String = champ("liste", "Règles de mesure", defaut="2025")
     date_premiere_mesure: pl.Date = champ("date", "Date de la première mesure de l'ESSMS")
     sous_secteur: pl.String = champ("liste", "Sous-secteur, s'il diffère de la catégorie", valeurs=SOUS_SECTEURS)

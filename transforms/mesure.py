@@ -90,7 +90,7 @@ class Entrees:
     `essms`: the ESSMS of the register (columns of the table `essms`, and `seau`). `depots` (columns `DEPOTS`): accepted
     deposits, and those refused for their rows; `ordre` follows the extraction date, then the name (§6.2); `fichier` is
     the staged parquet file that holds its rows, maybe with those of others; `fichier_faits` the one to read its facts in,
-    the same or a fold of it (`transforms.pliage`). `bilans` (columns `BILANS`): rows used and
+    the same or a fold of it (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and
     rejected per deposit and FINESS. `regles`: the relations of `transforms.regles.relations`. `precedents` (columns
     `PRECEDENTS`): rates at the previous measure date of each ESSMS.
     """
@@ -104,8 +104,10 @@ class Entrees:
 
 @cache
 def texte_sql(nom: str) -> str:
-    """The text of one relation, or of a macro file (`macros/duckdb`)."""
-    return files("transforms.sql").joinpath(f"{nom}.sql").read_text(encoding="utf-8")
+    """The text of one relation of `depots/` or `mesure/`, or of a file named with its folder (`macros/duckdb`)."""
+    racine = files("transforms.sql")
+    fichiers = (racine.joinpath(*dossier, *f"{nom}.sql".split("/")) for dossier in ((), ("depots",), ("mesure",)))
+    return next(f for f in fichiers if f.is_file()).read_text(encoding="utf-8")
 
 
 def chemin_litteral(chemin: str) -> str:

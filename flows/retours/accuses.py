@@ -1,0 +1,168 @@
+"""What goes back to the porteurs, in `retours/<porteur>/`: an acknowledgement per file, pages and work lists (specification §2).
+
+A porteur may write in its own folder: nothing there is ever followed or trusted, and every file is put in place whole.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+import polars as pl
+
+from flows.journal import journal
+from flows.reglages import Reglages
+from flows.staging.registre import FicheExamen, Reception, RegistreDepots, Unite, Verdict
+from transforms.nommage import empreinte_de_reception, numero_de_recu
+from transforms.pages.porteur.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
+from transforms.validation import CONSTATS, sans_constat
+
+# Owner and group: these files name persons by their dossier.
+_MODE_DOSSIER, _MODE_FICHIER = 0o750, 0o640
+_LONGUEUR_NOM = 80
+
+
+def nom_sur(chemin: str) -> str:
+    """A file name of plain letters made from the path of a deposit: readable, and harmless anywhere."""
+    sans_accent = unicodedata.normalize("NFKD", PurePosixPath(chemin).name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", sans_accent).strip("._-")[:_LONGUEUR_NOM] or "fichier"
+
+
+def nom_de_retour(porteur: str, chemin: str, sha256: str) -> str:
+    """What follows `accuse_` and `erreurs_` in the names of the returns of a file."""
+    return f"{nom_sur(chemin)}_{empreinte_de_reception(porteur, chemin, sha256)[:8]}"
+
+
+@contextmanager
+def dossier_de_retour(retours: Path, porteur: str) -> Iterator[int]:
+    """A descriptor of the porteur's folder, made when needed; never one behind a link. Raises `OSError`."""
+    retours.mkdir(parents=True, exist_ok=True, mode=_MODE_DOSSIER)
+    racine = os.open(retours, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(FileExistsError):
+            os.mkdir(porteur, _MODE_DOSSIER, dir_fd=racine)
+        dossier = os.open(porteur, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=racine)
+    finally:
+        os.close(racine)
+    try:
+        yield dossier
+    finally:
+        os.close(dossier)
+
+
+def poser(dossier: int, fichiers: Mapping[str, bytes]) -> None:
+    """Write files into an open folder, each whole or not at all; a link that bears the name of one is replaced, not followed."""
+    for nom, octets in fichiers.items():
+        provisoire = f".{nom}.en_cours"
+        retirer(dossier, provisoire)
+        drapeaux = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descripteur = os.open(provisoire, drapeaux, _MODE_FICHIER, dir_fd=dossier)
+        with os.fdopen(descripteur, "wb") as flux:
+            flux.write(octets)
+            flux.flush()
+            os.fsync(flux.fileno())
+        os.rename(provisoire, nom, src_dir_fd=dossier, dst_dir_fd=dossier)
+    os.fsync(dossier)
+
+
+def retirer(dossier: int, nom: str) -> None:
+    """Remove a file of an open folder, if it is there."""
+    with suppress(FileNotFoundError):
+        os.unlink(nom, dir_fd=dossier)
+
+
+def lister(dossier: int) -> list[str]:
+    """The names in an open folder."""
+    return sorted(os.listdir(dossier))
+
+
+@contextmanager
+def sans_bloquer(porteur: str) -> Iterator[None]:
+    """A folder of returns that cannot be written (a link in its place, no right) stops nobody: the operator is told."""
+    try:
+        yield
+    except (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError) as erreur:
+        journal().warning("Retours non écrits (%s) : vérifiez son dossier (%s).", porteur, erreur.strerror)
+
+
+def partie(
+    unite: Unite, examen: FicheExamen | Verdict, constats: pl.DataFrame, premier: Premier | None = None
+) -> Partie:
+    """What the acknowledgement says of one table of a file; `constats` (columns of the register or of an examination)."""
+    return Partie(
+        membre=unite.membre,
+        table=unite.table,
+        date_extraction=unite.date_extraction,
+        partiel=unite.partiel,
+        statut=examen.statut,
+        motif=examen.motif,
+        lignes_lues=examen.lignes_lues,
+        lignes_utilisees=examen.lignes_utilisees,
+        lignes_rejetees=examen.lignes_rejetees,
+        lignes_hors_projet=examen.lignes_hors_projet,
+        constats=pl.concat([sans_constat(), constats], how="diagonal_relaxed").select(
+            pl.col(nom).cast(dtype) for nom, dtype in CONSTATS.items()
+        ),
+        premier=premier,
+    )
+
+
+def partie_deja_recue(
+    unite: Unite, du_fichier: Sequence[FicheExamen], registre: RegistreDepots, reglages: Reglages
+) -> Partie:
+    """The same for a content already examined: earlier in the same file, or once before (its values are not kept)."""
+    for fiche in du_fichier:
+        if fiche.depot == unite.depot:
+            return partie(unite, fiche, fiche.constats.clear(), Premier(None, None))
+    verdict = registre.verdict(unite.depot)
+    recu_le = verdict.recu_le.astimezone(reglages.zone)
+    return partie(unite, verdict, verdict.constats, Premier(verdict.chemin, recu_le))
+
+
+def accuser(
+    reglages: Reglages, registre: RegistreDepots, reception: Reception, parties: Sequence[Partie], maintenant: datetime
+) -> None:
+    """Put the acknowledgement of a file, and the list of its findings, in the porteur's folder.
+
+    To be called before the register knows the reception: a killed night does it again. A file only seen again, neither
+    changed nor judged otherwise, keeps its acknowledgement, which has the received values.
+    """
+    deja = registre.reception(reception.porteur, reception.chemin, reception.sha256)
+    nom = nom_de_retour(reception.porteur, reception.chemin, reception.sha256)
+    page = f"accuse_{nom}.html"
+    fuseau = reglages.zone
+    accuse = Accuse(
+        numero=numero_de_recu(reception.porteur, reception.chemin, reception.sha256),
+        porteur=reception.porteur,
+        nom=reception.chemin,
+        sha256=reception.sha256,
+        taille_octets=reception.taille,
+        recu_le=(deja[0] if deja else reception.recu_le).astimezone(fuseau),
+        examine_le=maintenant.astimezone(fuseau),
+        parties=parties,
+    )
+    with sans_bloquer(reception.porteur), dossier_de_retour(reglages.retours, reception.porteur) as dossier:
+        if deja and deja[1] == reception.contexte and accuse.statut == "deja_recu" and _existe(dossier, page):
+            return
+        erreurs = en_csv(accuse)
+        fichier_erreurs = f"erreurs_{nom}.csv"
+        if erreurs is None:
+            retirer(dossier, fichier_erreurs)
+        else:
+            poser(dossier, {fichier_erreurs: erreurs})
+            accuse = replace(accuse, erreurs=fichier_erreurs)
+        poser(dossier, {page: en_html(accuse).encode(), f"accuse_{nom}.json": en_json(accuse).encode()})
+
+
+def _existe(dossier: int, nom: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(nom, dir_fd=dossier, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False

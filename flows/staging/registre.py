@@ -1,0 +1,610 @@
+"""The register of deposits (private, `staging/registre.sqlite`): every file ever received, what was found in it, its fate.
+
+SQLite with a write-ahead log: one transaction per file, durable when it returns, whole or not at all after a kill.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from flows.staging.fichiers import Scelle, deposer, empreinte
+from transforms.nommage import numero_de_recu, rang_des_noms
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS receptions (
+    id INTEGER PRIMARY KEY,
+    porteur TEXT NOT NULL,
+    chemin TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    taille INTEGER NOT NULL,
+    recu_le TEXT NOT NULL,
+    contexte TEXT NOT NULL,
+    UNIQUE (porteur, chemin, sha256)
+) STRICT;
+-- What a file looked like when it was last read, so that an unchanged one is not opened again.
+CREATE TABLE IF NOT EXISTS apercus (
+    porteur TEXT NOT NULL,
+    chemin TEXT NOT NULL,
+    taille INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    reception INTEGER NOT NULL REFERENCES receptions (id),
+    PRIMARY KEY (porteur, chemin)
+) STRICT, WITHOUT ROWID;
+-- A file, or each sheet, member or table of one.
+CREATE TABLE IF NOT EXISTS unites (
+    reception INTEGER NOT NULL REFERENCES receptions (id),
+    membre TEXT NOT NULL,
+    nom_table TEXT NOT NULL,
+    date_extraction TEXT,
+    partiel INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    depot TEXT NOT NULL,
+    PRIMARY KEY (reception, membre, nom_table)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS unites_depot ON unites (depot);
+-- What was found in a content; one row per deposit, replaced when the context it was judged in changes.
+CREATE TABLE IF NOT EXISTS examens (
+    depot TEXT PRIMARY KEY,
+    contexte TEXT NOT NULL,
+    statut TEXT NOT NULL,
+    motif TEXT,
+    lignes_lues INTEGER NOT NULL,
+    lignes_utilisees INTEGER NOT NULL,
+    lignes_rejetees INTEGER NOT NULL,
+    lignes_hors_projet INTEGER NOT NULL,
+    fichier TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS examens_fichier ON examens (fichier);
+CREATE TABLE IF NOT EXISTS bilans (
+    depot TEXT NOT NULL,
+    finess_et TEXT,
+    lignes_utilisees INTEGER NOT NULL,
+    lignes_rejetees INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS bilans_depot ON bilans (depot);
+CREATE TABLE IF NOT EXISTS constats (
+    depot TEXT NOT NULL,
+    code TEXT NOT NULL,
+    ligne INTEGER,
+    colonne TEXT,
+    valeur TEXT,
+    detail TEXT NOT NULL,
+    nombre INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS constats_depot ON constats (depot);
+-- The fold of a staged file, and of how many deposits: no longer good when one of them has been judged again.
+CREATE TABLE IF NOT EXISTS plis (
+    fichier TEXT PRIMARY KEY,
+    pli TEXT NOT NULL,
+    depots INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- The SHA-256 of a staged file or fold. One staged before this table was there gets it when it is first read.
+CREATE TABLE IF NOT EXISTS sceaux (fichier TEXT PRIMARY KEY, sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- The copy of what `depots` gives (a file beside this one, and its SHA-256), and the deposits whose rows changed since.
+CREATE TABLE IF NOT EXISTS copie (fichier TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS changes (depot TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS unite_ajoutee AFTER INSERT ON unites
+BEGIN INSERT OR IGNORE INTO changes VALUES (new.depot); END;
+CREATE TRIGGER IF NOT EXISTS unite_retiree AFTER DELETE ON unites
+BEGIN INSERT OR IGNORE INTO changes VALUES (old.depot); END;
+CREATE TRIGGER IF NOT EXISTS examen_ajoute AFTER INSERT ON examens
+BEGIN INSERT OR IGNORE INTO changes VALUES (new.depot); END;
+CREATE TRIGGER IF NOT EXISTS examen_change
+AFTER UPDATE OF statut, motif, lignes_lues, lignes_utilisees, lignes_rejetees, lignes_hors_projet, fichier ON examens
+BEGIN INSERT OR IGNORE INTO changes VALUES (new.depot); END;
+PRAGMA user_version = 4;
+"""
+
+
+_LOT = 20_000
+_COPIE = "depots-"
+# The copy is made again when this part of the deposits changed: read from it, one costs a tenth of what it costs here.
+_PART_CHANGEE = 0.02
+_DEPOTS = (
+    "SELECT u.depot, r.porteur, r.chemin, u.membre, u.nom_table, u.sha256, u.date_extraction, u.partiel,"
+    " r.recu_le, e.statut, e.motif, e.lignes_lues, e.lignes_utilisees, e.lignes_rejetees,"
+    " e.lignes_hors_projet, e.fichier, r.taille, r.sha256, numero_de_recu(r.porteur, r.chemin, r.sha256)"
+    " FROM unites AS u JOIN receptions AS r ON r.id = u.reception JOIN examens AS e ON e.depot = u.depot"
+)
+_COLONNES_DEPOTS: dict[str, Any] = {
+    "depot": pl.String,
+    "porteur": pl.String,
+    "nom": pl.String,
+    "membre": pl.String,
+    "nom_table": pl.String,
+    "sha256": pl.String,
+    "date_extraction": pl.String,
+    "partiel": pl.Int64,
+    "recu_le": pl.String,
+    "statut": pl.String,
+    "motif": pl.String,
+    "lignes_lues": pl.Int64,
+    "lignes_utilisees": pl.Int64,
+    "lignes_rejetees": pl.Int64,
+    "lignes_hors_projet": pl.Int64,
+    "fichier": pl.String,
+    "taille": pl.Int64,
+    "sha256_fichier": pl.String,
+    "recu": pl.String,
+}
+_A_REFAIRE = "'à refaire'"
+# The fingerprint of the key stays: contents without their file keep their pseudonyms.
+_EXAMEN_A_REFAIRE = "'à refaire-' || substr(contexte, -8)"
+# How many deposits of a staged file are borne by a file that was received.
+_PORTES = (
+    "SELECT count(*) FROM examens AS e WHERE e.fichier = {}"
+    " AND EXISTS (SELECT 1 FROM unites AS u WHERE u.depot = e.depot)"
+)
+
+
+class Apercu(NamedTuple):
+    """Size, modification time and inode of a file: the same three, the same content."""
+
+    taille: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True)
+class Reception:
+    """A file received: its content under its name, and the context in which it was last judged."""
+
+    porteur: str
+    chemin: str
+    sha256: str
+    taille: int
+    recu_le: datetime
+    contexte: str
+
+
+@dataclass(frozen=True)
+class Unite:
+    """A file, or one sheet, member or table of it. `depot` names the content: porteur, table, date, format, SHA-256."""
+
+    membre: str
+    table: str
+    date_extraction: date | None
+    partiel: bool
+    sha256: str
+    depot: str
+
+
+@dataclass(frozen=True)
+class FicheExamen:
+    """The fate of a content: `statut` (`accepte`, `accepte_avec_rejets`, `refuse`, `en_attente`) and its counts.
+
+    `fichier`: staged parquet, None when no row is used. `bilan`: columns `finess_et`,
+    `lignes_utilisees`, `lignes_rejetees`. `constats`: columns of `transforms.validation.CONSTATS`, without values that
+    may identify a person.
+    """
+
+    depot: str
+    contexte: str
+    statut: str
+    motif: str | None
+    lignes_lues: int
+    lignes_utilisees: int
+    lignes_rejetees: int
+    lignes_hors_projet: int
+    fichier: Scelle | None
+    bilan: pl.DataFrame
+    constats: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The fate of a content that came first as `chemin`; `constats`: columns of the register, without identifying values."""
+
+    chemin: str
+    recu_le: datetime
+    statut: str
+    motif: str | None
+    lignes_lues: int
+    lignes_utilisees: int
+    lignes_rejetees: int
+    lignes_hors_projet: int
+    constats: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class FichierRange:
+    """A staged file, its table and the month (AAAA-MM) of the extractions it holds."""
+
+    table: str
+    mois: str
+    fichier: str
+
+
+class RegistreDepots:
+    """The register of one data root. One instance per thread."""
+
+    def __init__(self, chemin: Path) -> None:
+        chemin.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._dossier = chemin.parent
+        self._base = sqlite3.connect(chemin, timeout=60, isolation_level=None)
+        self._base.create_function("numero_de_recu", 3, numero_de_recu, deterministic=True)
+        self._base.execute("PRAGMA journal_mode = WAL")
+        self._base.execute("PRAGMA synchronous = FULL")
+        self._base.execute("PRAGMA foreign_keys = ON")
+        if self._base.execute("PRAGMA user_version").fetchone()[0] < 4:
+            self._base.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+
+    def fermer(self) -> None:
+        """Close the connection."""
+        self._base.close()
+
+    def __enter__(self) -> RegistreDepots:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.fermer()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._base
+        except BaseException:
+            self._base.execute("ROLLBACK")
+            raise
+        self._base.execute("COMMIT")
+
+    def apercus(self) -> set[tuple[str, str, int, int, int, str]]:
+        """What each file looked like when it was last read: porteur, path, the three of `Apercu`, context of that reading."""
+        return set(
+            self._base.execute(
+                "SELECT a.porteur, a.chemin, a.taille, a.mtime_ns, a.inode, r.contexte"
+                " FROM apercus AS a JOIN receptions AS r ON r.id = a.reception"
+            )
+        )
+
+    def examen(self, depot: str, contexte: str) -> bool:
+        """True when this content was already examined in this context."""
+        trouve = self._base.execute("SELECT 1 FROM examens WHERE depot = ? AND contexte = ?", (depot, contexte))
+        return trouve.fetchone() is not None
+
+    def reception(self, porteur: str, chemin: str, sha256: str) -> tuple[datetime, str] | None:
+        """When this content was first received under this name, and the context it was last judged in."""
+        trouve = self._base.execute(
+            "SELECT recu_le, contexte FROM receptions WHERE porteur = ? AND chemin = ? AND sha256 = ?",
+            (porteur, chemin, sha256),
+        ).fetchone()
+        return None if trouve is None else (datetime.fromisoformat(trouve[0]), trouve[1])
+
+    def verdict(self, depot: str) -> Verdict:
+        """What was found in a content already examined, and when it came first."""
+        statut, motif, lues, utilisees, rejetees, hors_projet = self._base.execute(
+            "SELECT statut, motif, lignes_lues, lignes_utilisees, lignes_rejetees, lignes_hors_projet"
+            " FROM examens WHERE depot = ?",
+            (depot,),
+        ).fetchone()
+        chemin, recu_le = self._base.execute(
+            "SELECT r.chemin, r.recu_le FROM unites AS u JOIN receptions AS r ON r.id = u.reception"
+            " WHERE u.depot = ? ORDER BY r.recu_le, r.chemin LIMIT 1",
+            (depot,),
+        ).fetchone()
+        return Verdict(
+            chemin,
+            datetime.fromisoformat(recu_le),
+            statut,
+            motif,
+            lues,
+            utilisees,
+            rejetees,
+            hors_projet,
+            self.constats(depot),
+        )
+
+    def inscrire(
+        self, reception: Reception, apercu: Apercu, unites: Sequence[Unite], examens: Iterable[FicheExamen]
+    ) -> None:
+        """Write down a file, what it holds and what was found, in one transaction."""
+        with self._transaction() as base:
+            (numero,) = base.execute(
+                "INSERT INTO receptions (porteur, chemin, sha256, taille, recu_le, contexte) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (porteur, chemin, sha256) DO UPDATE SET contexte = excluded.contexte RETURNING id",
+                (
+                    reception.porteur,
+                    reception.chemin,
+                    reception.sha256,
+                    reception.taille,
+                    reception.recu_le.isoformat(),
+                    reception.contexte,
+                ),
+            ).fetchone()
+            base.execute(
+                "INSERT OR REPLACE INTO apercus (porteur, chemin, taille, mtime_ns, inode, reception)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (reception.porteur, reception.chemin, apercu.taille, apercu.mtime_ns, apercu.inode, numero),
+            )
+            base.execute("DELETE FROM unites WHERE reception = ?", (numero,))
+            base.executemany(
+                "INSERT INTO unites (reception, membre, nom_table, date_extraction, partiel, sha256, depot)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        numero,
+                        u.membre,
+                        u.table,
+                        u.date_extraction.isoformat() if u.date_extraction else None,
+                        int(u.partiel),
+                        u.sha256,
+                        u.depot,
+                    )
+                    for u in unites
+                ],
+            )
+            for examen in examens:
+                self._inscrire_examen(base, examen)
+
+    @staticmethod
+    def _inscrire_examen(base: sqlite3.Connection, examen: FicheExamen) -> None:
+        base.execute(
+            "INSERT OR REPLACE INTO examens (depot, contexte, statut, motif, lignes_lues, lignes_utilisees,"
+            " lignes_rejetees, lignes_hors_projet, fichier) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                examen.depot,
+                examen.contexte,
+                examen.statut,
+                examen.motif,
+                examen.lignes_lues,
+                examen.lignes_utilisees,
+                examen.lignes_rejetees,
+                examen.lignes_hors_projet,
+                examen.fichier and examen.fichier.chemin,
+            ),
+        )
+        if examen.fichier:
+            _sceller(base, [examen.fichier])
+        base.execute("DELETE FROM bilans WHERE depot = ?", (examen.depot,))
+        base.executemany(
+            "INSERT INTO bilans (depot, finess_et, lignes_utilisees, lignes_rejetees) VALUES (?, ?, ?, ?)",
+            [
+                (examen.depot, *ligne)
+                for ligne in examen.bilan.select("finess_et", "lignes_utilisees", "lignes_rejetees").iter_rows()
+            ],
+        )
+        base.execute("DELETE FROM constats WHERE depot = ?", (examen.depot,))
+        base.executemany(
+            "INSERT INTO constats (depot, code, ligne, colonne, valeur, detail, nombre) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (examen.depot, *ligne)
+                for ligne in examen.constats.select(
+                    "code", "ligne", "colonne", "valeur", "detail", "nombre"
+                ).iter_rows()
+            ],
+        )
+
+    def _lire(self, requete: str, schema: dict[str, Any], valeurs: Sequence[str] = ()) -> pl.DataFrame:
+        """The rows of a query, taken in lots: as Python values a million deposits would weigh gigabytes."""
+        curseur = self._base.execute(requete, valeurs)
+        lots = [pl.DataFrame(lot, schema=schema, orient="row") for lot in iter(lambda: curseur.fetchmany(_LOT), [])]
+        return pl.concat(lots) if lots else pl.DataFrame(schema=schema)
+
+    def depots(self) -> pl.DataFrame:
+        """Every unit ever received, with its fate, in an order that does not depend on arrival.
+
+        Columns: `depot`, `porteur`, `nom`, `membre`, `nom_table`, `sha256`, `date_extraction`, `partiel`, `recu_le`
+        (UTC), `statut`, `motif`, the four counts, `fichier`, `taille`, `sha256_fichier` (of the whole file), `recu`
+        (receipt number of the file), `rang` (order of names, §6.2) and `canonique`:
+        of several units with the same content, table and date the one whose name comes first stands for all; the others
+        are `deja_recu`. So neither the order of arrival nor a second copy changes a figure.
+        """
+        self._base.execute("BEGIN")  # the copy and what changed since, at one moment
+        try:
+            lus = self._lire_depots(self._lire_copie())
+        finally:
+            self._base.execute("COMMIT")
+        return (
+            lus.with_columns(
+                pl.col("date_extraction").str.to_date("%Y-%m-%d"),
+                pl.col("partiel").cast(pl.Boolean),
+                pl.col("recu_le").str.to_datetime(time_zone="UTC", time_unit="us"),
+                rang_des_noms().cast(pl.Int64).alias("rang"),
+            )
+            .sort("porteur", "rang", "nom_table", "sha256", "recu_le")
+            .with_columns(canonique=pl.col("depot").is_first_distinct())
+            .with_columns(
+                statut=pl.when(~pl.col("canonique")).then(pl.lit("deja_recu")).otherwise("statut"),
+            )
+        )
+
+    def _lire_depots(self, copie: pl.DataFrame | None) -> pl.DataFrame:
+        """The rows of `_DEPOTS`, those that did not change since the copy was made being taken from it."""
+        if copie is None:
+            return self._lire(_DEPOTS, _COLONNES_DEPOTS)
+        changes = self._lire("SELECT depot FROM changes", {"depot": pl.String})
+        neufs = self._lire(f"{_DEPOTS} WHERE u.depot IN (SELECT depot FROM changes)", _COLONNES_DEPOTS)
+        return pl.concat([copie.join(changes, on="depot", how="anti"), neufs])
+
+    def _lire_copie(self) -> pl.DataFrame | None:
+        """The copy, None when there is none, it is no longer what was written or it has other columns."""
+        connue = self._base.execute("SELECT fichier, sha256 FROM copie").fetchone()
+        if connue is None:
+            return None
+        try:
+            octets = (self._dossier / connue[0]).read_bytes()
+        except OSError:
+            return None
+        if hashlib.sha256(octets).hexdigest() != connue[1]:
+            return None
+        copie = pl.read_parquet(octets)
+        return copie if copie.schema == _COLONNES_DEPOTS else None
+
+    def recopier(self) -> None:
+        """Make the copy that `depots` reads again, when enough has changed; the caller holds the lock of the night.
+
+        So what a night reads of the register depends on what arrived more than on history. Killed at any moment, the
+        register names a copy that is whole, or none.
+        """
+        with self._transaction() as base:
+            changes, tous = base.execute("SELECT (SELECT count(*) FROM changes), count(*) FROM examens").fetchone()
+            copie = self._lire_copie()
+            if copie is not None and changes <= _PART_CHANGEE * tous:
+                return
+            octets = io.BytesIO()
+            self._lire_depots(copie).write_parquet(octets, compression="zstd", compression_level=1)
+            sha256 = hashlib.sha256(octets.getbuffer()).hexdigest()
+            nom = f"{_COPIE}{sha256[:16]}.parquet"
+            provisoire = self._dossier / f".{nom}"
+            provisoire.write_bytes(octets.getbuffer())
+            deposer(provisoire, self._dossier, nom)
+            base.execute("DELETE FROM changes")
+            base.execute("DELETE FROM copie")
+            base.execute("INSERT INTO copie (fichier, sha256) VALUES (?, ?)", (nom, sha256))
+        for ancienne in self._dossier.glob(f"*{_COPIE}*.parquet"):
+            if ancienne.name != nom:
+                ancienne.unlink()
+
+    def bilans(self, depuis: date) -> pl.DataFrame:
+        """Rows used and rejected per deposit and FINESS (null: missing or malformed), of the extractions from a day on."""
+        return self._lire(
+            "SELECT b.depot, b.finess_et, b.lignes_utilisees, b.lignes_rejetees FROM bilans AS b"
+            " WHERE b.depot IN (SELECT depot FROM unites WHERE date_extraction >= ?)",
+            {"depot": pl.String, "finess_et": pl.String, "lignes_utilisees": pl.Int64, "lignes_rejetees": pl.Int64},
+            (depuis.isoformat(),),
+        )
+
+    def constats(self, depot: str | None = None) -> pl.DataFrame:
+        """Findings of every content (or of one), without identifying values."""
+        return self._lire(
+            "SELECT depot, code, ligne, colonne, valeur, detail, nombre FROM constats"
+            + (" WHERE depot = ?" if depot is not None else ""),
+            {
+                "depot": pl.String,
+                "code": pl.String,
+                "ligne": pl.Int64,
+                "colonne": pl.String,
+                "valeur": pl.String,
+                "detail": pl.String,
+                "nombre": pl.Int64,
+            },
+            () if depot is None else (depot,),
+        )
+
+    def fichiers_ranges(self) -> list[FichierRange]:
+        """The staged files with their table and extraction month, in that order; all deposits of a file have the same."""
+        lignes = self._base.execute(
+            # From one file to the next in the index, not over all their deposits.
+            "WITH RECURSIVE ranges (fichier) AS (SELECT min(fichier) FROM examens UNION ALL"
+            " SELECT (SELECT min(e.fichier) FROM examens AS e WHERE e.fichier > ranges.fichier) FROM ranges"
+            " WHERE fichier IS NOT NULL)"
+            " SELECT u.nom_table, substr(u.date_extraction, 1, 7) AS mois, f.fichier FROM ranges AS f JOIN unites AS u"
+            " ON u.depot = (SELECT e.depot FROM examens AS e WHERE e.fichier = f.fichier"
+            " AND EXISTS (SELECT 1 FROM unites AS porte WHERE porte.depot = e.depot) LIMIT 1)"
+            " GROUP BY u.nom_table, f.fichier, mois ORDER BY u.nom_table, mois, f.fichier"
+        )
+        return [FichierRange(*ligne) for ligne in lignes]
+
+    def provenance(self, fichiers: Sequence[str]) -> pl.DataFrame:
+        """The deposits whose rows lie in these staged files (columns `depot`, `fichier`, `porteur`, `date_extraction`).
+
+        The last two are null for a content that no file bears at the moment.
+        """
+        return self._lire(
+            "SELECT DISTINCT e.depot, e.fichier, r.porteur, u.date_extraction FROM examens AS e"
+            " LEFT JOIN unites AS u ON u.depot = e.depot LEFT JOIN receptions AS r ON r.id = u.reception"
+            " WHERE e.fichier IN (SELECT value FROM json_each(?))",
+            {"depot": pl.String, "fichier": pl.String, "porteur": pl.String, "date_extraction": pl.String},
+            (json.dumps(list(fichiers)),),
+        ).with_columns(pl.col("date_extraction").str.to_date("%Y-%m-%d"))
+
+    def deplacer(self, fichiers: Sequence[str], vers: Scelle, pli: Scelle | None) -> None:
+        """Say that the rows of `fichiers` now lie in the file `vers`, and those of its facts that matter in `pli`."""
+        with self._transaction() as base:
+            base.executemany("UPDATE examens SET fichier = ? WHERE fichier = ?", [(vers.chemin, f) for f in fichiers])
+            base.executemany("DELETE FROM plis WHERE fichier = ?", [(f,) for f in fichiers])
+            _sceller(base, [vers, *([pli] if pli else [])])
+            if pli is not None:
+                base.execute(
+                    f"INSERT OR REPLACE INTO plis (fichier, pli, depots) SELECT ?1, ?2, ({_PORTES.format('?1')})",
+                    (vers.chemin, pli.chemin),
+                )
+
+    def plis(self) -> dict[str, str]:
+        """Staged file → its fold, for those whose deposits are all still as they were folded."""
+        lignes = self._base.execute(
+            f"SELECT p.fichier, p.pli FROM plis AS p WHERE p.depots = ({_PORTES.format('p.fichier')})"
+        )
+        return dict(lignes.fetchall())
+
+    def sceller(self, scelle: Scelle) -> None:
+        """Say that this staged file was written again."""
+        with self._transaction() as base:
+            _sceller(base, [scelle])
+
+    def abimes(self, fichiers: Iterable[str]) -> list[str]:
+        """Those of these staged files (relative to `staging/`) that are missing or no longer what was written.
+
+        A file without a seal, staged by a duimètre that made none, gets it here: nobody knows better what it was, and the
+        change of schema would have to read the whole of staging.
+        """
+        sceaux = dict(self._base.execute("SELECT fichier, sha256 FROM sceaux").fetchall())
+        vus = [(fichier, empreinte(self._dossier / fichier)) for fichier in fichiers]
+        neufs = [Scelle(fichier, vu) for fichier, vu in vus if vu and fichier not in sceaux]
+        if neufs:
+            with self._transaction() as base:
+                _sceller(base, neufs)
+        return [fichier for fichier, vu in vus if vu is None or vu != sceaux.get(fichier, vu)]
+
+    def rejuger(self, fichier: str, presents: Set[tuple[str, str, int, int, int]]) -> list[str]:
+        """Have the deposits of a staged file read and judged again from raw/.
+
+        `presents`: porteur, path and the three of `Apercu` of the files in the drop folders. Gives the contents that none
+        of them holds (porteur, table and extraction date, in French); nothing changes when there are any.
+        """
+        portes = self._base.execute(
+            "SELECT e.depot, r.porteur || ', ' || u.nom_table || ' du ' || u.date_extraction, r.id,"
+            " r.porteur, r.chemin, a.taille, a.mtime_ns, a.inode FROM examens AS e"
+            " JOIN unites AS u ON u.depot = e.depot JOIN receptions AS r ON r.id = u.reception"
+            " LEFT JOIN apercus AS a ON a.reception = r.id WHERE e.fichier = ?",
+            (fichier,),
+        ).fetchall()
+        relisibles = {depot: reception for depot, _, reception, *vu in portes if tuple(vu) in presents}
+        perdus = {dit for depot, dit, *_ in portes if depot not in relisibles}
+        if not perdus:
+            with self._transaction() as base:
+                base.executemany(
+                    f"UPDATE receptions SET contexte = {_A_REFAIRE} WHERE id = ?", [(n,) for n in relisibles.values()]
+                )
+                base.execute(f"UPDATE examens SET contexte = {_EXAMEN_A_REFAIRE} WHERE fichier = ?", (fichier,))
+        return sorted(perdus)
+
+    def tout_refaire(self) -> None:
+        """Have every file that is still in raw/ read and judged again, tonight or, after a kill, the next nights."""
+        with self._transaction() as base:
+            base.execute(f"UPDATE receptions SET contexte = {_A_REFAIRE}")
+            base.execute(f"UPDATE examens SET contexte = {_EXAMEN_A_REFAIRE}")
+
+    def sous_autre_cle(self, empreinte: str) -> int:
+        """How many staged contents were pseudonymised under another key than that of this fingerprint."""
+        requete = "SELECT count(*) FROM examens WHERE fichier IS NOT NULL AND contexte NOT LIKE '%-' || ?"
+        return int(self._base.execute(requete, (empreinte,)).fetchone()[0])
+
+    def lever_les_sceaux(self, utiles: Set[str]) -> None:
+        """Forget the seals of the staged files that are not among these."""
+        with self._transaction() as base:
+            base.execute(
+                "DELETE FROM sceaux WHERE fichier NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(utiles)),)
+            )
+
+    def fichiers(self) -> set[str]:
+        """Staged files in use, relative to `staging/`."""
+        ranges = self._base.execute("SELECT DISTINCT fichier FROM examens WHERE fichier IS NOT NULL")
+        return {f for (f,) in ranges} | set(self.plis().values())
+
+
+def _sceller(base: sqlite3.Connection, scelles: Iterable[Scelle]) -> None:
+    base.executemany("INSERT OR REPLACE INTO sceaux (fichier, sha256) VALUES (?, ?)", scelles)

@@ -1,0 +1,127 @@
+"""One vocabulary: everything that can be shown has its words, said nowhere else, with their agreement."""
+
+from __future__ import annotations
+
+import ast
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from schemas import curated
+from schemas.constats import catalogue
+from transforms.dire import formats
+from transforms.dire.alertes import ALERTES, dire_alertes
+from transforms.dire.constats import NIVEAUX, dire_constat
+from transforms.dire.libelles import (
+    AVEC_CIBLE,
+    ETATS_SOURCE,
+    INDICATEURS,
+    STATUTS,
+    STATUTS_DEPOT,
+    dire_etat_de_source,
+    etat_de_source,
+    nom_de_source,
+)
+from transforms.pages.environnement import TONS
+
+RACINE = Path(__file__).parents[2]
+
+
+def test_tout_ce_qui_se_publie_a_ses_mots() -> None:
+    assert tuple(INDICATEURS) == curated.INDICATEURS
+    assert AVEC_CIBLE == ("dossiers_actifs", "projet_personnalise", "agenda", "mss", "dmp")
+    assert tuple(STATUTS) == curated.STATUTS_INDICATEUR
+    assert tuple(STATUTS_DEPOT) == curated.STATUTS_DEPOT
+    assert set(ALERTES) == set(curated.ALERTES)
+    assert set(NIVEAUX) == {c.niveau for c in catalogue().values()}
+    assert set(TONS) == {*STATUTS_DEPOT, *NIVEAUX, *ETATS_SOURCE}
+    assert [nom_de_source(s) for s in ("maj", "mss")] == ["mises à jour des dossiers", "messages MSSanté"]
+
+
+def test_un_statut_ne_se_dit_qu_a_un_endroit() -> None:
+    statuts = STATUTS | STATUTS_DEPOT | ETATS_SOURCE
+    mots = {mot.casefold() for code, mot in statuts.items() if mot != code}
+    mots |= {i.nom.casefold() for i in INDICATEURS.values()} - set(INDICATEURS)
+    ailleurs = [
+        (fichier.name, noeud.value)
+        for dossier in ("transforms", "flows")
+        for fichier in sorted((RACINE / dossier).rglob("*.py"))
+        if fichier.parent.name not in ("dire", "donnees_fictives")
+        for noeud in ast.walk(ast.parse(fichier.read_text(encoding="utf-8")))
+        if isinstance(noeud, ast.Constant) and isinstance(noeud.value, str) and noeud.value.casefold() in mots
+    ]
+    assert ailleurs == []
+
+
+def test_une_alerte_s_accorde() -> None:
+    lignes = [
+        ("REJETS", None, "dossiers", 1),
+        ("REJETS", None, "dossiers", 2),
+        ("DOUBLON_PERSONNE", None, None, 1),
+        ("DOUBLON_PERSONNE", None, None, 1200),
+        ("CHUTE", "dossiers_actifs", None, 44),
+        ("TAUX_SUP_100", "mss", None, None),
+        ("SOURCE_TARDIVE", None, "agenda", None),
+    ]
+    alertes = pl.DataFrame(lignes, schema=["code", "indicateur", "nom_table", "nombre"], orient="row")
+    assert dire_alertes(alertes)["message"].to_list() == [
+        "1 ligne rejetée de « dossiers » concerne ou peut concerner cet ESSMS.",
+        "2 lignes rejetées de « dossiers » concernent ou peuvent concerner cet ESSMS.",
+        "1 personne a plusieurs dossiers.",
+        "1\u202f200 personnes ont plusieurs dossiers.",
+        "Le taux « dossiers actifs » a baissé de 44 points depuis la mesure précédente.",
+        "Le taux « MSSanté » dépasse 100 %.",
+        "« agenda » a été extraite plus de 45 jours après la date de mesure.",
+    ]
+
+
+def test_un_constat_dit_ou_il_est() -> None:
+    dit = dire_constat("COLONNE_MANQUANTE", "Date d'entrée", "sejours", None, "Lue : « Entrée ».")
+    assert dit == (
+        "fichier",
+        "La colonne « Date d'entrée » manque. Lue : « Entrée ».",
+        "Ajoutez la colonne « Date d'entrée » à l'export ; son nom exact se trouve dans le modèle de la table.",
+        "Date d'entrée",
+    )
+    assert dire_constat("GUILLEMET_OUVERT", None, None, 12, "").message.startswith(
+        "Un guillemet est ouvert à la ligne 12"
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "presente", "extraite_le", "sans_reference", "rejetees", "etat", "dit"),
+    [
+        ("dossiers", False, None, False, 0, "manquante", "manquante"),
+        ("eparcours", False, None, False, 0, "facultative", "facultative, non reçue"),
+        ("dossiers", True, date(2026, 3, 31), True, 4, "ancienne", "trop ancienne"),
+        ("dossiers", True, None, True, 4, "partielle", "partielle seulement"),
+        ("dossiers", True, date(2026, 4, 1), False, 1, "rejets", "1 ligne rejetée"),
+        ("dossiers", True, date(2026, 4, 1), False, 1500, "rejets", "1\u202f500 lignes rejetées"),
+        ("dossiers", True, date(2026, 4, 1), False, 0, "a_jour", "à jour"),
+    ],
+)
+def test_etat_d_une_source(
+    table: str, presente: bool, extraite_le: date | None, sans_reference: bool, rejetees: int, etat: str, dit: str
+) -> None:
+    source = {
+        "table": table,
+        "presente": presente,
+        "derniere_extraction": extraite_le,
+        "sans_reference": sans_reference,
+        "lignes_rejetees": rejetees,
+    }
+    assert etat_de_source(source, date(2026, 3, 31)) == etat
+    assert dire_etat_de_source(source, date(2026, 3, 31)) == dit
+
+
+def test_typographie() -> None:
+    assert [formats.accord(n, "ligne rejetée", "lignes rejetées") for n in (0, 1, 2, 12_345)] == [
+        "0 ligne rejetée",
+        "1 ligne rejetée",
+        "2 lignes rejetées",
+        "12\u202f345 lignes rejetées",
+    ]
+    assert [formats.enumerer(n) for n in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a et b", "a, b et c"]
+    assert formats.majuscule("e-prescription") == "E-prescription" and formats.majuscule("MSSanté") == "MSSanté"
