@@ -1,7 +1,8 @@
 """A year of nights: twenty porteurs drop files every day, and a night must not cost more because time has passed.
 
 `make chaos` ends with the whole year (`python tests/campagnes/annee.py --aide`). Most nights are those of the command
-line without Prefect's engine, in this process: its constant cost would only flatter the ratio. A few, beside those that are compared,
+line without Prefect's engine, in this process: its constant cost would only flatter the ratio. A few, beside those that
+are compared,
 are whole ones, in a process of their own, since people wait for these.
 """
 
