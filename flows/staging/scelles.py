@@ -26,7 +26,7 @@ def soigner(
     """Make damaged staged files again: True when their deposits are to be received once more before measuring.
 
     A fold is made from the file it folds, that one from raw/. Raises `StagingAbime` when raw/ no longer holds a content, or
-    when there were tries enough (`encore`): what was read again is no longer what it was.
+    when, tried often enough (`encore`), its deposits could not be read.
     """
     presents = {(d.porteur, d.chemin, *d.apercu) for d in deposes}
     replies = {pli: fichier for fichier, pli in registre.plis().items()}
@@ -37,7 +37,7 @@ def soigner(
             compaction.replier(reglages.staging, registre, fichier, abime)
             journal().warning("staging/%s était abîmé : il est refait.", abime)
         elif not encore:
-            sans_remede.append(f"staging/{fichier} (ses dépôts, relus, ne sont plus les mêmes)")
+            sans_remede.append(f"staging/{fichier} (ses dépôts n'ont pas pu être relus)")
         elif manquants := registre.rejuger(fichier, presents):
             sans_remede.append(f"staging/{fichier} (absents de raw/depots : {' ; '.join(manquants[:5])})")
         else:
