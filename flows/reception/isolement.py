@@ -21,7 +21,6 @@ import pickle
 import resource
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -30,6 +29,7 @@ from contextlib import contextmanager, suppress
 from datetime import date
 from io import BytesIO
 from itertools import islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -49,7 +49,6 @@ DUREE_PAR_MIO_S = 15
 # A child that waits for something that does not come (a lock lost in a fork) uses no time of the processor.
 BLOCAGE_PAR_SECONDE = 10
 
-_ENTETE = struct.Struct(">cQ")
 _TRAME_MAX_OCTETS = 1 << 30
 _PR_SET_PDEATHSIG = 1
 # One thread is enough to make frames of text, and pools that reserve memory in advance would count as used.
@@ -145,36 +144,22 @@ class _Lien:
     """Frames (one letter, then bytes) over a socket; EOFError when the other end is gone."""
 
     def __init__(self, prise: socket.socket) -> None:
-        self._prise = prise
+        self._bout = Connection(prise.detach())
+        self.fermer = self._bout.close
 
     def envoyer(self, genre: bytes, contenu: bytes | memoryview = b"") -> None:
         try:
-            self._prise.sendall(_ENTETE.pack(genre, len(contenu)))
-            self._prise.sendall(contenu)
+            self._bout.send_bytes(genre)
+            self._bout.send_bytes(contenu)
         except (BrokenPipeError, ConnectionResetError) as erreur:
             raise EOFError from erreur
 
-    def recevoir(self) -> tuple[bytes, bytearray]:
-        genre, taille = _ENTETE.unpack(self._octets(_ENTETE.size))
-        if taille > _TRAME_MAX_OCTETS:
-            raise EOFError
-        return genre, self._octets(taille)
-
-    def _octets(self, taille: int) -> bytearray:
-        octets = bytearray(taille)
-        reste = memoryview(octets)
-        while reste:
-            try:
-                recus = self._prise.recv_into(reste)
-            except ConnectionResetError as erreur:
-                raise EOFError from erreur
-            if not recus:
-                raise EOFError
-            reste = reste[recus:]
-        return octets
-
-    def fermer(self) -> None:
-        self._prise.close()
+    def recevoir(self) -> tuple[bytes, bytes]:
+        # Bytes, never objects: nothing that a child sends is unpickled.
+        try:
+            return self._bout.recv_bytes(1), self._bout.recv_bytes(_TRAME_MAX_OCTETS)
+        except OSError as erreur:  # reset, or longer than it may be
+            raise EOFError from erreur
 
 
 class _Enfant:
@@ -200,7 +185,7 @@ class _Enfant:
     def __exit__(self, *_: object) -> None:
         self._lien.fermer()
 
-    def suite(self) -> Iterator[tuple[bytes, bytearray]]:
+    def suite(self) -> Iterator[tuple[bytes, bytes]]:
         """What the child has, one after the other; stops early when it is lost. Raises `_Mort` when it dies in between."""
         while not self.perdu:
             genre, contenu = self._recevoir()
@@ -236,7 +221,7 @@ class _Enfant:
         with suppress(EOFError):
             self._lien.envoyer(genre)
 
-    def _recevoir(self) -> tuple[bytes, bytearray]:
+    def _recevoir(self) -> tuple[bytes, bytes]:
         try:
             genre, contenu = self._lien.recevoir()
         except EOFError as erreur:
