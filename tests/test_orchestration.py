@@ -290,8 +290,8 @@ def flot():
 assert serveur.pret()
 try:
     flot()
-except ValueError as erreur:
-    print(erreur, len(essais))
+except orchestration.Echec as echec:
+    print(echec.erreur, len(essais))
 """
 
 
@@ -304,7 +304,7 @@ def test_a_passing_error_is_tried_again_and_no_message_of_an_error_is_kept(suite
     base = home / "prefect.db"
     assert query(base, "SELECT state_name, run_count FROM task_run ORDER BY created DESC LIMIT 1") == [("Failed", 3)]
     (message,) = query(base, "SELECT message FROM flow_run_state WHERE type = 'FAILED'")[0]
-    assert message.startswith("ValueError (<string>:")
+    assert "Echec: ValueError (<string>:" in message
     for fichier in home.rglob("*"):
         assert not fichier.is_file() or b"Dupont" not in fichier.read_bytes(), fichier
 
