@@ -6,18 +6,16 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import flow, tags, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
-from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
 from prefect.utilities.annotations import opaque
-from pydantic import Field
 
 from flows import nuit as etapes
 from flows.alerter import dire_echec
@@ -26,11 +24,6 @@ from flows.reglages import Reglages, lire
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-Data = Annotated[str | None, Field(description="Racine des données ; vide : DUIMETRE_DATA, puis ./data.")]
-Dates = Annotated[list[date] | None, Field(description="Dates de mesure ; vide : aujourd'hui dans la région.")]
-Fuseau = Annotated[str | None, Field(description="Fuseau de la région, s'il n'est pas celui des réglages.")]
-Reconstruire = Annotated[bool, Field(description="Relire tous les fichiers de raw, comme s'ils arrivaient.")]
 
 _NOMS: dict[Callable[..., Any], str] = {
     etapes.lire_referentiels: "lire les référentiels",
@@ -46,21 +39,29 @@ _NOMS: dict[Callable[..., Any], str] = {
 }
 
 
+class Echec(Exception):
+    """Hides `erreur` from Prefect, which keeps messages: that of an error could hold a value of a file."""
+
+    def __init__(self, erreur: Exception) -> None:
+        super().__init__(dire_echec(erreur))
+        self.erreur = erreur
+
+
 def _sans_valeur(fonction: Callable[P, T]) -> Callable[P, T]:
-    """Fail by a state whose message is ours: that of an error, which Prefect would keep, could hold a value of a file."""
+    """The function, which raises nothing but `Echec`."""
 
     @wraps(fonction)
     def enveloppe(*arguments: P.args, **nommes: P.kwargs) -> T:
         try:
             return fonction(*arguments, **nommes)
         except Exception as erreur:
-            return cast(T, Failed(message=dire_echec(erreur), data=erreur))
+            raise Echec(erreur) from None
 
     return enveloppe
 
 
 def _passagere(_tache: Task[..., Any], _execution: TaskRun, etat: State[Any]) -> bool:
-    return isinstance(etat.result(raise_on_failure=False), etapes.PASSAGERES)
+    return isinstance(getattr(etat.result(raise_on_failure=False), "erreur", None), etapes.PASSAGERES)
 
 
 _TACHES: dict[Callable[..., Any], Task[..., Any]] = {
@@ -81,8 +82,10 @@ class Taches:
 
     def faire(self, etape: Callable[..., T], *arguments: Any) -> T:
         """One task run. Prefect need not look for futures inside tables: they are given as they are."""
-        etat: Any = _TACHES[etape](*map(opaque, arguments), return_state=True)
-        return cast(T, etat.result())
+        try:
+            return cast(T, _TACHES[etape](*map(opaque, arguments)))
+        except Echec as echec:
+            raise echec.erreur from None
 
     def repartir(self, etape: Callable[..., T], lots: Sequence[Any], *arguments: Any) -> list[T]:
         """One task run per lot, which its name tells."""
@@ -93,7 +96,10 @@ class Taches:
             )
             for rang, lot in enumerate(lots, 1)
         ]
-        return [execution.result() for execution in executions]
+        try:
+            return [execution.result() for execution in executions]
+        except Echec as echec:
+            raise echec.erreur from None
 
 
 def _executer(reglages: Reglages, dates: Sequence[date] | None, *, reconstruire: bool = False) -> etapes.Bilan:
@@ -142,38 +148,49 @@ def _aujourd_hui(reglages: Reglages) -> date:
     return reglages.aujourd_hui(datetime.now(UTC))
 
 
-@flow(
-    name="nuit",
-    description="Reçoit les dépôts, les contrôle, mesure à chaque date et publie.",
-    flow_run_name=_nom_de_la_nuit,
-    task_runner=ThreadPoolTaskRunner(max_workers=etapes.EN_MEME_TEMPS),  # type: ignore[arg-type]
-)
+_FLOT: dict[str, Any] = {
+    "task_runner": ThreadPoolTaskRunner(max_workers=etapes.EN_MEME_TEMPS),
+    "description": "Reçoit les dépôts, les contrôle, mesure et publie.",
+}
+
+
+@flow(name="nuit", flow_run_name=_nom_de_la_nuit, **_FLOT)
 @_sans_valeur
 def nuit(
-    data: Data = None, dates_mesure: Dates = None, fuseau: Fuseau = None, reconstruire: Reconstruire = False
+    data: str | None = None,
+    dates_mesure: list[date] | None = None,
+    fuseau: str | None = None,
+    reconstruire: bool = False,
 ) -> etapes.Bilan:
-    """The whole nightly job on one data root, see `nuit.executer`."""
+    """See `nuit.executer`; Prefect shows what follows.
+
+    Args:
+        data: Racine des données ; vide : DUIMETRE_DATA, puis ./data.
+        dates_mesure: Dates de mesure ; vide : aujourd'hui dans la région.
+        fuseau: Fuseau de la région, s'il n'est pas celui des réglages.
+        reconstruire: Relire tous les fichiers de raw, comme s'ils arrivaient.
+    """
     return _executer(_reglages(data, fuseau), dates_mesure, reconstruire=reconstruire)
 
 
 # Another night may hold the lock: this one waits its turn.
-@flow(
-    name="mesure mensuelle",
-    description="Mesure officielle : le 1er du mois et les deux précédents.",
-    task_runner=ThreadPoolTaskRunner(max_workers=etapes.EN_MEME_TEMPS),  # type: ignore[arg-type]
-    retries=3,
-    retry_delay_seconds=1200,
-)
-def mesure_mensuelle(data: Data = None, fuseau: Fuseau = None) -> etapes.Bilan:
-    """A night that measures the 1st of this month and the two firsts before it. Raises `RuntimeError`."""
+@flow(name="mesure mensuelle", retries=3, retry_delay_seconds=1200, **_FLOT)
+@_sans_valeur
+def mesure_mensuelle(data: str | None = None, fuseau: str | None = None) -> etapes.Bilan:
+    """A night that measures the 1st of this month and the two firsts before it.
+
+    Args:
+        data: Racine des données ; vide : DUIMETRE_DATA, puis ./data.
+        fuseau: Fuseau de la région, s'il n'est pas celui des réglages.
+    """
     reglages = _reglages(data, fuseau)
-    try:
-        return _executer(reglages, premiers_du_mois(_aujourd_hui(reglages)))
-    except Exception as erreur:  # a flow that returns a failed state is not tried again
-        raise RuntimeError(dire_echec(erreur)) from None
+    return _executer(reglages, premiers_du_mois(_aujourd_hui(reglages)))
 
 
 def lancer(reglages: Reglages, dates: list[date] | None, *, reconstruire: bool) -> None:
     """The flow `nuit`, as the command runs it. Raises what `nuit.executer` raises."""
     with tags("duimetre"):
-        nuit(str(reglages.data), dates, reconstruire=reconstruire)
+        try:
+            nuit(str(reglages.data), dates, reconstruire=reconstruire)
+        except Echec as echec:
+            raise echec.erreur from None

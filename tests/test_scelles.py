@@ -13,12 +13,12 @@ from unittest.mock import patch
 import pytest
 from alterations import INSTANT, JOUR, campagne, retourner_un_bit
 from alterations import region as monde
+from flows.avis import dire_echec
+from flows.registre import Registre
 from scenario import nuit_directe
 from test_nuit import memes_lignes, publie
 
 from flows import compaction, etat, publication, reception
-from flows.avis import dire_echec
-from flows.registre import Registre
 from flows.reglages import Reglages, lire
 from flows.staging import StagingAbime
 

@@ -19,7 +19,7 @@ import pytest
 from conftest import Region
 from polars.testing import assert_frame_equal
 from scenario import deposer, ecrire, nuit_directe
-from test_moteur import TEMOIN, until
+from test_orchestration import TEMOIN, until
 
 from flows.versions.chaine import verifier_chaine
 from flows.versions.version import actuelle
@@ -65,7 +65,7 @@ def executer(*arguments: str | Path, **environ: str) -> tuple[int, str, str]:
 
 
 class Temoin:
-    """What every Python process of a command says of itself (see `test_moteur`)."""
+    """What every Python process of a command says of itself (see `test_orchestration`)."""
 
     def __init__(self, dossier: Path) -> None:
         dossier.mkdir()
