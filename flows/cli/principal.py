@@ -7,7 +7,9 @@ Each command is a module of `flows/commandes/`. Heavy libraries are imported by 
 from __future__ import annotations
 
 import argparse
+import io
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -115,8 +117,22 @@ def _journal() -> None:
     journal.handlers = [_Affichage(sys.stdout.isatty())]
 
 
+def parler_utf8() -> None:
+    """Start again in Python's UTF-8 mode where names of files would be ASCII only (POSIX locale): paths with accents could
+    not be given to the libraries.
+    """
+    if sys.getfilesystemencoding() == "ascii" and "utf8" not in sys._xoptions:
+        os.environ["PYTHONUTF8"] = "1"  # for the processes that this one starts
+        os.execv(sys.executable, [sys.executable, "-X", "utf8=1", *sys.orig_argv[1:]])
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command; always ends with one of the exit codes of §3."""
+    if arguments is None:
+        parler_utf8()
+    for flux in (sys.stdout, sys.stderr):
+        if isinstance(flux, io.TextIOWrapper):  # what the terminal cannot write never stops a command
+            flux.reconfigure(errors="backslashreplace")
     options = _parseur().parse_args(arguments)
     _journal()
     try:
