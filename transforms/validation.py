@@ -54,6 +54,8 @@ LIGNES_LISTEES = 1000
 # What is kept of a received value: enough to know it, and a thousand of them weigh nothing.
 _VALEUR_GARDEE = 256
 _LIGNES_CITEES = 8
+# What pandera says of a bad row weighs more than the row.
+_FAUTIVES_PAR_PASSE = 20_000
 _MEMOIRE_TRI = "256MB"
 # Rows compared at a time: their fingerprints take some 100 MB.
 _LIGNES_COMPAREES = 1_000_000
@@ -302,6 +304,21 @@ def _verifier(
     if not en_faute.any():
         return []
     a_verifier, texte = a_verifier.filter(en_faute), texte.filter(en_faute)
+    return [
+        constats
+        for debut in range(0, texte.height, _FAUTIVES_PAR_PASSE)
+        for constats in _dire_les_fautes(
+            a_verifier[debut : debut + _FAUTIVES_PAR_PASSE],
+            texte[debut : debut + _FAUTIVES_PAR_PASSE],
+            mauvais_types,
+            modele,
+        )
+    ]
+
+
+def _dire_les_fautes(
+    a_verifier: pl.DataFrame, texte: pl.DataFrame, mauvais_types: list[pl.DataFrame], modele: Any
+) -> list[pl.DataFrame]:
     try:
         modele.validate(a_verifier, lazy=True)
     except pandera.errors.SchemaErrors as erreurs:
@@ -572,12 +589,25 @@ def est_la_suite() -> pl.Expr:
     return (pl.col("nombre") > 1) & (~dits_une_fois | depasse)
 
 
+def comptes(constats: pl.DataFrame) -> pl.DataFrame:
+    """The same findings, said once per kind with the first of their rows and how many they are."""
+    return (
+        constats.group_by("code", "colonne", "entete", maintain_order=True)
+        .agg(
+            pl.col("ligne").min(),
+            pl.col("detail").first(),
+            pl.col("nombre").cast(pl.Int64).sum().cast(pl.UInt32),
+            valeur=pl.lit(None, pl.String),
+        )
+        .select(list(CONSTATS))
+    )
+
+
 class Releve:
-    """The findings of a file, noted in its order: of each kind (code and column) the first `limite` rows, and how many
+    """The findings of a file, noted in its order: of each kind (code and column) the first `LIGNES_LISTEES`, and how many
     rows the others concern. Its size does not depend on that of the file."""
 
-    def __init__(self, limite: int = LIGNES_LISTEES) -> None:
-        self._limite = limite
+    def __init__(self) -> None:
         self._listes: dict[tuple[str, str | None], pl.DataFrame] = {}
         self._suites: dict[tuple[str, str | None], tuple[Any, ...]] = {}
 
@@ -593,7 +623,7 @@ class Releve:
                 somme = pl.col("nombre").cast(pl.Int64).sum().cast(pl.UInt32)
                 cles = ["code", "colonne", "entete", "valeur", "detail"]
                 tous = tous.group_by(cles, maintain_order=True).agg(pl.col("ligne").first(), somme)[list(CONSTATS)]
-            gardes, suite = tous.head(self._limite), tous.slice(self._limite)
+            gardes, suite = tous.head(LIGNES_LISTEES), tous.slice(LIGNES_LISTEES)
             # As Python texts: a view would keep the whole lot in memory.
             valeurs = [v and v[:_VALEUR_GARDEE] for v in gardes["valeur"].to_list()]
             self._listes[genre] = gardes.with_columns(valeur=pl.Series(valeurs, dtype=pl.String))

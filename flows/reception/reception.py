@@ -31,7 +31,7 @@ from transforms.lecture.ouverture import Lecture, Piece
 from transforms.nommage import format_de
 from transforms.pages.porteur.accuse import Partie
 from transforms.profils import Profil, en_mots_du_porteur
-from transforms.validation import BILAN, EXAMEN_VERSION, Contexte, Examen, constat_de_fichier, examiner
+from transforms.validation import BILAN, EXAMEN_VERSION, Contexte, Examen, comptes, constat_de_fichier, examiner
 
 # A file touched this recently may still be growing: it is looked at twice.
 FRAICHEUR_SECONDES = 2.0
@@ -40,6 +40,8 @@ _A_RELIRE = ("EXTRACTION_FUTURE", "FICHIER_INACCESSIBLE", "LECTURE_TROP_LONGUE")
 # Why the files of a porteur are not even read, and which of them wait for the agency.
 _NON_LUS = {"inconnu": "PORTEUR_INCONNU", "attente": "REGISTRE_A_CORRIGER", "profil": "PROFIL_INCONNU"}
 _EN_ATTENTE = ("REGISTRE_A_CORRIGER", "PROFIL_INCONNU")
+# Findings of one received file that are listed line by line; beyond it, the kinds of each of its parts are only counted.
+_CONSTATS_PAR_FICHIER = 30_000
 _TYPES = {
     stat.S_ISLNK: "C'est un lien vers un autre fichier.",
     stat.S_ISFIFO: "C'est un tube nommé.",
@@ -306,6 +308,8 @@ def _recevoir(
         relatif = f"{piece.table}/{depot}-{dossier.contexte}.parquet" if piece.table else ""
         provisoire = travail / f"{depot}.parquet"
         examen = examiner_piece(piece, depot, dossier, cle, aujourd_hui, provisoire)
+        if sum(p.constats.height for p in rendues) > _CONSTATS_PAR_FICHIER:
+            examen = replace(examen, constats=comptes(examen.constats))
         a_relire = a_relire or examen.refus in _A_RELIRE
         fichier = None
         if provisoire.exists():

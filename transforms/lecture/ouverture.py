@@ -7,18 +7,29 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+import polars as pl
+
 from schemas.depots import TABLES
 from transforms.lecture.archive import Limites, extraire
-from transforms.lecture.csv import lire_csv, lire_csv_gz
+from transforms.lecture.csv import (
+    CHAMP_MAX_CARACTERES,
+    RATIO_JUGE_DES_OCTETS,
+    RATIO_MAX,
+    lire_csv,
+    lire_csv_gz,
+)
 from transforms.lecture.entetes import nom_normalise
 from transforms.lecture.excel import Limites as LimitesClasseur
 from transforms.lecture.excel import feuilles, lire_feuille
-from transforms.lecture.modele import Feuille, LectureImpossible
+from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.lecture.parquet import lire_parquet
 from transforms.lecture.tddui import lire_tddui
 from transforms.nommage import CLASSEUR, TDDUI, Nom, en_cours_d_ecriture, format_de, lire_nom
 from transforms.profils import Profil, SelonProfil, TableProfil, appliquer, candidat, convient, noms_rappeles
 from transforms.territoire import fuseau
+
+# No column holds so much: what repeats longer texts unpacks.
+_LONGUE_OCTETS = 256
 
 
 @dataclass(frozen=True)
@@ -141,7 +152,38 @@ def _pieces_selon_profil(lu: SelonProfil, fichier: Fichier, limites: Limites) ->
 
 def _piece(nom: Nom, table: str, fichier: Fichier, lire: Callable[[], Feuille], feuille: str = "") -> Piece:
     membre = "/".join(partie for partie in (fichier.membre, feuille) if partie)
-    return Piece(membre, table, nom.date_extraction, nom.partiel, nom.format, fichier.sha256, lire)
+    return Piece(
+        membre,
+        table,
+        nom.date_extraction,
+        nom.partiel,
+        nom.format,
+        fichier.sha256,
+        lambda: borner(lire(), fichier.copie.stat().st_size),
+    )
+
+
+def borner(feuille: Feuille, taille_octets: int) -> Feuille:
+    """The same table, whatever the format of its file (of `taille_octets`), refused where it is read when a cell is too long
+    (FICHIER_ILLISIBLE) or when long cells, said once in the file, make too much text (ARCHIVE_DEMESUREE)."""
+
+    def lots() -> Iterator[pl.DataFrame]:
+        longues, limite = 0, max(RATIO_JUGE_DES_OCTETS, RATIO_MAX * taille_octets)
+        for lot in feuille.lots:
+            for nom in lot.columns:
+                if nom in (LIGNE, SURPLUS) or (lot[nom].str.len_bytes().max() or 0) <= _LONGUE_OCTETS:  # type: ignore[operator]
+                    continue
+                octets = lot[nom].str.len_bytes()
+                longues += int(octets.filter(octets > _LONGUE_OCTETS).sum())
+                trop = lot.filter(pl.col(nom).str.len_chars() > CHAMP_MAX_CARACTERES)
+                if not trop.is_empty():
+                    detail = f"une cellule dépasse {CHAMP_MAX_CARACTERES} caractères"
+                    raise LectureImpossible("FICHIER_ILLISIBLE", detail, trop[LIGNE][0])
+            if longues > limite:
+                raise LectureImpossible("ARCHIVE_DEMESUREE", f"plus de {limite} octets de longs textes répétés")
+            yield lot
+
+    return replace(feuille, lots=lots())
 
 
 def _lire(nom: Nom, copie: Path, limites: Limites) -> Feuille:

@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from transforms.lecture.csv import (
-    CHAMP_MAX_CARACTERES,
     COLONNES_MAX,
     LOT_MAX_CARACTERES,
     LOT_MAX_CELLULES,
@@ -92,10 +91,7 @@ def _tranches(paquet: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     octets = paquet.nbytes
     for colonne in paquet.columns:
         if pa.types.is_dictionary(colonne.type) and _est_textuel(colonne.type.value_type):
-            longueurs = pc.binary_length(colonne.dictionary)
-            if (pc.max(longueurs).as_py() or 0) > CHAMP_MAX_CARACTERES:
-                raise _illisible(f"une cellule dépasse {CHAMP_MAX_CARACTERES} caractères")
-            octets += pc.sum(longueurs.take(colonne.indices)).as_py() or 0
+            octets += pc.sum(pc.binary_length(colonne.dictionary).take(colonne.indices)).as_py() or 0
     pas = max(1, paquet.num_rows // (1 + octets // LOT_MAX_CARACTERES))
     for debut in range(0, paquet.num_rows, pas):
         yield paquet.slice(debut, pas)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -17,12 +17,16 @@ from transforms.dire.formats import accord, entier, instant, jour, majuscule
 from transforms.dire.libelles import LIGNES_REJETEES, STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import csv_excel, dire_texte, lisible
 from transforms.pages.environnement import rendre
+from transforms.validation import LIGNES_LISTEES, est_la_suite
 
 # What a page shows: the whole list is in the error file.
 LIGNES_CITEES = 8
 VALEURS_CITEES = 4
 LONGUEUR_CITEE = 80
 GROUPES_MAX = 300
+# The error file: of each kind, the first of these numbers of rows that keeps it small enough.
+ERREURS_MAX_OCTETS = 4 << 20
+_LISTEES = (LIGNES_LISTEES, 300, 100, 30, 10, 3)
 PARTIES_MAX = 300
 
 
@@ -105,6 +109,7 @@ class Groupe:
     lignes: tuple[int, ...]
     valeurs: tuple[str, ...]
     autres_valeurs: int
+    non_listees: int
 
     @property
     def lieux(self) -> str:
@@ -141,7 +146,9 @@ def _avec_phrases(constats: pl.DataFrame, table: str) -> pl.DataFrame:
         colonne=pl.coalesce("entete", "colonne"), ligne_dite=pl.when(pl.col("code").is_in(fichier)).then("ligne")
     )
     phrases = _phrases(cles.select(_CLE).unique(maintain_order=True), table)
-    return cles.join(phrases, on=_CLE, how="left", nulls_equal=True, maintain_order="left")
+    return cles.with_columns(suite=est_la_suite()).join(
+        phrases, on=_CLE, how="left", nulls_equal=True, maintain_order="left"
+    )
 
 
 def grouper(constats: pl.DataFrame, table: str) -> list[Groupe]:
@@ -153,6 +160,7 @@ def grouper(constats: pl.DataFrame, table: str) -> list[Groupe]:
         .group_by("code", "colonne", "message", "que_faire", "exemple", "niveau", maintain_order=True)
         .agg(
             pl.col("nombre").cast(pl.Int64).sum(),
+            non_listees=pl.col("nombre").filter("suite").cast(pl.Int64).sum(),
             lignes=pl.col("ligne").drop_nulls().sort().head(LIGNES_CITEES),
             valeurs=lisible(
                 pl.col("valeur").drop_nulls().unique(maintain_order=True).head(VALEURS_CITEES), LONGUEUR_CITEE
@@ -173,6 +181,7 @@ def grouper(constats: pl.DataFrame, table: str) -> list[Groupe]:
             lignes=tuple(g["lignes"]),
             valeurs=tuple(g["valeurs"]),
             autres_valeurs=g["distinctes"] - len(g["valeurs"]),
+            non_listees=g["non_listees"],
         )
         for g in groupes.iter_rows(named=True)
     ]
@@ -238,6 +247,7 @@ def en_html(accuse: Accuse) -> str:
         parties_cachees=len(accuse.parties) - len(accuse.parties[:PARTIES_MAX]),
         sections=sections,
         groupes_caches=caches,
+        tronque=any(p.constats.select(est_la_suite().any()).item() for p in accuse.parties),
         resume=resume,
         deja_recu=_deja_recu,
         lisible=dire_texte,
@@ -284,6 +294,7 @@ def _partie_json(partie: Partie) -> dict[str, Any]:
                 "exemple": g.exemple or None,
                 "colonne": g.colonne,
                 "nombre": g.nombre,
+                "non_listees": g.non_listees,
                 "lignes": list(g.lignes),
                 "valeurs": list(g.valeurs),
             }
@@ -292,29 +303,64 @@ def _partie_json(partie: Partie) -> dict[str, Any]:
     }
 
 
-def _erreurs(accuse: Accuse) -> Iterator[pl.DataFrame]:
-    for partie in accuse.parties:
-        if partie.constats.is_empty():
-            continue
-        yield _avec_phrases(partie.constats, partie.table).select(
-            pl.lit(partie.membre).alias("partie"),
-            pl.lit(partie.table).alias("table"),
-            "ligne",
-            "colonne",
-            lisible(pl.col("valeur")).alias("valeur reçue"),
-            pl.col("niveau").replace_strict(NIVEAUX, return_dtype=pl.String),
-            pl.col("message").alias("ce qui ne va pas"),
-            pl.col("que_faire").alias("que faire"),
-            pl.col("exemple"),
-            pl.col("nombre").alias("lignes concernées"),
-            "code",
+def _erreurs(accuse: Accuse) -> pl.DataFrame:
+    """The findings of all parts of a file, with their sentences; empty when there is none."""
+    lots = [
+        _avec_phrases(partie.constats, partie.table).with_columns(
+            partie=pl.lit(partie.membre), table=pl.lit(partie.table), valeur=lisible(pl.col("valeur"))
         )
+        for partie in accuse.parties
+        if not partie.constats.is_empty()
+    ]
+    return pl.concat(lots) if lots else pl.DataFrame()
+
+
+def _lister(erreurs: pl.DataFrame, par_sorte: int) -> pl.DataFrame:
+    """The error file: the first rows of each kind one by one, then one row that counts the others."""
+    sorte = ["code", "colonne"]
+    rang = pl.int_range(pl.len()).over(sorte)
+    suite = (
+        erreurs.filter(pl.col("suite") | (rang >= par_sorte))
+        .group_by(sorte, maintain_order=True)
+        .agg(
+            pl.col("nombre").cast(pl.Int64).sum(),
+            pl.col("partie", "table", "ligne", "niveau", "message", "que_faire", "exemple").first(),
+        )
+        .with_columns(
+            valeur=pl.lit(None, pl.String),
+            message=pl.concat_str(
+                "message",
+                pl.lit(f" Seules les premières lignes sont listées ({entier(par_sorte)} au plus) : ici, les autres."),
+            ),
+        )
+    )
+    return pl.concat(
+        [erreurs.filter(~pl.col("suite") & (rang < par_sorte)).cast({"nombre": pl.Int64}), suite], how="diagonal"
+    ).select(
+        "partie",
+        "table",
+        "ligne",
+        "colonne",
+        pl.col("valeur").alias("valeur reçue"),
+        pl.col("niveau").replace_strict(NIVEAUX, return_dtype=pl.String),
+        pl.col("message").alias("ce qui ne va pas"),
+        pl.col("que_faire").alias("que faire"),
+        pl.col("exemple"),
+        pl.col("nombre").alias("lignes concernées"),
+        "code",
+    )
 
 
 def en_csv(accuse: Accuse) -> bytes | None:
-    """Every finding of the file, row by row, for Excel; None when there is none."""
-    lots = list(_erreurs(accuse))
-    return csv_excel(pl.concat(lots)) if lots else None
+    """The findings of the file, row by row, for Excel, in a few megabytes whatever their number; None when there is none."""
+    erreurs = _erreurs(accuse)
+    if erreurs.is_empty():
+        return None
+    for par_sorte in _LISTEES:
+        octets = csv_excel(_lister(erreurs, par_sorte))
+        if len(octets) <= ERREURS_MAX_OCTETS:
+            break
+    return octets
 
 
 def resume(partie: Partie) -> str:
