@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from scenario import ESSMS, deposer, projets
 
-RACINE = Path(__file__).parents[1]
+RACINE = Path(__file__).parents[2]
 POSIX = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 DUIMETRE = "from flows.cli import main; main()"
 NUIT = """

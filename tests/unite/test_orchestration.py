@@ -20,7 +20,7 @@ from scenario import ESSMS, deposer, projets
 
 from flows import nuit, serveur
 
-RACINE = Path(__file__).parents[1]
+RACINE = Path(__file__).parents[2]
 JOUR = "2026-04-01"
 
 # Every Python process of a test, the server included, says who it is and whom it talks to.
