@@ -62,8 +62,8 @@ def retourner_un_bit(fichier: Path, hasard: random.Random) -> None:
 
 def campagne(racine: Path, nombre: int, graine: int) -> Iterator[tuple[str, str, list[str]]]:
     """Flip a bit of each staged file in turn; gives the file, what the night said of it, and the tables that differ then."""
+    from nuits import publie  # noqa: PLC0415
     from scenario import nuit_directe  # noqa: PLC0415
-    from test_nuit import publie  # noqa: PLC0415
 
     from flows.journal import NOM  # noqa: PLC0415
     from flows.staging import compaction  # noqa: PLC0415

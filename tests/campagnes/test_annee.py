@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from annee import DEBUT, HEBDOMADAIRES, QUOTIDIENNES, jouer
+from nuits import memes_lignes, publie
 from scenario import nuit_directe
-from test_nuit import memes_lignes, publie
 
 from flows.reglages import lire
 from flows.staging import compaction

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from nuits import publie
 from polars.testing import assert_frame_equal
 from scenario import ESSMS, PORTEUR, deposer, fichier_csv, nuit_directe, projets, scenario
-from test_nuit import publie
 
 from flows import preuve
 from flows.reglages import lire

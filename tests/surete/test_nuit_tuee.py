@@ -21,9 +21,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 from conftest import Region
+from nuits import D1, D2, commande, fichiers, memes_lignes, publie, until
 from scenario import nuit_directe
-from test_nuit import D1, D2, commande, fichiers, memes_lignes, publie
-from test_orchestration import until
 
 from flows.versions.chaine import verifier_chaine, verifier_version
 from flows.versions.version import actuelle

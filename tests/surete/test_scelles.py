@@ -13,14 +13,17 @@ from unittest.mock import patch
 import pytest
 from alterations import INSTANT, JOUR, campagne, retourner_un_bit
 from alterations import region as monde
-from flows.avis import dire_echec
-from flows.registre import Registre
+from nuits import memes_lignes, publie
 from scenario import nuit_directe
-from test_nuit import memes_lignes, publie
 
-from flows import compaction, etat, publication, reception
+from flows import etat
+from flows.alerter import dire_echec
+from flows.reception import reception
 from flows.reglages import Reglages, lire
-from flows.staging import StagingAbime
+from flows.staging import compaction
+from flows.staging.fichiers import StagingAbime
+from flows.staging.registre import RegistreDepots
+from flows.versions import chaine, version
 
 APRES = INSTANT + timedelta(hours=1)
 
@@ -36,7 +39,7 @@ def modele(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def region(modele: Path, tmp_path: Path) -> Path:
     """A data root with merged files, folds and files of their own; its raw files are those that the register knows."""
     racine = Path(shutil.copytree(modele, tmp_path / "data", symlinks=True))
-    with Registre(lire(racine).registre) as registre:
+    with RegistreDepots(lire(racine).registre) as registre:
         inodes = [(f.stat().st_ino, f.parent.name, f.name) for f in (racine / "raw" / "depots").glob("*/*")]
         registre._base.executemany("UPDATE apercus SET inode = ? WHERE porteur = ? AND chemin = ?", inodes)
     return racine
@@ -72,7 +75,7 @@ def test_la_nuit_refait_ce_qui_est_abime_ou_parti(region: Path, motif: str, mal:
 
 
 def test_sans_le_depot_la_nuit_s_arrete_et_dit_quoi_faire(region: Path) -> None:
-    avant = publication.actuelle(region / "curated")
+    avant = version.actuelle(region / "curated")
     (fichier,) = (region / "staging" / "mss").glob("reunis-2026-04-*")
     sain = fichier.read_bytes()
     abimer(fichier)
@@ -83,7 +86,7 @@ def test_sans_le_depot_la_nuit_s_arrete_et_dit_quoi_faire(region: Path) -> None:
     dit = dire_echec(arret.value)
     assert f"staging/mss/{fichier.name} (absents de raw/depots : asso, mss du 2026-04-01)" in dit
     assert "Restaurez-les depuis une sauvegarde de staging/, ou remettez ces dépôts dans raw/depots" in dit
-    assert publication.actuelle(region / "curated") == avant
+    assert version.actuelle(region / "curated") == avant
     # Either cure does.
     fichier.write_bytes(sain)
     assert nuit_directe(region, [JOUR], APRES).version
@@ -115,7 +118,7 @@ def test_un_depot_qu_on_ne_peut_pas_relire_arrete_la_nuit(region: Path) -> None:
 def test_un_fichier_abime_n_est_pas_reuni_aux_autres(region: Path) -> None:
     (abime,) = ranges(region, "reunis-2026-03-*")[:1]
     abimer(abime)
-    with Registre(lire(region).registre) as registre:
+    with RegistreDepots(lire(region).registre) as registre:
         nom = f"{abime.parent.name}/{abime.name}"
         with patch.object(compaction, "FICHIERS_MAX", 0):
             compaction.compacter(lire(region), registre)
@@ -138,33 +141,33 @@ def dire(region: Path, instant: datetime) -> list[str]:
 def test_une_mesure_publiee_qui_a_change_n_est_pas_reprise(region: Path, table: str) -> None:
     suivante = date(2026, 4, 2)
     assert dire(region, INSTANT) == []
-    actuelle = publication.actuelle(region / "curated")
+    actuelle = version.actuelle(region / "curated")
     assert actuelle is not None
     chemin = f"{table}/date_mesure=2026-04-01/{table}.parquet"
     abimer(actuelle / chemin)
     (alarme,) = dire(region, INSTANT)
     assert f"La version {actuelle.name} n'est plus telle qu'elle a été publiée : le fichier {chemin} a changé" in alarme
-    with pytest.raises(publication.VersionAbimee) as arret:
+    with pytest.raises(chaine.VersionAbimee) as arret:
         nuit_directe(region, [suivante], APRES)
     assert str(arret.value) == alarme
     assert "« duimetre revenir <version> », ou recalculer avec « duimetre nuit --date-mesure 2026-04-01 »" in alarme
-    assert publication.actuelle(region / "curated") == actuelle
+    assert version.actuelle(region / "curated") == actuelle
     # The cure that is told: that date is computed again, and the next version is whole.
     nouvelle = nuit_directe(region, [JOUR, suivante], APRES).dossier
-    assert publication.verifier_version(nouvelle) == []
+    assert chaine.verifier_version(nouvelle) == []
     assert dire(region, INSTANT) == []
 
 
 def test_ce_que_la_nuit_refait_est_dit_et_ne_l_arrete_pas(region: Path, dits: pytest.LogCaptureFixture) -> None:
-    actuelle = publication.actuelle(region / "curated")
+    actuelle = version.actuelle(region / "curated")
     assert actuelle is not None
     abimer(actuelle / "evolution" / "evolution.parquet")
     nouvelle = nuit_directe(region, [JOUR], APRES).dossier
     assert f"La version {actuelle.name} n'est plus telle" in dits.text
     assert "Cette nuit refait ce qui est abîmé." in dits.text
-    assert publication.verifier_version(nouvelle) == []
+    assert chaine.verifier_version(nouvelle) == []
     # It is no longer the current one, and one of the others is looked at each night.
-    autres = len(publication.lister(region / "curated")) - 1
+    autres = len(version.lister(region / "curated")) - 1
     dits.clear()
     for rang in range(1, autres + 1):
         nuit_directe(region, [JOUR], APRES + timedelta(days=rang))
@@ -172,8 +175,8 @@ def test_ce_que_la_nuit_refait_est_dit_et_ne_l_arrete_pas(region: Path, dits: py
 
 
 def test_etat_ne_montre_pas_les_chiffres_d_une_table_abimee(region: Path) -> None:
-    actuelle = publication.actuelle(region / "curated")
+    actuelle = version.actuelle(region / "curated")
     assert actuelle is not None
     abimer(actuelle / "depots" / "depots.parquet")
-    with pytest.raises(publication.VersionAbimee, match=r"le fichier depots/depots\.parquet a changé"):
+    with pytest.raises(chaine.VersionAbimee, match=r"le fichier depots/depots\.parquet a changé"):
         dire(region, INSTANT)

@@ -14,7 +14,7 @@ from scenario import ESSMS, deposer, projets
 
 RACINE = Path(__file__).parents[2]
 POSIX = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-DUIMETRE = "from flows.cli import main; main()"
+DUIMETRE = "from flows.cli.principal import main; main()"
 NUIT = """
 import sys
 from datetime import date

@@ -8,60 +8,19 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 from conftest import Region
+from nuits import D1, D2, TEMOIN, commande, executer, fichiers, memes_lignes, publie, until
 from polars.testing import assert_frame_equal
 from scenario import deposer, ecrire, nuit_directe
-from test_orchestration import TEMOIN, until
 
 from flows.versions.chaine import verifier_chaine
 from flows.versions.version import actuelle
-
-D1, D2 = date(2026, 4, 1), date(2026, 5, 1)
-# What two nights that saw the same deposits may differ by.
-PROPRE_A_LA_NUIT = ("version", "recu_le")
-DUIMETRE = Path(sys.executable).with_name("duimetre")
-
-
-def publie(racine: Path) -> dict[str, pl.DataFrame]:
-    """The rows of every published parquet file, without what is proper to a night."""
-    version = actuelle(racine / "curated")
-    assert version is not None
-    return {
-        str(f.relative_to(version)): pl.read_parquet(f, hive_partitioning=False).drop(PROPRE_A_LA_NUIT, strict=False)
-        for f in sorted(version.rglob("*.parquet"))
-    }
-
-
-def memes_lignes(racine: Path, attendu: dict[str, pl.DataFrame]) -> None:
-    obtenu = publie(racine)
-    assert obtenu.keys() == attendu.keys()
-    for nom, table in attendu.items():
-        assert_frame_equal(obtenu[nom], table)
-
-
-def fichiers(racine: Path) -> list[Path]:
-    return sorted(f for f in (racine / "raw" / "depots").rglob("*") if f.is_file())
-
-
-def commande(*arguments: str | Path, **environ: str) -> subprocess.Popen[str]:
-    propre = {cle: valeur for cle, valeur in os.environ.items() if not cle.startswith(("PREFECT_", "DUIMETRE_"))}
-    return subprocess.Popen(
-        [DUIMETRE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=propre | environ
-    )
-
-
-def executer(*arguments: str | Path, **environ: str) -> tuple[int, str, str]:
-    processus = commande(*arguments, **environ)
-    sortie, erreurs = processus.communicate(timeout=240)
-    return processus.returncode, sortie, erreurs
 
 
 class Temoin:

@@ -15,40 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flows.publication import actuelle
+from nuits import until
 from scenario import ESSMS, deposer, projets
 
-from flows import nuit, serveur
+from flows import nuit, serveur_prefect
+from flows.versions.version import actuelle
 
 RACINE = Path(__file__).parents[2]
 JOUR = "2026-04-01"
-
-# Every Python process of a test, the server included, says who it is and whom it talks to.
-TEMOIN = """
-import os, sys
-
-def noter(mot, valeur):
-    with open(os.environ["TEMOIN"], "a") as fichier:
-        fichier.write(f"{mot} {os.getpid()} {valeur!r}\\n")
-
-def auditer(evenement, arguments):
-    if evenement == "socket.connect":
-        noter("connexion", arguments[1][0] if isinstance(arguments[1], tuple) else arguments[1])
-    elif evenement == "socket.getaddrinfo":
-        noter("nom", arguments[0])
-
-noter("processus", sys.orig_argv)
-sys.addaudithook(auditer)
-"""
-
-
-def until(condition: Any, secondes: float) -> bool:
-    limite = time.monotonic() + secondes
-    while time.monotonic() < limite:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def is_alive(pid: int) -> bool:
@@ -210,10 +184,10 @@ def test_a_server_that_cannot_start_does_not_stop_the_night(suite: Path) -> None
     processus = lancer(suite)
     sortie, erreurs = processus.communicate(timeout=120)
     assert (processus.returncode, erreurs) == (0, "")
-    assert "Le serveur Prefect ne répond pas : la nuit se fait sans lui." in sortie
+    assert "Le serveur_prefect Prefect ne répond pas : la nuit se fait sans lui." in sortie
     assert actuelle(suite / "curated") != avant
     journal = max((suite / "staging" / "journaux").glob("*.jsonl")).read_text(encoding="utf-8")
-    assert '"niveau": "avertissement", "message": "Le serveur Prefect ne répond pas' in journal
+    assert '"niveau": "avertissement", "message": "Le serveur_prefect Prefect ne répond pas' in journal
     assert '"resultat": "publiee"' in journal
 
 
@@ -251,7 +225,7 @@ def test_a_configured_server_is_respected(source: str, tmp_path: Path, monkeypat
         (tmp_path / "profiles.toml").write_text(
             'active = "ars"\n[profiles.ars]\nPREFECT_API_URL = "http://prefect.ars.example/api"\n', encoding="utf-8"
         )
-    obtenu = serveur.demarrer(tmp_path / "prefect")
+    obtenu = serveur_prefect.demarrer(tmp_path / "prefect")
     assert (obtenu.url, obtenu.processus) == ("http://prefect.ars.example/api", None)
     assert os.environ["DO_NOT_TRACK"] == "1"
     assert not (tmp_path / "prefect").exists()
@@ -260,7 +234,7 @@ def test_a_configured_server_is_respected(source: str, tmp_path: Path, monkeypat
 def test_a_profile_without_server_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "profiles.toml").write_text('active = "ephemeral"\n[profiles.ephemeral]\n', encoding="utf-8")
     monkeypatch.setattr(os, "environ", propre(PREFECT_HOME=str(tmp_path)))
-    assert serveur._configuree() == ""
+    assert serveur_prefect._configuree() == ""
 
 
 ETAPES = """
@@ -268,7 +242,7 @@ import sys
 from pathlib import Path
 from flows.serveur import demarrer
 
-serveur = demarrer(Path(sys.argv[1]))
+serveur_prefect = demarrer(Path(sys.argv[1]))
 from prefect import flow
 from flows import nuit, orchestration
 
@@ -287,7 +261,7 @@ orchestration._TACHES[lire_referentiels].fn = orchestration._sans_valeur(lire_re
 def flot():
     return orchestration.Taches().faire(lire_referentiels, None)
 
-assert serveur.pret()
+assert serveur_prefect.pret()
 try:
     flot()
 except orchestration.Echec as echec:

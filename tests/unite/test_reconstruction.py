@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 from conftest import Region
+from nuits import memes_lignes, publie
 from scenario import finess, nuit_directe
-from test_nuit import memes_lignes, publie
 
 from flows.reglages import ReglageInvalide, lire
 from flows.staging import compaction
