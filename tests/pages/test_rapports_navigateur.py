@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from test_accessibilite import CHROMIUM, axe, pytestmark  # noqa: F401 - the same condition to run
 from region_publiee import CIBLES, region
+from test_accessibilite import CHROMIUM, axe, pytestmark  # noqa: F401 - the same condition to run
 
 from transforms.pages.rapport import pages
 from transforms.pages.rapport.pages import ecrire_statiques
