@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scenario import ESSMS, deposer, ecrire, nuit_directe
@@ -176,6 +177,25 @@ def test_aucun_echange_n_arrete_une_nuit(racine: Path) -> None:
     with RegistreDepots(lire(racine).registre) as registre:
         recus = registre.depots().filter(porteur="alpha", statut="accepte")
     assert set(NOMS) <= set(recus["nom"])
+
+
+def test_une_nuit_va_au_bout_quand_tout_change_apres_la_liste(racine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nouveaux = reception.nouveaux
+    alpha, beta = (lire(racine).depots / p for p in ("alpha", "beta"))
+
+    def changer_apres(*liste: Any) -> Any:
+        retenus = nouveaux(*liste)
+        (alpha / NOMS[0]).unlink()
+        (alpha / NOMS[0]).mkdir()
+        (alpha / "sous").rename(alpha / ".sous")
+        (alpha / "sous").symlink_to(beta / "sous")
+        return retenus
+
+    monkeypatch.setattr(reception, "nouveaux", changer_apres)
+    bilan = nuit_directe(racine, [JOUR])
+    assert sorted((r.porteur, r.chemin) for r in bilan.recus) == [("beta", nom) for nom in sorted(NOMS)]
+    assert bilan.non_traites == ()
+    assert _dit(racine / "retours" / "beta") and not _dit(racine / "retours" / "alpha")
 
 
 def _dit(retours: Path) -> bool:
