@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import base64
+import contextlib
 import ctypes
 import json
 import os
@@ -26,7 +27,6 @@ from pathlib import Path
 
 DELAI_DEMARRAGE_S = 90.0  # 12 s of them for the migrations of a new database, on a machine that does nothing else
 DELAI_FIN_S = 5.0
-_PR_SET_PDEATHSIG = 1
 
 _CLIENT = {
     "DO_NOT_TRACK": "1",
@@ -38,12 +38,10 @@ _CLIENT = {
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
 _SERVEUR = {
-    "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     # States and logs are kept, not the feed of events; runs for 90 days, Prefect's default.
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
-    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "flow_runs",
 }
 
@@ -59,10 +57,8 @@ class Serveur:
         """Whether it answers."""
         try:
             urllib.request.urlopen(f"{self.url}/health", timeout=DELAI_FIN_S).close()
-        except urllib.error.HTTPError:
-            return True
-        except OSError:
-            return False
+        except OSError as erreur:
+            return isinstance(erreur, urllib.error.HTTPError)
         return True
 
     def pret(self) -> bool:
@@ -103,10 +99,10 @@ def demarrer(dossier: Path) -> Serveur:
             preexec_fn=_lier(os.getpid()),  # noqa: PLW1509 - system calls only
         )
     url = f"http://127.0.0.1:{port}/api"
-    sans_proxy = ",".join(filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1")))
-    for cle in [cle for cle in ("PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_API_KEY") if cle in os.environ]:
-        del os.environ[cle]
+    for cle in ("PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_API_KEY"):
+        os.environ.pop(cle, None)
     os.environ.update(PREFECT_HOME=str(dossier), PREFECT_API_URL=url, PREFECT_API_AUTH_STRING=secret)
+    sans_proxy = f"{os.environ.get('no_proxy') or os.environ.get('NO_PROXY') or 'localhost'},127.0.0.1"
     os.environ.update(no_proxy=sans_proxy, NO_PROXY=sans_proxy)
     # Registered before Prefect is imported: what it sends when the process ends still finds a server.
     atexit.register(_arreter, processus, url, secret, datetime.now(UTC))
@@ -117,22 +113,21 @@ def _configuree() -> str:
     """The server of the operator, as Prefect would find it; empty when there is none."""
     if url := os.environ.get("PREFECT_API_URL"):
         return url
-    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
-    chemin = Path(os.environ.get("PREFECT_PROFILES_PATH", home / "profiles.toml")).expanduser()
-    try:
+    home = os.environ.get("PREFECT_HOME", "~/.prefect")
+    chemin = Path(os.environ.get("PREFECT_PROFILES_PATH", f"{home}/profiles.toml")).expanduser()
+    with contextlib.suppress(OSError, ValueError):
         profils = tomllib.loads(chemin.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ""
-    actif = os.environ.get("PREFECT_PROFILE", profils.get("active"))
-    return str(profils.get("profiles", {}).get(actif, {}).get("PREFECT_API_URL", ""))
+        actif = os.environ.get("PREFECT_PROFILE", profils.get("active"))
+        return str(profils.get("profiles", {}).get(actif, {}).get("PREFECT_API_URL", ""))
+    return ""
 
 
 def _lier(parent: int) -> Callable[[], None]:
     """What the server does before it is one: die with its parent, leave to it what a terminal or a service manager says."""
-    prctl = ctypes.CDLL(None).prctl
+    prctl = ctypes.CDLL(None).prctl  # not loaded in the child
 
     def avant() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         if os.getppid() != parent:
             os._exit(1)
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -142,23 +137,17 @@ def _lier(parent: int) -> Callable[[], None]:
 
 def _arreter(processus: subprocess.Popen[bytes], url: str, secret: str, debut: datetime) -> None:
     """Stop the server, once the last states of this night's tasks are written if that takes less than `DELAI_FIN_S`."""
-    en_cours = {"task_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}}
-    requete = urllib.request.Request(
-        f"{url}/task_runs/count",
-        data=json.dumps(en_cours | {"flow_runs": {"start_time": {"after_": debut.isoformat()}}}).encode(),
-        headers={
-            "Content-Type": "application/json",
-            "Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}",
-        },
-    )
-    limite = time.monotonic() + DELAI_FIN_S
-    try:
-        while time.monotonic() < limite and processus.poll() is None:
+    filtre = {
+        "task_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}},
+        "flow_runs": {"start_time": {"after_": debut.isoformat()}},
+    }
+    identite = base64.b64encode(secret.encode()).decode()
+    entetes = {"Content-Type": "application/json", "Authorization": "Basic " + identite}
+    requete = urllib.request.Request(f"{url}/task_runs/count", json.dumps(filtre).encode(), entetes)
+    with contextlib.suppress(OSError):
+        for _ in range(int(DELAI_FIN_S / 0.1)):
             time.sleep(0.1)
-            with urllib.request.urlopen(requete, timeout=DELAI_FIN_S) as reponse:
-                if json.load(reponse) == 0:
-                    break
-    except OSError:
-        pass
+            if not json.load(urllib.request.urlopen(requete, timeout=DELAI_FIN_S)):
+                break
     processus.kill()
     processus.wait()

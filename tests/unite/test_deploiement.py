@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import importlib
 import inspect
+import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,9 +20,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
+from test_orchestration import petite_region, propre, query
 
 from flows.cli.principal import _parseur
 from flows.mensuelle import premiers_du_mois
+from flows.publication import actuelle
 
 RACINE = Path(__file__).parents[2]
 DEPLOY = RACINE / "deploy"
@@ -46,7 +53,9 @@ def test_each_deployment_leads_to_a_flow_that_takes_its_parameters(nom: str) -> 
     module = importlib.import_module(fichier.removesuffix(".py").replace("/", "."))
     parametres = inspect.signature(getattr(module, fonction).fn).parameters
     assert set(deploiement["parameters"]) <= set(parametres)
-    assert deploiement["work_pool"] == {"name": "duimetre"}
+    assert deploiement["work_pool"]["name"] == "duimetre"
+    assert deploiement["work_pool"]["job_variables"]["env"] == {"PREFECT_LOGGING_EXTRA_LOGGERS": "duimetre"}
+    assert deploiement["tags"] == ["duimetre"]
     assert deploiement["concurrency_limit"] == 1
     assert all(ZoneInfo(s["timezone"]).key == "Indian/Reunion" for s in deploiement["schedules"])
 
@@ -115,3 +124,42 @@ def test_another_night_in_progress_is_no_failure_for_systemd() -> None:
         assert "SuccessExitStatus=10" in unite
         # The drop folders are only read.
         assert "data/raw" not in unite
+
+
+def test_the_lines_about_prefect_work_when_pasted_in_order(tmp_path: Path) -> None:
+    """§3 of docs/exploitation.md: its very lines, but for the folders and the port, until the night on demand is published."""
+    section = (RACINE / "docs" / "exploitation.md").read_text(encoding="utf-8").partition("**Prefect**, avec")[2]
+    lignes = section.split("```")[1]
+    data, projet = tmp_path / "data", tmp_path / "duimetre"
+    petite_region(data)
+    (projet / ".venv" / "bin").mkdir(parents=True)
+    for nom in ("flows", "schemas", "transforms", "prefect.yaml"):
+        (projet / nom).symlink_to(RACINE / nom)
+    (projet / ".venv" / "bin" / "activate").write_text(f'export PATH="{Path(sys.executable).parent}:$PATH"\n', "utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as prise:
+        port = str(prise.getsockname()[1])
+    for ancien, nouveau in (("/opt/duimetre", projet), ("/srv/duimetre/data", data), (":4200", f":{port}")):
+        assert ancien in lignes
+        lignes = lignes.replace(ancien, str(nouveau))
+    environ = propre(HOME=str(tmp_path), PREFECT_SERVER_API_PORT=port, no_proxy="127.0.0.1", NO_PROXY="127.0.0.1")
+    with (tmp_path / "sortie").open("w+", encoding="utf-8") as sortie:
+        coquille = subprocess.Popen(
+            ["bash", "-e"], stdin=subprocess.PIPE, stdout=sortie, stderr=sortie, text=True, env=environ,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            coquille.communicate(lignes, timeout=280)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(coquille.pid, signal.SIGKILL)  # the server and the worker
+        sortie.seek(0)
+        assert coquille.returncode == 0, sortie.read()[-4000:]
+    version = actuelle(data / "curated")
+    assert version is not None
+    base = tmp_path / ".prefect" / "prefect.db"
+    assert query(base, "SELECT name, state_name FROM flow_run WHERE state_name <> 'Scheduled'") == [
+        ("nuit 2026-04-01", "Completed")
+    ]
+    messages = [message for (message,) in query(base, "SELECT message FROM log")]
+    assert "Dépôts reçus : porteur asso, fichiers 2, refuses 1, lignes_rejetees 0, non_traites 0" in messages
+    assert not [m for m in messages if "Dupont" in m or "Jeanne" in m]
