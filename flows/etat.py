@@ -23,7 +23,7 @@ from flows.versions.chaine import abimee
 from flows.versions.manifeste import MANIFESTE
 from flows.versions.version import actuelle
 from transforms.dire.formats import accord, instant, taille
-from transforms.dire.libelles import STATUTS_DEPOT
+from transforms.dire.libelles import INDICATEURS, STATUTS_DEPOT
 from transforms.refus import a_corriger
 
 PEREMPTION = timedelta(hours=26)
@@ -162,7 +162,7 @@ def dire(etat: Etat, fuseau: ZoneInfo) -> str:
         f"Porteurs sans dépôt : {', '.join(etat.porteurs_sans_depot) or 'aucun'}",
         "Porteurs silencieux : "
         + (", ".join(f"{p} (depuis {accord(j, 'jour')})" for p, j in etat.porteurs_silencieux.items()) or "aucun"),
-        f"Sources absentes (ESSMS) : {_liste(etat.sources_absentes)}",
+        f"Sources manquantes (ESSMS) : {_liste({INDICATEURS[i].nom: n for i, n in etat.sources_absentes.items()})}",
         f"Alertes : {_liste(etat.alertes_par_code)}",
         espace,
     ]
@@ -184,7 +184,7 @@ def _dire_execution(execution: Execution | None, fuseau: ZoneInfo) -> str:
 
 
 def _liste(decompte: dict[str, int]) -> str:
-    return ", ".join(f"{nom.replace('_', ' ')} {nombre}" for nom, nombre in decompte.items()) or "aucun"
+    return ", ".join(f"{nom} {nombre}" for nom, nombre in decompte.items()) or "aucun"
 
 
 def en_json(etat: Etat) -> str:

@@ -124,4 +124,5 @@ def test_typographie() -> None:
         "12\u202f345 lignes rejetées",
     ]
     assert [formats.enumerer(n) for n in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a et b", "a, b et c"]
+    assert formats.insecables("Déposer « mss » : 5 % manquent") == "Déposer «\u00a0mss\u00a0»\u00a0: 5\u00a0% manquent"
     assert formats.majuscule("e-prescription") == "E-prescription" and formats.majuscule("MSSanté") == "MSSanté"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,6 +11,7 @@ from decimal import Decimal
 FINE = "\u202f"  # thin no-break space, between thousands
 INSECABLE = "\u00a0"
 VIDE = "—"
+_SECABLES = re.compile("(?<=«) | (?=[:;?!»%])")
 _MOIS = (
     "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre",
 )  # fmt: skip
@@ -78,6 +80,11 @@ def majuscule(texte: str) -> str:
 def enumerer(noms: Sequence[str]) -> str:
     """« a, b et c »."""
     return " et ".join([", ".join(noms[:-1]), noms[-1]] if len(noms) > 1 else noms)
+
+
+def insecables(texte: str) -> str:
+    """A sentence whose lines do not break inside « » nor before : ; ? ! and %."""
+    return _SECABLES.sub(INSECABLE, texte)
 
 
 def jour_en_lettres(valeur: date) -> str:

@@ -68,6 +68,7 @@ def _environnement() -> Environment:
         "taille": formats.taille,
         "majuscule": formats.majuscule,
         "enumerer": formats.enumerer,
+        "insecables": formats.insecables,
         "etat_de_source": libelles.dire_etat_de_source,
         "source": lambda source: formats.majuscule(libelles.nom_de_source(source)),
     }
