@@ -20,6 +20,7 @@ from flows.journal import Execution, derniere_execution
 from flows.publication import MANIFESTE, actuelle
 from flows.registre import Registre
 from flows.reglages import Reglages
+from transforms.nommage import echapper
 from transforms.refus import a_corriger
 
 PEREMPTION = timedelta(hours=26)
@@ -125,7 +126,7 @@ def _refus_en_attente(reglages: Reglages) -> dict[str, int]:
         return {}
     with Registre(reglages.registre) as registre:
         restants = a_corriger(registre.depots(), lambda porteur, nom: lexists(reglages.depots / porteur / nom))
-    return _decompte(restants["porteur"])
+    return {echapper(porteur): nombre for porteur, nombre in _decompte(restants["porteur"]).items()}
 
 
 def _lire(fichier: Path) -> pl.DataFrame:
