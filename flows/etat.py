@@ -24,6 +24,7 @@ from flows.versions.manifeste import MANIFESTE
 from flows.versions.version import actuelle
 from transforms.dire.formats import accord, instant, taille
 from transforms.dire.libelles import INDICATEURS, STATUTS_DEPOT
+from transforms.nommage import echapper
 from transforms.refus import a_corriger
 
 PEREMPTION = timedelta(hours=26)
@@ -134,7 +135,7 @@ def _refus_en_attente(reglages: Reglages) -> dict[str, int]:
         return {}
     with RegistreDepots(reglages.registre) as registre:
         restants = a_corriger(registre.depots(), lambda porteur, nom: lexists(reglages.depots / porteur / nom))
-    return _decompte(restants["porteur"])
+    return {echapper(porteur): nombre for porteur, nombre in _decompte(restants["porteur"]).items()}
 
 
 def _lire(fichier: Path) -> pl.DataFrame:

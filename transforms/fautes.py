@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 from pandera.api.checks import Check
@@ -36,7 +37,7 @@ def fautives(lignes: pl.DataFrame, schema: DataFrameSchema) -> pl.Series:
     return pl.concat(reponses, how="horizontal").select(pl.any_horizontal(pl.all())).collect().to_series()
 
 
-def _verifications(schema: DataFrameSchema) -> Iterator[tuple[str, Check]]:
+def _verifications(schema: DataFrameSchema) -> Iterator[tuple[str, Any]]:
     for nom, colonne in schema.columns.items():
         yield from ((nom, verification) for verification in colonne.checks)
     yield from (("*", verification) for verification in schema.checks)

@@ -26,6 +26,8 @@ CLASSEUR = "duimetre"
 _NOM = re.compile(r"^(?P<table>.+?)_(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})(?P<reste>_.*)?$", re.DOTALL)
 _EN_COURS = (".part", ".tmp", ".filepart")
 
+# Control characters, without width, or that change the direction of what is read.
+_INVISIBLES = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 # Of a name, what may be shown: a table and a date, a copy mark, a format (§8).
 _MONTRES = (
     rf"(?is)^(?:.*/)?(?:(?P<table>{'|'.join((*TABLES, TDDUI, CLASSEUR))})_(?P<jour>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|[0-9]{{8}})"
@@ -151,3 +153,8 @@ def membre_publiable() -> pl.Expr:
         .then("nom_table")
         .otherwise(pl.lit("fichier"))
     )
+
+
+def echapper(texte: str) -> str:
+    """A name in which control and direction characters are shown as escapes (§8)."""
+    return _INVISIBLES.sub(lambda trouve: trouve[0].encode("unicode_escape").decode(), texte)

@@ -15,7 +15,7 @@ from schemas.erreurs import ErreurDite
 from transforms.dire.constats import dire_constat
 from transforms.fautes import fautives
 from transforms.finess import cle_luhn_valide
-from transforms.nommage import membre_publiable, nom_publiable
+from transforms.nommage import echapper, membre_publiable, nom_publiable
 
 _GROUPE_LIGNES = 20_000
 _TRI = {
@@ -61,8 +61,13 @@ def table_constats(constats: pl.DataFrame, depots: pl.DataFrame) -> pl.DataFrame
 
 def table_depots(depots: pl.DataFrame) -> pl.DataFrame:
     """The register of deposits with its names as §8 shows them and the columns of `depots` but `version`."""
+    porteurs = {porteur: echapper(porteur) for porteur in depots["porteur"].unique()}
     montres = depots.with_columns(
-        nom=nom_publiable("nom"), membre=membre_publiable(), table=_vide_nul("nom_table"), sha256=_vide_nul("sha256")
+        porteur=pl.col("porteur").replace(porteurs),
+        nom=nom_publiable("nom"),
+        membre=membre_publiable(),
+        table=_vide_nul("nom_table"),
+        sha256=_vide_nul("sha256"),
     )
     # Two members may look the same once their own names are gone.
     rang = pl.int_range(1, pl.len() + 1).over("recu", "table", "membre")

@@ -76,6 +76,7 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Path:
     decales = "".join(f"{n};D1;E{i};2026-03-0{i + 1}\n" for i, n in enumerate((*DECALES, VOISIN, E1)))
     deposer(racine, "agenda_2026-04-02_Zacharie.csv", f"finess_et;id_dossier;id_evenement;debut\n{decales}", "asso")
     deposer(racine, "dossiers_2026-04-02_Zacharie.csv", f"{DOSSIERS}\n{ESSMS['E2']};D1;P1\n", "ght")
+    deposer(racine, "dossiers_2026-04-02.csv", "a\n1\n", "in\u202econ\x1bnu")
     (racine / "raw" / "depots" / "Zacharie Quincampoix.txt").write_text("x", encoding="utf-8")
     nuit_directe(racine, [JOUR], NUIT)
     with pytest.raises(SystemExit) as fin:
@@ -148,6 +149,12 @@ def test_a_received_finess_is_shown_when_its_key_is_right(region: Path) -> None:
         ("HORS_PROJET", None, 1),
         ("HORS_PROJET", None, 1),
     ]
+
+
+def test_the_folder_of_nobody_is_shown_with_escapes(region: Path) -> None:
+    assert set(table(region, "depots")["porteur"]) == {"asso", "ght", "in\\u202econ\\x1bnu"}
+    assert set(table(region, "constats")["porteur"]) == {"asso", "in\\u202econ\\x1bnu"}
+    assert etat.constater(Reglages(region), NUIT).refus_en_attente == {"asso": 3, "in\\u202econ\\x1bnu": 1}
 
 
 @pytest.mark.parametrize(
