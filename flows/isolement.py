@@ -59,6 +59,10 @@ class LecteurEnPanne(Exception):
     """A reader failed otherwise than it may: a fault of the program, told by its type and place."""
 
 
+class LectureInterrompue(BaseException):
+    """The night ends: what is being read is left as if it had not been begun."""
+
+
 class _Mort(Exception):
     """The child is gone before it said all."""
 
@@ -66,6 +70,20 @@ class _Mort(Exception):
 def preparer() -> None:
     """Start what reads files, while the caller does something else."""
     _Serveur.courant()
+
+
+_INTERROMPUES = threading.Event()
+
+
+@contextmanager
+def interruptibles() -> Iterator[None]:
+    """Whatever ends this block early (SIGTERM) ends the readings of the other threads too, at their next lot."""
+    _INTERROMPUES.clear()
+    try:
+        yield
+    except BaseException:
+        _INTERROMPUES.set()
+        raise
 
 
 def bornes_pour(taille_octets: int, bornes: Bornes) -> Bornes:
@@ -233,6 +251,8 @@ class _Enfant:
             self._lien.envoyer(genre)
 
     def _recevoir(self) -> tuple[bytes, bytearray]:
+        if _INTERROMPUES.is_set():
+            raise LectureInterrompue
         try:
             genre, contenu = self._lien.recevoir()
         except EOFError as erreur:

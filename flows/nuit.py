@@ -30,6 +30,7 @@ from flows import compaction, mesure, reception, referentiels, restitution
 from flows.avis import si_echec
 from flows.catalogue import macros, vues
 from flows.epingles import epingles
+from flows.isolement import interruptibles
 from flows.journal import avancement, journal, lieu, noter, tenir
 from flows.publication import (
     COLONNES,
@@ -362,6 +363,7 @@ def nuit(
         tenir(reglages.journaux, reglages.journaux_conserves),
         si_echec(reglages),
         _ramassage_leger(),
+        interruptibles(),
     ):
         cle = cle_des_pseudonymes(reglages)
         publiee = actuelle(reglages.curated)
