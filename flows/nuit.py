@@ -28,6 +28,7 @@ from flows.alerter import si_echec
 from flows.journal import avancement, journal, lieu, noter, tenir
 from flows.reception import inventaire, reception, registres_ars
 from flows.reception.inventaire import Depose
+from flows.reception.isolement import interruptibles
 from flows.reception.reception import Dossier, NonTraite, Recu
 from flows.reglages import ReglageInvalide, Reglages, cle_des_pseudonymes
 from flows.retours import pages
@@ -414,6 +415,7 @@ def executer(
         tenir(reglages.journaux, reglages.journaux_conserves),
         si_echec(reglages),
         _ramassage_leger(),
+        interruptibles(),
     ):
         bilan = _enchainer(_preparer(reglages, dates, instant, reconstruire), executant)
         for ligne in resumer(bilan, reglages):

@@ -29,7 +29,7 @@ def fautives(lignes: pl.DataFrame, schema: DataFrameSchema) -> pl.Series:
     requises = [nom for nom, colonne in schema.columns.items() if not colonne.nullable]
     reponses = [source.select(~pl.all_horizontal(pl.col(requises).is_not_null()).alias("0"))]
     for nom, verification in _verifications(schema):
-        reponse = verification.get_backend(source)(verification).apply(PolarsData(source, nom))  # type: ignore[no-untyped-call]
+        reponse = verification.get_backend(source)(verification).apply(PolarsData(source, nom))
         if not isinstance(reponse, pl.LazyFrame):
             raise TypeError(f"{schema.name}: {verification.name} does not answer row by row")
         faute = ~pl.first().fill_null(verification.ignore_na)

@@ -618,15 +618,18 @@ class Releve:
                 continue
             genre = lot["code"][0], lot["colonne"][0]
             liste = self._listes.get(genre, sans_constat())
-            tous = pl.concat([liste, lot[list(CONSTATS)]]).sort("ligne", nulls_last=False, maintain_order=True)
+            du_lot = lot[list(CONSTATS)].sort("ligne", nulls_last=False, maintain_order=True)
+            place = LIGNES_LISTEES - liste.height
+            tous, suite = pl.concat([liste, du_lot.head(place)]), du_lot.slice(place)
             if genre[0] in _PAR_VALEUR:
+                tous = pl.concat([tous, suite])
                 somme = pl.col("nombre").cast(pl.Int64).sum().cast(pl.UInt32)
                 cles = ["code", "colonne", "entete", "valeur", "detail"]
                 tous = tous.group_by(cles, maintain_order=True).agg(pl.col("ligne").first(), somme)[list(CONSTATS)]
-            gardes, suite = tous.head(LIGNES_LISTEES), tous.slice(LIGNES_LISTEES)
+                tous, suite = tous.head(LIGNES_LISTEES), tous.slice(LIGNES_LISTEES)
             # As Python texts: a view would keep the whole lot in memory.
-            valeurs = [v and v[:_VALEUR_GARDEE] for v in gardes["valeur"].to_list()]
-            self._listes[genre] = gardes.with_columns(valeur=pl.Series(valeurs, dtype=pl.String))
+            valeurs = [v and v[:_VALEUR_GARDEE] for v in tous["valeur"].to_list()]
+            self._listes[genre] = tous.with_columns(valeur=pl.Series(valeurs, dtype=pl.String))
             if not suite.is_empty():
                 code, ligne, colonne, entete, _, detail, nombre = self._suites.get(genre, (*suite.row(0)[:6], 0))
                 self._suites[genre] = code, ligne, colonne, entete, None, detail, nombre + int(suite["nombre"].sum())

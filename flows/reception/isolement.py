@@ -62,6 +62,10 @@ class LecteurEnPanne(ErreurDite):
         super().__init__(f"Un fichier n'a pas pu être lu : défaut de duimètre à signaler à l'opérateur ({panne}).")
 
 
+class LectureInterrompue(BaseException):
+    """The night ends: what is being read is left as if it had not been begun."""
+
+
 class _Mort(Exception):
     """The child is gone before it said all."""
 
@@ -69,6 +73,20 @@ class _Mort(Exception):
 def preparer() -> None:
     """Start what reads files, while the caller does something else."""
     _Serveur.courant()
+
+
+_INTERROMPUES = threading.Event()
+
+
+@contextmanager
+def interruptibles() -> Iterator[None]:
+    """Whatever ends this block early (SIGTERM) ends the readings of the other threads too, at their next lot."""
+    _INTERROMPUES.clear()
+    try:
+        yield
+    except BaseException:
+        _INTERROMPUES.set()
+        raise
 
 
 def bornes_pour(taille_octets: int, bornes: Bornes) -> Bornes:
@@ -222,6 +240,8 @@ class _Enfant:
             self._lien.envoyer(genre)
 
     def _recevoir(self) -> tuple[bytes, bytes]:
+        if _INTERROMPUES.is_set():
+            raise LectureInterrompue
         try:
             genre, contenu = self._lien.recevoir()
         except EOFError as erreur:

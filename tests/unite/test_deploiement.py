@@ -20,11 +20,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from flows.publication import actuelle
 from test_orchestration import petite_region, propre, query
 
 from flows.cli.principal import _parseur
 from flows.mensuelle import premiers_du_mois
+from flows.versions.version import actuelle
 
 RACINE = Path(__file__).parents[2]
 DEPLOY = RACINE / "deploy"
