@@ -98,15 +98,18 @@ def defauts(data: Path) -> list[str]:
     """What is wrong with a data root between two nights: chain, leftovers, deposits lost or counted twice."""
     import polars as pl  # noqa: PLC0415
 
+    from flows.staging.registre import RegistreDepots  # noqa: PLC0415
     from flows.versions import chaine  # noqa: PLC0415
 
     curated = data / "curated"
     problemes = chaine.verifier_chaine(curated)
     problemes += [f"reste : {r}" for d in (curated, curated / "versions") for r in sorted(d.glob(".*"))]
     with (curated / "actuel" / "depots" / "depots.parquet").open("rb") as flux:
-        publies = pl.read_parquet(flux).select("porteur", "nom").rows()
+        publies = pl.read_parquet(flux)["recu"].to_list()
+    with RegistreDepots(data / "staging" / "registre.sqlite") as registre:
+        recus = registre.depots()
     deposes = [(d.name, f.name) for d in (data / "raw" / "depots").iterdir() for f in d.iterdir()]
-    if sorted(publies) != sorted(deposes):
+    if sorted(recus.select("porteur", "nom").rows()) != sorted(deposes) or sorted(publies) != sorted(recus["recu"]):
         problemes.append(f"dépôts publiés {len(publies)}, déposés {len(deposes)}")
     return problemes
 
