@@ -6,7 +6,6 @@ Prefect is not imported here: it reads its environment when it is, and the serve
 from __future__ import annotations
 
 import atexit
-import base64
 import contextlib
 import ctypes
 import json
@@ -20,6 +19,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,8 +31,7 @@ DELAI_FIN_S = 5.0
 _CLIENT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # The lines of the journal are logs of the run; the console is for them alone.
-    "PREFECT_LOGGING_EXTRA_LOGGERS": "duimetre",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "duimetre",  # the journal is in the logs of the run; the console is for it alone
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
@@ -90,7 +89,6 @@ def demarrer(dossier: Path) -> Serveur:
     with (dossier / "serveur.log").open("wb") as sortie:
         processus = subprocess.Popen(
             [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"],
-            stdin=subprocess.DEVNULL,
             stdout=sortie,
             stderr=subprocess.STDOUT,
             cwd=dossier,
@@ -117,8 +115,8 @@ def _configuree() -> str:
     chemin = Path(os.environ.get("PREFECT_PROFILES_PATH", f"{home}/profiles.toml")).expanduser()
     with contextlib.suppress(OSError, ValueError):
         profils = tomllib.loads(chemin.read_text(encoding="utf-8"))
-        actif = os.environ.get("PREFECT_PROFILE", profils.get("active"))
-        return str(profils.get("profiles", {}).get(actif, {}).get("PREFECT_API_URL", ""))
+        actif = profils.get("profiles", {}).get(os.environ.get("PREFECT_PROFILE", profils.get("active")), {})
+        return str(actif.get("PREFECT_API_URL", ""))
     return ""
 
 
@@ -141,8 +139,7 @@ def _arreter(processus: subprocess.Popen[bytes], url: str, secret: str, debut: d
         "task_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}},
         "flow_runs": {"start_time": {"after_": debut.isoformat()}},
     }
-    identite = base64.b64encode(secret.encode()).decode()
-    entetes = {"Content-Type": "application/json", "Authorization": "Basic " + identite}
+    entetes = {"Content-Type": "application/json", "Authorization": f"Basic {b64encode(secret.encode()).decode()}"}
     requete = urllib.request.Request(f"{url}/task_runs/count", json.dumps(filtre).encode(), entetes)
     with contextlib.suppress(OSError):
         for _ in range(int(DELAI_FIN_S / 0.1)):
