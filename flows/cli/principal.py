@@ -1,6 +1,6 @@
 """The command line (specification §3): French for people, exit codes for machines.
 
-Each command is a module of `flows/commandes/`. Heavy libraries are imported by the command that needs them: `duimetre
+Each command is a module of `flows/cli/`. Heavy libraries are imported by the command that needs them: `duimetre
 --help` answers at once, and Prefect's server starts while the rest is being imported.
 """
 

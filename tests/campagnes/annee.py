@@ -39,7 +39,7 @@ import sys
 from datetime import date, datetime
 from pathlib import Path
 from flows import reglages
-from flows.serveur import demarrer
+from flows.serveur_prefect import demarrer
 lus = reglages.lire(Path(sys.argv[1]))
 serveur = demarrer(lus.staging / "prefect")
 from prefect import flow

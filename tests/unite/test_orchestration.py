@@ -240,7 +240,7 @@ def test_a_profile_without_server_is_none(tmp_path: Path, monkeypatch: pytest.Mo
 ETAPES = """
 import sys
 from pathlib import Path
-from flows.serveur import demarrer
+from flows.serveur_prefect import demarrer
 
 serveur_prefect = demarrer(Path(sys.argv[1]))
 from prefect import flow
