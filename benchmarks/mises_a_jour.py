@@ -37,7 +37,7 @@ def ecrire(racine: Path, lignes: int) -> Path:
     numeros = [next(d + c for c in "0123456789" if cle_luhn_valide(d + c)) for d in debuts]
     dossiers = [(hasard.choice(numeros), f"DOS-{n:06d}") for n in range(DOSSIERS)]
     depots = racine / "raw" / "depots" / "asso"
-    referentiels_ = racine / "raw" / "registres_ars"
+    referentiels_ = racine / "raw" / "referentiels"
     depots.mkdir(parents=True)
     referentiels_.mkdir()
     (referentiels_ / "projets.csv").write_text(

@@ -366,7 +366,7 @@ def _contenu(
     return {
         "dates_mesure": [d.isoformat() for d in sorted(mesures)],
         "entrees": entrees.select(colonnes).to_dicts(),
-        "registres_ars": dict(registres.fichiers),
+        "referentiels": dict(registres.fichiers),
         "regles": {
             r.nom: {"source": r.source, "sha256": hashlib.sha256(regles.fichier(r.nom)).hexdigest()}
             for r in regles.toutes()

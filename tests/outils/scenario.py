@@ -160,7 +160,7 @@ def projets(racine: Path, texte: str) -> None:
         alias, *options = ligne.split()
         valeurs = {"porteur": PORTEUR, "nom": "Association", "finess_et": ESSMS[alias], **_options(options)}
         lignes.append(";".join(valeurs.get(c, "") for c in colonnes))
-    ecrire(racine / "raw" / "registres_ars" / "projets.csv", "\n".join(lignes) + "\n")
+    ecrire(racine / "raw" / "referentiels" / "projets.csv", "\n".join(lignes) + "\n")
 
 
 def _options(mots: Iterable[str]) -> dict[str, str]:

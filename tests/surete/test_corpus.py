@@ -108,9 +108,9 @@ def nuit(tmp_path_factory: pytest.TempPathFactory) -> Nuit:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of zipfile, about the archive with two files of one name
         ecrire(racine / "raw" / "depots")
-    (racine / "raw" / "registres_ars").mkdir()
+    (racine / "raw" / "referentiels").mkdir()
     lignes = [f"{PORTEUR};Alpha;{FINESS[f]}" for f in ("F1", "F0", "FX")] + [f"{AUTRE};Beta;{FINESS['FB']}"]
-    (racine / "raw" / "registres_ars" / "projets.csv").write_text(
+    (racine / "raw" / "referentiels" / "projets.csv").write_text(
         "\n".join(["porteur;nom;finess_et", *lignes, ""]), encoding="utf-8"
     )
     reglages = Reglages(racine, DUIMETRE_CLE="0" * 64)

@@ -20,7 +20,7 @@ _QUESTION = re.compile(r"```sql\n(?P<requete>.*?)```\n\n```text\n(?P<resultat>.*
 
 def repondre(requete: str) -> str:
     """The result of a query as aligned text: names, a rule, rows, null as a dash."""
-    with duckdb.connect(str(demo_publiee.version() / "vues.duckdb"), read_only=True) as base:
+    with duckdb.connect(str(demo_publiee.version() / "catalogue.duckdb"), read_only=True) as base:
         lignes = base.execute(requete).fetchall()
         noms = [c[0] for c in base.description or []]
     textes = [noms, *(["–" if v is None else _dire(v) for v in ligne] for ligne in lignes)]
@@ -57,7 +57,7 @@ def test_chaque_macro_est_documentee_et_son_exemple_marche_de_partout(
     """Attached under another name, from another folder: what an analyst's own base does."""
     monkeypatch.chdir(tmp_path)
     with duckdb.connect() as base:
-        base.execute(f"ATTACH '{demo_publiee.version() / 'vues.duckdb'}' AS ars (READ_ONLY)")
+        base.execute(f"ATTACH '{demo_publiee.version() / 'catalogue.duckdb'}' AS ars (READ_ONLY)")
         macros = base.execute(
             "SELECT function_name, comment FROM duckdb_functions() WHERE database_name = 'ars' AND NOT internal"
         ).fetchall()

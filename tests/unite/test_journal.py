@@ -124,7 +124,7 @@ def webhook(statut: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     classe = type("Webhook", (_Webhook,), {"recus": [], "statut": statut})
     with HTTPServer(("127.0.0.1", 0), classe) as serveur:
         threading.Thread(target=serveur.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{serveur.server_port}/alerter", classe.recus  # type: ignore[attr-defined]
+        yield f"http://127.0.0.1:{serveur.server_port}/avis", classe.recus  # type: ignore[attr-defined]
         serveur.shutdown()
 
 

@@ -24,7 +24,7 @@ def registres(racine: Path, projets: str, bal: str | None = None) -> registres_a
 
 
 def poser(racine: Path, projets: str, bal: str | None = None) -> None:
-    dossier = racine / "raw" / "registres_ars"
+    dossier = racine / "raw" / "referentiels"
     for nom, texte in (("projets.csv", projets), ("bal.csv", bal)):
         if texte is not None:
             numeros = texte.replace("@E1", E1).replace("@E2", E2).replace("@E3", E3)
@@ -139,7 +139,7 @@ def test_ce_que_deviennent_les_fichiers(tmp_path: Path) -> None:
 def test_projets_illisible(tmp_path: Path, contenu: bytes | None, dit: str) -> None:
     """« Without a readable projets.csv the night fails (exit 1) and says what is wrong with it »."""
     if contenu is not None:
-        ecrire(tmp_path / "raw" / "registres_ars" / "projets.csv", contenu)
+        ecrire(tmp_path / "raw" / "referentiels" / "projets.csv", contenu)
     with pytest.raises(ReferentielIllisible) as erreur:
         registres_ars.lire(lire(tmp_path))
     assert dit in str(erreur.value)

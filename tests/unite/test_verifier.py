@@ -22,8 +22,8 @@ BONNES = "".join(f"{A};D{n};2026-01-05;\n" for n in range(20))
 @pytest.fixture
 def racine(tmp_path: Path) -> Path:
     data = tmp_path / "data"
-    (data / "raw/registres_ars").mkdir(parents=True)
-    (data / "raw/registres_ars/projets.csv").write_text(
+    (data / "raw/referentiels").mkdir(parents=True)
+    (data / "raw/referentiels/projets.csv").write_text(
         f"porteur;nom;finess_et\np1;Un;{A}\np1;Un;{B}\n", encoding="utf-8"
     )
     return data
@@ -199,13 +199,13 @@ def test_un_porteur_inconnu(racine: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_sans_registre_lisible(racine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chemin = fichier(racine, ENTETE + BONNES)
-    (racine / "raw/registres_ars/projets.csv").unlink()
+    (racine / "raw/referentiels/projets.csv").unlink()
     assert lancer(racine, chemin) == 1
     assert "projets.csv manque" in capsys.readouterr().err
 
 
 def test_des_structures_ecartees_attendent_l_agence(racine: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    registre = racine / "raw/registres_ars/projets.csv"
+    registre = racine / "raw/referentiels/projets.csv"
     registre.write_text(f"porteur;nom;finess_et\np1;Un;{A}\np2;Deux;{A}\np2;Deux;{B}\n", encoding="utf-8")
     assert lancer(racine, fichier(racine, ENTETE + BONNES)) == 4
     assert "l'agence doit corriger son registre" in capsys.readouterr().out
