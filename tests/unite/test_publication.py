@@ -26,9 +26,9 @@ import duckdb
 import pytest
 
 from flows import disque
-from flows.versions import catalogue, chaine, manifeste, publication, retention, version
+from flows.versions import catalogue, chaine, publication, retention, version
 from flows.versions.catalogue import ColonneVue, Vue
-from flows.versions.manifeste import VersionInvalide
+from flows.versions.manifeste import VersionInvalide, ecrire_neuf, en_json
 from flows.versions.version import LienInvalide
 
 RACINE = Path(__file__).parents[2]
@@ -647,9 +647,9 @@ def test_rewritten_link_missing_link_added_and_removed_files(tmp_path: Path) -> 
         "taille_octets": 4,
         "sha256": hashlib.sha256(b"faux").hexdigest(),
     }
-    octets = manifeste.en_json(manifeste)
+    octets = en_json(manifeste)
     maillon = json.loads((un / "maillon.json").read_bytes()) | {"manifeste_sha256": hashlib.sha256(octets).hexdigest()}
-    for nom, contenu in (("manifeste.json", octets), ("maillon.json", manifeste.en_json(maillon))):
+    for nom, contenu in (("manifeste.json", octets), ("maillon.json", en_json(maillon))):
         (un / nom).unlink()
         (un / nom).write_bytes(contenu)
     assert chaine.verifier_version(un) == []
@@ -665,7 +665,7 @@ def test_rewritten_link_missing_link_added_and_removed_files(tmp_path: Path) -> 
     assert chaine.verifier_chaine(tmp_path) == ["v2 : le maillon de la version précédente v1 manque"]
     (tmp_path / "versions" / "v2" / "maillon.json").unlink()
     assert "v2 : le maillon est absent ou illisible" in chaine.verifier_chaine(tmp_path)
-    assert [(version.id, version.cree_le) for version in version.lister(tmp_path)] == [("v2", None)]
+    assert [(v.id, v.cree_le) for v in version.lister(tmp_path)] == [("v2", None)]
 
 
 def _dossiers(racine: Path) -> list[Path]:
@@ -701,7 +701,8 @@ def panne(monkeypatch: pytest.MonkeyPatch, rang: int, code: int, *, avec_syncfs:
     with monkeypatch.context() as contexte:
         for nom in APPELS:
             contexte.setattr(os, nom, piege(nom, getattr(os, nom)))
-        contexte.setattr(publication, "_ecrire", piege("ecrire", manifeste.ecrire_neuf))
+        for module in (publication, retention):
+            contexte.setattr(module, "ecrire_neuf", piege("ecrire", ecrire_neuf))
         contexte.setattr(disque, "_syncfs", lambda: syncfs if avec_syncfs else None)
         yield appels
 
@@ -919,7 +920,7 @@ def test_kills_at_random_moments_never_show_a_torn_version(tmp_path: Path) -> No
         publier(curated, f"v{rang:04d}", date(2026, 4, 1) + timedelta(days=rang % 3))
     duree = (time.monotonic() - debut) / 3
     # One interpreter forks all the nights: only they are killed, and nothing is imported again.
-    commande = [sys.executable, "-c", NUITS, str(curated), str(RACINE), str(RACINE / "tests")]
+    commande = [sys.executable, "-c", NUITS, str(curated), str(RACINE), str(Path(__file__).parent)]
     with subprocess.Popen(commande, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as lanceur:
         assert lanceur.stdin is not None
         assert lanceur.stdout is not None
