@@ -84,8 +84,9 @@ def interruptibles() -> Iterator[None]:
     _INTERROMPUES.clear()
     try:
         yield
-    except BaseException:
-        _INTERROMPUES.set()
+    except BaseException as fin:
+        if not isinstance(fin, Exception):
+            _INTERROMPUES.set()
         raise
 
 
