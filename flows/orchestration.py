@@ -21,6 +21,7 @@ from flows import nuit as etapes
 from flows.alerter import dire_echec
 from flows.mensuelle import premiers_du_mois
 from flows.reglages import Reglages, lire
+from transforms.dire.libelles import LIGNES_REJETEES
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -122,7 +123,7 @@ def _montrer(bilan: etapes.Bilan, reglages: Reglages) -> None:
                 "porteur": porteur,
                 "fichiers": comptes["fichiers"],
                 "tables refusées": comptes["refuses"],
-                "lignes rejetées": comptes["lignes_rejetees"],
+                LIGNES_REJETEES[1]: comptes["lignes_rejetees"],
                 "fichiers non traités": comptes["non_traites"],
             }
             for porteur, comptes in etapes.receptions((*bilan.recus, *bilan.non_traites)).items()
