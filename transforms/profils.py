@@ -416,7 +416,7 @@ def _dates_reecrites(texte: pl.Expr, formats: Sequence[FormatDate]) -> pl.Expr:
 
 
 def en_mots_du_porteur(constats: pl.DataFrame, table: TableProfil) -> pl.DataFrame:
-    """Findings (columns `transforms.validation.CONSTATS`) with the porteur's own words beside ours.
+    """Findings (columns `transforms.validation.constats.CONSTATS`) with the porteur's own words beside ours.
 
     `entete`: the editor's header of the column; rewritten dates are shown as the file has them; lists of accepted values and of
     key columns are the editor's. A date that the file already wrote in ISO form is shown in the editor's format too.

@@ -31,7 +31,9 @@ from transforms.lecture.ouverture import Lecture, Piece
 from transforms.nommage import format_de
 from transforms.pages.porteur.accuse import Partie
 from transforms.profils import Profil, en_mots_du_porteur
-from transforms.validation import BILAN, EXAMEN_VERSION, Contexte, Examen, comptes, constat_de_fichier, examiner
+from transforms.validation.constats import comptes, constat_de_fichier
+from transforms.validation.examen import BILAN, EXAMEN_VERSION, Examen, examiner
+from transforms.validation.situation import Contexte
 
 # A file touched this recently may still be growing: it is looked at twice.
 FRAICHEUR_SECONDES = 2.0

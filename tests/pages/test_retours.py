@@ -29,7 +29,7 @@ from transforms.dire.texte_sur import csv_excel
 from transforms.pages.porteur.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
 from transforms.pages.porteur.index import FICHIERS_MAX, FichierRecu, Situation
 from transforms.pages.porteur.index import en_html as en_page
-from transforms.validation import CONSTATS, constat_de_fichier
+from transforms.validation.constats import CONSTATS, constat_de_fichier
 
 D = date(2026, 4, 1)
 NUIT_1 = datetime(2026, 4, 2, 1, 30, tzinfo=UTC)

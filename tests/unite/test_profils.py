@@ -23,7 +23,8 @@ from transforms.lecture.ouverture import Fichier, Lecture, pieces
 from transforms.nommage import format_de
 from transforms.pages.porteur.accuse import Accuse
 from transforms.profils import FormatDate, Profil, ProfilInvalide, charger, disponibles, lire_profil
-from transforms.validation import Contexte, examiner
+from transforms.validation.examen import examiner
+from transforms.validation.situation import Contexte
 
 A, B = "970400123", "970400024"
 MAINTENANT = datetime(2026, 4, 2, 6, tzinfo=UTC)

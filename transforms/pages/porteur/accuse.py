@@ -17,7 +17,7 @@ from transforms.dire.formats import accord, entier, instant, jour, majuscule
 from transforms.dire.libelles import LIGNES_REJETEES, STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import csv_excel, dire_texte, lisible
 from transforms.pages.environnement import rendre
-from transforms.validation import LIGNES_LISTEES, est_la_suite
+from transforms.validation.constats import LIGNES_LISTEES, est_la_suite
 
 # What a page shows: the whole list is in the error file.
 LIGNES_CITEES = 8
@@ -43,7 +43,7 @@ class Partie:
     """What one table of the file gives; the file itself when it has only one (`membre` "").
 
     `statut`, `motif` and the counts are those of the table `depots`; `constats` has the columns
-    `transforms.validation.CONSTATS`. `premier`: the same content was received before, and this is its verdict.
+    `transforms.validation.constats.CONSTATS`. `premier`: the same content was received before, and this is its verdict.
     """
 
     membre: str
