@@ -87,7 +87,6 @@ def recevoir_et_mesurer(racine: Path) -> tuple[float, float]:
                 registre=registre,
                 cle=cle_des_pseudonymes(reglages),
                 maintenant=datetime.now(UTC),
-                aujourd_hui=D + timedelta(days=1),
             )
             duree_s[depose.chemin] = time.perf_counter() - debut
         entrees = mesure.entrees(reglages, registres.essms, registre.depots(), registre.bilans(date.min))

@@ -173,7 +173,6 @@ def recevoir_lot(lot: Sequence[tuple[Depose, Dossier]], nuit: Nuit, compteur: Co
                     registre=registre,
                     cle=nuit.cle,
                     maintenant=nuit.maintenant,
-                    aujourd_hui=nuit.aujourd_hui,
                 )
             except PASSAGERES:
                 raise
@@ -273,17 +272,8 @@ def rendre(
     """Pages and work lists, after the publication: whatever goes wrong here is said, and done again the next night."""
     assert nuit.jour_des_pages is not None
     try:
-        pages.rendre(
-            nuit.reglages,
-            version,
-            nuit.jour_des_pages,
-            a_completer,
-            depots,
-            deposes,
-            registres.dossier,
-            nuit.cle,
-            nuit.maintenant,
-        )
+        mesure_publiee = pages.MesurePubliee(version, nuit.jour_des_pages, a_completer, nuit.maintenant)
+        pages.ecrire_pages(mesure_publiee, depots, deposes, registres.dossier, nuit.reglages, nuit.cle)
     except OSError as erreur:
         journal().warning("Les pages des porteurs n'ont pas toutes été écrites : %s", lieu(erreur))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandera.errors
 import polars as pl
 
-from schemas.champs import champs
+from schemas.champs import Champ, champs
 from schemas.curated import dtypes
 from schemas.erreurs import ErreurDite
 from schemas.referentiels import Bal, Projets
@@ -100,17 +100,7 @@ def _typer(
     for champ in colonnes.values():
         position = trouve.positions.get(champ.nom)
         texte = brut[f"c{position}"] if position is not None else pl.Series([None] * brut.height, dtype=pl.String)
-        texte = texte.alias(champ.nom)
-        if champ.nature in ("liste", "bool"):
-            table = types.correspondance(texte, champ)
-            valeurs = texte.replace_strict(table["texte"], table["valeur"], default=None, return_dtype=champ.dtype)
-        else:
-            expression = {
-                "date": types.date(pl.col(champ.nom)),
-                "decimal": types.decimal(pl.col(champ.nom)),
-                "finess": pl.col(champ.nom).str.to_uppercase(),
-            }.get(champ.nature, pl.col(champ.nom))
-            valeurs = texte.to_frame().select(expression).to_series()
+        valeurs = _valeurs(texte, champ)
         for ligne in brut.filter(texte.is_not_null() & valeurs.is_null())[LIGNE].to_list():
             attendu = f" (valeurs : {', '.join(champ.valeurs)})" if champ.valeurs else ""
             fautes.setdefault(ligne, []).append(f"« {champ.nom} » n'est pas lisible{attendu}")
@@ -126,6 +116,19 @@ def _typer(
             if not (controle == "not_nullable" and any(f"« {colonne} »" in f for f in fautes.get(ligne, []))):
                 fautes.setdefault(ligne, []).append(f"« {colonne} » : {raison}")
     return type_, fautes
+
+
+def _valeurs(texte: pl.Series, champ: Champ) -> pl.Series:
+    """The typed values of a column of text, null where the text is not of the type."""
+    if champ.nature in ("liste", "bool"):
+        table = types.correspondance(texte, champ)
+        return texte.replace_strict(table["texte"], table["valeur"], default=None, return_dtype=champ.dtype)
+    expression = {
+        "date": types.date(pl.first()),
+        "decimal": types.decimal(pl.first()),
+        "finess": pl.first().str.to_uppercase(),
+    }.get(champ.nature, pl.first())
+    return texte.to_frame().select(expression).to_series()
 
 
 def lire_projets(feuille: Feuille) -> RegistreProjets:

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -261,6 +262,17 @@ def examiner_piece(piece: Piece, depot: str, dossier: Dossier, cle: bytes, aujou
     return examen
 
 
+@contextmanager
+def dossier_de_travail(staging: Path) -> Iterator[Path]:
+    """A folder that only this process reads, for what is made of one file; gone at the end."""
+    travail = staging / ".reception" / secrets.token_hex(8)
+    travail.mkdir(parents=True, mode=0o700)
+    try:
+        yield travail
+    finally:
+        shutil.rmtree(travail, ignore_errors=True)
+
+
 def recevoir(
     depose: Depose,
     dossier: Dossier,
@@ -269,73 +281,53 @@ def recevoir(
     registre: RegistreDepots,
     cle: bytes,
     maintenant: datetime,
-    aujourd_hui: date,
 ) -> Recu | None:
     """Receive one file: copy, examine each of its tables, stage, write down. None when it is still being written.
 
     Killed at any moment, it leaves either nothing or the whole: staged files are named after their content and become
     part of the figures with the one transaction of the register that ends it.
     """
-    travail = reglages.staging / ".reception" / secrets.token_hex(8)
-    travail.mkdir(parents=True, mode=0o700)
-    try:
-        return _recevoir(depose, dossier, travail, reglages, registre, cle, maintenant, aujourd_hui)
-    except EncoreEnEcriture:
-        return None
-    finally:
-        shutil.rmtree(travail, ignore_errors=True)
-
-
-def _recevoir(
-    depose: Depose,
-    dossier: Dossier,
-    travail: Path,
-    reglages: Reglages,
-    registre: RegistreDepots,
-    cle: bytes,
-    maintenant: datetime,
-    aujourd_hui: date,
-) -> Recu | None:
-    sha256, parties = ouvrir(depose, dossier, travail, reglages)
     unites: list[Unite] = []
     fiches: list[FicheExamen] = []
     rendues: list[Partie] = []
-    a_relire = False
-    for piece in parties:
-        depot = _depot(depose.porteur, piece, depose.chemin)
-        unites.append(Unite(piece.membre, piece.table, piece.date_extraction, piece.partiel, piece.sha256, depot))
-        if piece.sha256 and (registre.examen(depot, dossier.contexte) or any(f.depot == depot for f in fiches)):
-            rendues.append(accuses.partie_deja_recue(unites[-1], fiches, registre, reglages))
-            continue
-        relatif = f"{piece.table}/{depot}-{dossier.contexte}.parquet" if piece.table else ""
-        provisoire = travail / f"{depot}.parquet"
-        examen = examiner_piece(piece, depot, dossier, cle, aujourd_hui, provisoire)
-        if sum(p.constats.height for p in rendues) > _CONSTATS_PAR_FICHIER:
-            examen = replace(examen, constats=comptes(examen.constats))
-        a_relire = a_relire or examen.refus in _A_RELIRE
-        fichier = None
-        if provisoire.exists():
-            fichier = deposer(provisoire, reglages.staging, relatif)
-        contexte = f"à relire {aujourd_hui}" if examen.refus in _A_RELIRE else dossier.contexte
-        fiches.append(_fiche(depot, contexte, examen, fichier))
-        rendues.append(accuses.partie(unites[-1], fiches[-1], examen.constats))
-    reception = Reception(
-        depose.porteur,
-        depose.chemin,
-        sha256,
-        depose.apercu.taille,
-        maintenant,
-        f"à relire {aujourd_hui}" if a_relire else dossier.contexte,
-    )
-    if dossier.etat != "inconnu":
-        accuses.accuser(reglages, registre, reception, rendues, maintenant)
-    registre.inscrire(reception, depose.apercu, unites, fiches)
-    return Recu(
-        depose.porteur,
-        depose.chemin,
-        tuple(f.statut for f in fiches) or ("deja_recu",),
-        sum(f.lignes_rejetees for f in fiches),
-    )
+    aujourd_hui = reglages.aujourd_hui(maintenant)
+    with suppress(EncoreEnEcriture), dossier_de_travail(reglages.staging) as travail:
+        a_relire = False
+        sha256, pieces = ouvrir(depose, dossier, travail, reglages)
+        for piece in pieces:
+            depot = _depot(depose.porteur, piece, depose.chemin)
+            unites.append(Unite(piece.membre, piece.table, piece.date_extraction, piece.partiel, piece.sha256, depot))
+            if piece.sha256 and (registre.examen(depot, dossier.contexte) or any(f.depot == depot for f in fiches)):
+                rendues.append(accuses.partie_deja_recue(unites[-1], fiches, registre, reglages))
+                continue
+            relatif = f"{piece.table}/{depot}-{dossier.contexte}.parquet" if piece.table else ""
+            provisoire = travail / f"{depot}.parquet"
+            examen = examiner_piece(piece, depot, dossier, cle, aujourd_hui, provisoire)
+            if sum(p.constats.height for p in rendues) > _CONSTATS_PAR_FICHIER:
+                examen = replace(examen, constats=comptes(examen.constats))
+            a_relire = a_relire or examen.refus in _A_RELIRE
+            fichier = deposer(provisoire, reglages.staging, relatif) if provisoire.exists() else None
+            contexte = f"à relire {aujourd_hui}" if examen.refus in _A_RELIRE else dossier.contexte
+            fiches.append(_fiche(depot, contexte, examen, fichier))
+            rendues.append(accuses.partie(unites[-1], fiches[-1], examen.constats))
+        reception = Reception(
+            depose.porteur,
+            depose.chemin,
+            sha256,
+            depose.apercu.taille,
+            maintenant,
+            f"à relire {aujourd_hui}" if a_relire else dossier.contexte,
+        )
+        if dossier.etat != "inconnu":
+            accuses.accuser(reglages, registre, reception, rendues, maintenant)
+        registre.inscrire(reception, depose.apercu, unites, fiches)
+        return Recu(
+            depose.porteur,
+            depose.chemin,
+            tuple(f.statut for f in fiches) or ("deja_recu",),
+            sum(f.lignes_rejetees for f in fiches),
+        )
+    return None
 
 
 def balayer(staging: Path, registre: RegistreDepots) -> None:

@@ -103,7 +103,6 @@ def jouer(racine: Path, dates_mesure: Sequence[date] = (), aujourd_hui: date = A
                 registre=registre,
                 cle=cle_des_pseudonymes(reglages),
                 maintenant=maintenant,
-                aujourd_hui=aujourd_hui,
             )
         depots, constats, bilans = registre.depots(), registre.constats(), registre.bilans(date.min)
     entrees = mesure.entrees(reglages, registres.essms, depots, bilans)

@@ -130,7 +130,6 @@ def nuit(tmp_path_factory: pytest.TempPathFactory) -> Nuit:
                     registre=registre,
                     cle=cle,
                     maintenant=datetime(2026, 4, 2, 1, tzinfo=UTC),
-                    aujourd_hui=date(2026, 4, 2),
                 )
             assert recu is not None
             if depose.porteur == PORTEUR:

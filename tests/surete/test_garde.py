@@ -61,7 +61,6 @@ class Maison:
                 registre=registre,
                 cle=b"0" * 32,
                 maintenant=datetime(2026, 4, 2, tzinfo=UTC),
-                aujourd_hui=date(2026, 4, 2),
             )
 
     def a_relire(self) -> list[str]:

@@ -4,7 +4,7 @@ import gzip
 import io
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -425,7 +425,6 @@ def test_la_nuit_recoit_un_export_selon_son_profil(tmp_path: Path) -> None:
             registre=registre,
             cle=b"k" * 32,
             maintenant=MAINTENANT,
-            aujourd_hui=date(2026, 4, 2),
         )
         depots = registre.depots().sort("nom_table")
     assert recu is not None and recu.statuts == ("accepte", "accepte")

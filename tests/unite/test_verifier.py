@@ -3,7 +3,7 @@
 import json
 import re
 from argparse import Namespace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -145,7 +145,6 @@ def test_la_meme_reponse_que_la_nuit(racine: Path, tmp_path: Path) -> None:
             registre=registre,
             cle=b"k" * 32,
             maintenant=maintenant,
-            aujourd_hui=date(2026, 4, 2),
         )
         depots = registre.depots()
         constats = registre.constats()
