@@ -75,7 +75,7 @@ def copier(fichier: Path) -> float:
 def recevoir_et_mesurer(racine: Path) -> tuple[float, float]:
     """Seconds of the reception of the updates, and of the measure, as the night does them."""
     reglages = Reglages(racine, DUIMETRE_CLE="0" * 64)
-    registres = registres_ars.lire(reglages)
+    registres = registres_ars.lire_registres(reglages)
     duree_s = {}
     with RegistreDepots(reglages.registre) as registre:
         for depose in inventaire.parcourir(reglages.depots):

@@ -39,7 +39,7 @@ from flows.versions.catalogue import construire_catalogue
 from flows.versions.chaine import controler
 from flows.versions.manifeste import COLONNES, ErreurPublication
 from flows.versions.preuves_remises import epingles
-from flows.versions.publication import preparer, publier, reporter, sceller
+from flows.versions.publication import preparer_version, publier, reporter, sceller
 from flows.versions.retention import conserver
 from flows.versions.version import actuelle
 from flows.versions.vues import macros, vues
@@ -137,7 +137,7 @@ class Bilan:
 
 def lire_referentiels(nuit: Nuit) -> registres_ars.Referentiels:
     """projets.csv, bal.csv, FINESS."""
-    return registres_ars.lire(nuit.reglages)
+    return registres_ars.lire_registres(nuit.reglages)
 
 
 def inventorier(nuit: Nuit, registres: registres_ars.Referentiels) -> tuple[list[Depose], list[tuple[Depose, Dossier]]]:
@@ -234,7 +234,7 @@ def publier_version(
 ) -> Path:
     """Build a whole version beside the others, then swap."""
     reglages, version = nuit.reglages, nuit.version
-    nouvelle = preparer(reglages.curated, version)
+    nouvelle = preparer_version(reglages.curated, version)
     for jour, relations in mesures.items():
         iso = jour.isoformat()
         ecrire_table("indicateurs", relations["indicateurs"], version, nouvelle, date_mesure=iso)

@@ -201,14 +201,14 @@ class Profil:
 # --- reading a profile -----------------------------------------------------------------------------------------------
 
 
-def dossier() -> Path:
+def dossier_des_profils() -> Path:
     """Where the profiles are."""
     return Path(str(files("schemas"))) / "profils"
 
 
 def disponibles() -> tuple[str, ...]:
     """Names of the profiles there are."""
-    return tuple(sorted(f.stem for f in dossier().glob("*.toml")))
+    return tuple(sorted(f.stem for f in dossier_des_profils().glob("*.toml")))
 
 
 def charger(nom: str) -> Profil:
@@ -216,7 +216,7 @@ def charger(nom: str) -> Profil:
     connus = disponibles()
     if nom not in connus:
         raise ProfilInvalide(f"Le profil « {nom} » n'existe pas (profils connus : {', '.join(connus) or 'aucun'}).")
-    return lire_profil(nom, (dossier() / f"{nom}.toml").read_bytes())
+    return lire_profil(nom, (dossier_des_profils() / f"{nom}.toml").read_bytes())
 
 
 def lire_profil(nom: str, contenu: bytes) -> Profil:

@@ -12,7 +12,7 @@ import polars as pl
 from schemas.champs import Champ, champs
 from schemas.curated import dtypes
 from schemas.erreurs import ErreurDite
-from schemas.referentiels import Bal, Projets
+from schemas.referentiels import Bal, ProjetsArs
 from transforms import regles, types
 from transforms.finess import departement
 from transforms.lecture.entetes import apparier
@@ -136,7 +136,7 @@ def lire_projets(feuille: Feuille) -> RegistreProjets:
 
     Raises `ReferentielIllisible` without a usable header or row.
     """
-    type_, fautes = _typer(feuille, Projets, "projets.csv", {"regles": regles.noms()})
+    type_, fautes = _typer(feuille, ProjetsArs, "projets.csv", {"regles": regles.noms()})
     type_ = type_.with_columns(pl.col("exemption_socles").fill_null(False))
     attributs = [c for c in type_.columns if c != LIGNE]
     for (_finess,), lignes in type_.filter(pl.col("finess_et").is_not_null()).group_by("finess_et"):

@@ -165,7 +165,7 @@ def _copier(depose: Depose, copie: Path, limites: Limites) -> str:
     with inventaire.ouvrir(depose) as source, copie.open("xb") as cible:
         if depose.apercu.taille > _taille_admise(os.fstat(source), depose.chemin, copie.parent, limites):
             raise LectureImpossible("ARCHIVE_DEMESUREE", f"{depose.apercu.taille >> 20} Mio reçus")
-        while bloc := inventaire.lire(source, BLOC_OCTETS):
+        while bloc := inventaire.lire_octets(source, BLOC_OCTETS):
             taille += len(bloc)
             if taille > depose.apercu.taille:  # one that grows as fast as it is read has no end
                 raise EncoreEnEcriture
@@ -214,7 +214,7 @@ def examen_de_fichier(code: str, *, detail: str = "", ligne: int | None = None) 
     return Examen(code, constats, pl.DataFrame(schema=BILAN), 0, 0, 0, 0)
 
 
-def ouvrir(depose: Depose, dossier: Dossier, travail: Path, reglages: Reglages) -> tuple[str, Iterator[Piece]]:
+def ouvrir_depot(depose: Depose, dossier: Dossier, travail: Path, reglages: Reglages) -> tuple[str, Iterator[Piece]]:
     """Copy a deposit into `travail`, under a name of our own, and give its SHA-256 and its tables; never raises for its faults.
 
     One piece says why when the file is not to be opened (§8), or not now (§4.6). Raises `EncoreEnEcriture`.
@@ -293,7 +293,7 @@ def recevoir(
     aujourd_hui = reglages.aujourd_hui(maintenant)
     with suppress(EncoreEnEcriture), dossier_de_travail(reglages.staging) as travail:
         a_relire = False
-        sha256, pieces = ouvrir(depose, dossier, travail, reglages)
+        sha256, pieces = ouvrir_depot(depose, dossier, travail, reglages)
         for piece in pieces:
             depot = _depot(depose.porteur, piece, depose.chemin)
             unites.append(Unite(piece.membre, piece.table, piece.date_extraction, piece.partiel, piece.sha256, depot))

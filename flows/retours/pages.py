@@ -95,7 +95,7 @@ def ecrire_pages(
         restes = mesure.a_completer.join(vu.tables["essms"].select("finess_et"), on="finess_et", how="semi")
         try:
             listes = _listes(restes, vu)
-            page = index.en_html(_situation(vu, mesure, listes)).encode()
+            page = index.page_du_porteur(_situation(vu, mesure, listes)).encode()
         except Exception as erreur:  # the others must go on; the cause goes to the log without any value
             journal().error("Page non écrite (%s) : %s", porteur, lieu(erreur))
             continue
@@ -202,7 +202,9 @@ def _listes(restes: pl.DataFrame, vu: _Porteur) -> dict[str, bytes]:
     indicateurs = vu.tables["indicateurs"]
     nommes = restes.join(_identifiants(restes, vu), on="id_dossier", how="left")
     return {
-        f"a_completer_{finess}.csv": liste_de_travail.en_csv(lignes, indicateurs.filter(pl.col("finess_et") == finess))
+        f"a_completer_{finess}.csv": liste_de_travail.liste_en_csv(
+            lignes, indicateurs.filter(pl.col("finess_et") == finess)
+        )
         for (finess,), lignes in nommes.group_by("finess_et", maintain_order=True)
     }
 
@@ -246,7 +248,7 @@ def _relire(depose: Depose, sha256: str, cherches: pl.Series, vu: _Porteur) -> l
         suppress(EncoreEnEcriture, LectureImpossible),
         reception.dossier_de_travail(vu.reglages.staging) as travail,
     ):
-        lu, parties = reception.ouvrir(depose, vu.dossier, travail, vu.reglages)
+        lu, parties = reception.ouvrir_depot(depose, vu.dossier, travail, vu.reglages)
         if lu == sha256:
             trouves = []
             for piece in parties:

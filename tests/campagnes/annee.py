@@ -40,7 +40,7 @@ from datetime import date, datetime
 from pathlib import Path
 from flows import reglages
 from flows.serveur import demarrer
-lus = reglages.lire(Path(sys.argv[1]))
+lus = reglages.lire_reglages(Path(sys.argv[1]))
 serveur = demarrer(lus.staging / "prefect")
 from prefect import flow
 from flows import isolement, nuit, orchestration

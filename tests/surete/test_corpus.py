@@ -114,7 +114,7 @@ def nuit(tmp_path_factory: pytest.TempPathFactory) -> Nuit:
         "\n".join(["porteur;nom;finess_et", *lignes, ""]), encoding="utf-8"
     )
     reglages = Reglages(racine, DUIMETRE_CLE="0" * 64)
-    registres = registres_ars.lire(reglages)
+    registres = registres_ars.lire_registres(reglages)
     cle = cle_des_pseudonymes(reglages)
     preparer()
     nuit = Nuit()

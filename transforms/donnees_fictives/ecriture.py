@@ -168,7 +168,7 @@ def csv_gz(tableau: Tableau, style: Style) -> bytes:
     return gzip.compress(csv(tableau, style), mtime=0)
 
 
-def classeur(tableaux: Iterable[Tableau], style: Style, notice: str = "") -> bytes:
+def classeur_d_export(tableaux: Iterable[Tableau], style: Style, notice: str = "") -> bytes:
     """Return a workbook with one sheet per table, native dates and numeric FINESS numbers as Excel makes them.
 
     `notice`, when given, fills a first sheet that is no table. What is not a date, a date-time or a number stays text.

@@ -76,7 +76,7 @@ class FeuilleExcel:
 
 
 @dataclass(frozen=True)
-class Limites:
+class LimitesClasseur:
     """What a workbook may be: rows, columns and cells of the grid its values span, unpacked bytes and their ratio."""
 
     lignes: int = 1_048_576
@@ -86,10 +86,10 @@ class Limites:
     ratio: float = RATIO_MAX
 
 
-LIMITES = Limites()
+LIMITES = LimitesClasseur()
 
 
-def feuilles(chemin: Path, *, limites: Limites = LIMITES) -> list[FeuilleExcel]:
+def feuilles(chemin: Path, *, limites: LimitesClasseur = LIMITES) -> list[FeuilleExcel]:
     """List the worksheets of a workbook in its order (chart sheets left out).
 
     Raises `LectureImpossible`: FICHIER_VIDE, FICHIER_ILLISIBLE, CONTENU_INATTENDU, CLASSEUR_CHIFFRE, CLASSEUR_DEMESURE.
@@ -98,7 +98,7 @@ def feuilles(chemin: Path, *, limites: Limites = LIMITES) -> list[FeuilleExcel]:
         return [FeuilleExcel(partie.nom, partie.visible) for partie in classeur.parties]
 
 
-def lire_feuille(chemin: Path, nom: str, *, taille_lot: int = 100_000, limites: Limites = LIMITES) -> Feuille:
+def lire_feuille(chemin: Path, nom: str, *, taille_lot: int = 100_000, limites: LimitesClasseur = LIMITES) -> Feuille:
     """Read the worksheet `nom`; its header is the first row with a visible character.
 
     Cells become text: dates `AAAA-MM-JJ`, with ` HH:MM:SS` when there is a time, times and durations `HH:MM:SS`,
@@ -116,7 +116,7 @@ def lire_feuille(chemin: Path, nom: str, *, taille_lot: int = 100_000, limites: 
     raise LectureImpossible("FICHIER_VIDE", "la feuille ne contient aucune donnée")
 
 
-def _lignes(chemin: Path, nom: str, limites: Limites) -> Iterator[LigneLue]:
+def _lignes(chemin: Path, nom: str, limites: LimitesClasseur) -> Iterator[LigneLue]:
     """Yield the rows that hold a value, with the size of their text."""
     with _ouvrir(chemin, limites) as classeur:
         partie = next((partie for partie in classeur.parties if partie.nom == nom), None)
@@ -235,7 +235,7 @@ class _Classeur:
 
 
 @contextmanager
-def _ouvrir(chemin: Path, limites: Limites) -> Iterator[_Classeur]:
+def _ouvrir(chemin: Path, limites: LimitesClasseur) -> Iterator[_Classeur]:
     with chemin.open("rb") as flux, _lisible():
         _verifier_nature(flux)
         with zipfile.ZipFile(flux) as archive:
@@ -289,7 +289,7 @@ def _contient(flux: BinaryIO, motif: bytes) -> bool:
     return False
 
 
-def _verifier_taille(archive: zipfile.ZipFile, flux: BinaryIO, limites: Limites) -> None:
+def _verifier_taille(archive: zipfile.ZipFile, flux: BinaryIO, limites: LimitesClasseur) -> None:
     membres = archive.infolist()
     if any(membre.flag_bits & 1 for membre in membres):
         raise LectureImpossible("CLASSEUR_CHIFFRE", "le classeur est chiffré : enregistrez-le sans mot de passe")
@@ -406,7 +406,7 @@ class _Grille:
         "_texte", "_textes", "_type", "lignes",
     )  # fmt: skip
 
-    def __init__(self, textes: list[str], formats: dict[str, Convertisseur], limites: Limites) -> None:
+    def __init__(self, textes: list[str], formats: dict[str, Convertisseur], limites: LimitesClasseur) -> None:
         self.lignes: list[LigneLue] = []
         self._textes, self._formats, self._limites = textes, formats, limites
         self._par_defaut = formats["0"]
@@ -491,7 +491,7 @@ class _Grille:
             self._texte = suite if self._texte is None else _suite(self._texte, suite)
 
 
-def _poser(cellules: list[str | None], rang: int, valeur: str, limites: Limites) -> None:
+def _poser(cellules: list[str | None], rang: int, valeur: str, limites: LimitesClasseur) -> None:
     if rang >= limites.colonnes:
         raise _demesure(f"une cellule en colonne {rang + 1}, {limites.colonnes} colonnes au plus")
     cellules.extend((None,) * (rang + 1 - len(cellules)))

@@ -157,7 +157,7 @@ class _TexteJson:
         self._tampon = "".join(morceaux)
 
 
-class Membre(NamedTuple):
+class MembreJson(NamedTuple):
     """One member of a JSON object: `rang` is 0 for a plain member, 1, 2, … for the elements of an array."""
 
     cle: str
@@ -165,7 +165,7 @@ class Membre(NamedTuple):
     valeur: object
 
 
-def membres_json(flux: BinaryIO, *, doublons_admis: bool = False) -> Iterator[Membre]:
+def membres_json(flux: BinaryIO, *, doublons_admis: bool = False) -> Iterator[MembreJson]:
     """Members of the object a JSON file (UTF-8, with or without BOM) is made of, its arrays element by element.
 
     Numbers come as text. Memory: one element, without its very long strings (`_blocs_alleges`). Raises
@@ -192,19 +192,19 @@ def membres_json(flux: BinaryIO, *, doublons_admis: bool = False) -> Iterator[Me
         if texte.caractere() == "[":
             yield from _elements(texte, cle)
         else:
-            yield Membre(cle, 0, texte.valeur())
+            yield MembreJson(cle, 0, texte.valeur())
         suite = texte.consomme(",}")
     if texte.caractere():
         raise texte.illisible("le fichier continue après la fin du JSON")
 
 
-def _elements(texte: _TexteJson, cle: str) -> Iterator[Membre]:
+def _elements(texte: _TexteJson, cle: str) -> Iterator[MembreJson]:
     texte.consomme("[")
     suite = texte.consomme("]") if texte.caractere() == "]" else ","
     rang = 0
     while suite == ",":
         rang += 1
-        yield Membre(cle, rang, texte.valeur())
+        yield MembreJson(cle, rang, texte.valeur())
         suite = texte.consomme(",]")
 
 

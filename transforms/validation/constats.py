@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.dire.formats import accord, entier
+from transforms.dire.formats import accord, milliers
 from transforms.lecture.modele import LIGNE
 
 # Types of the columns of a findings table; `valeur` is what the porteur wrote, for his eyes only; `entete` is his name of
@@ -134,6 +134,6 @@ class Releve:
 def constat_des_copies(copies: pl.DataFrame) -> pl.DataFrame:
     """One finding for all the copies of a file, that names the first of them."""
     n, lignes = copies.height, copies[LIGNE].sort().head(_LIGNES_CITEES).to_list()
-    ou = ("ligne " if n == 1 else "lignes ") + ", ".join(map(entier, lignes)) + ("…" if n > len(lignes) else "")
+    ou = ("ligne " if n == 1 else "lignes ") + ", ".join(map(milliers, lignes)) + ("…" if n > len(lignes) else "")
     detail = f"{accord(n, 'ligne')} en double, {'gardée' if n == 1 else 'gardées'} une fois ({ou})"
     return constat_de_fichier("DOUBLON_EXACT", ligne=lignes[0], detail=detail).with_columns(nombre=pl.lit(n, pl.UInt32))

@@ -22,14 +22,14 @@ from transforms.pseudonymes import pseudonymiser_colonnes
 from transforms.territoire import seau
 from transforms.validation.constats import RANG, Releve, constat_de_fichier, constat_des_copies, constats_de_lignes
 from transforms.validation.doublons import comparer, repere
-from transforms.validation.modele import verifier
+from transforms.validation.modele import constater
 from transforms.validation.situation import Contexte, autre_table, colonnes_de_texte, situer, table_douteuse
 from transforms.validation.typage import typer
 
 BILAN = {"finess_et": pl.String, "lignes_lues": pl.Int64, "lignes_rejetees": pl.Int64}
 
 # To be raised when the same file could be judged otherwise: files still there are then examined again.
-EXAMEN_VERSION = 2
+EXAMEN_VERSION = 3
 
 REJET_MAX_PCT = 20
 REJET_MIN_LIGNES = 3
@@ -125,7 +125,7 @@ def _examiner(
             du_lot = mauvais_types + [
                 c for c in sur_finess if not c.is_empty() and catalogue()[c["code"][0]].niveau == "ligne"
             ]
-            du_lot += verifier(type_, situe, mauvais_types, modele, contexte.date_extraction)
+            du_lot += constater(type_, situe, mauvais_types, modele, contexte.date_extraction)
             if situe[SURPLUS].any():
                 du_lot.append(constats_de_lignes("CELLULES_EN_TROP", situe.filter(pl.col(SURPLUS)), None))
             releve.noter(*(c for c in du_lot if not any(c is s for s in sur_finess)), *avertissements)
