@@ -22,7 +22,7 @@ from transforms.pseudonymes import pseudonymiser_colonnes
 from transforms.territoire import seau
 from transforms.validation.constats import RANG, Releve, constat_de_fichier, constat_des_copies, constats_de_lignes
 from transforms.validation.doublons import comparer, repere
-from transforms.validation.modele import constater
+from transforms.validation.modele import constater_les_fautes
 from transforms.validation.situation import Contexte, autre_table, colonnes_de_texte, situer, table_douteuse
 from transforms.validation.typage import typer
 
@@ -125,7 +125,7 @@ def _examiner(
             du_lot = mauvais_types + [
                 c for c in sur_finess if not c.is_empty() and catalogue()[c["code"][0]].niveau == "ligne"
             ]
-            du_lot += constater(type_, situe, mauvais_types, modele, contexte.date_extraction)
+            du_lot += constater_les_fautes(type_, situe, mauvais_types, modele, contexte.date_extraction)
             if situe[SURPLUS].any():
                 du_lot.append(constats_de_lignes("CELLULES_EN_TROP", situe.filter(pl.col(SURPLUS)), None))
             releve.noter(*(c for c in du_lot if not any(c is s for s in sur_finess)), *avertissements)

@@ -67,7 +67,7 @@ def _inconnues(schema: DataFrameSchema) -> Iterator[str]:
                 yield f"{quoi} in {verification.name} of {nom}"
 
 
-def constater(
+def constater_les_fautes(
     type_: pl.DataFrame, texte: pl.DataFrame, mauvais_types: list[pl.DataFrame], modele: Any, date_extraction: date
 ) -> list[pl.DataFrame]:
     """Run the pandera model on the typed rows; a value of a bad type (already found) is not also a missing one."""
