@@ -75,7 +75,7 @@ def copier(fichier: Path) -> float:
 def recevoir_et_mesurer(racine: Path) -> tuple[float, float]:
     """Seconds of the reception of the updates, and of the measure, as the night does them."""
     reglages = Reglages(racine, DUIMETRE_CLE="0" * 64)
-    registres = registres_ars.lire(reglages)
+    registres = registres_ars.lire_registres(reglages)
     duree_s = {}
     with RegistreDepots(reglages.registre) as registre:
         for depose in inventaire.parcourir(reglages.depots):
@@ -87,7 +87,6 @@ def recevoir_et_mesurer(racine: Path) -> tuple[float, float]:
                 registre=registre,
                 cle=cle_des_pseudonymes(reglages),
                 maintenant=datetime.now(UTC),
-                aujourd_hui=D + timedelta(days=1),
             )
             duree_s[depose.chemin] = time.perf_counter() - debut
         entrees = mesure.entrees(reglages, registres.essms, registre.depots(), registre.bilans(date.min))

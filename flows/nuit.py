@@ -39,7 +39,7 @@ from flows.versions.catalogue import construire_catalogue
 from flows.versions.chaine import controler
 from flows.versions.manifeste import COLONNES, ErreurPublication
 from flows.versions.preuves_remises import epingles
-from flows.versions.publication import preparer, publier, reporter, sceller
+from flows.versions.publication import preparer_version, publier, reporter, sceller
 from flows.versions.retention import conserver
 from flows.versions.version import actuelle
 from flows.versions.vues import macros, vues
@@ -137,7 +137,7 @@ class Bilan:
 
 def lire_referentiels(nuit: Nuit) -> registres_ars.Referentiels:
     """projets.csv, bal.csv, FINESS."""
-    return registres_ars.lire(nuit.reglages)
+    return registres_ars.lire_registres(nuit.reglages)
 
 
 def inventorier(nuit: Nuit, registres: registres_ars.Referentiels) -> tuple[list[Depose], list[tuple[Depose, Dossier]]]:
@@ -173,7 +173,6 @@ def recevoir_lot(lot: Sequence[tuple[Depose, Dossier]], nuit: Nuit, compteur: Co
                     registre=registre,
                     cle=nuit.cle,
                     maintenant=nuit.maintenant,
-                    aujourd_hui=nuit.aujourd_hui,
                 )
             except PASSAGERES:
                 raise
@@ -235,7 +234,7 @@ def publier_version(
 ) -> Path:
     """Build a whole version beside the others, then swap."""
     reglages, version = nuit.reglages, nuit.version
-    nouvelle = preparer(reglages.curated, version)
+    nouvelle = preparer_version(reglages.curated, version)
     for jour, relations in mesures.items():
         iso = jour.isoformat()
         ecrire_table("indicateurs", relations["indicateurs"], version, nouvelle, date_mesure=iso)
@@ -273,17 +272,8 @@ def rendre(
     """Pages and work lists, after the publication: whatever goes wrong here is said, and done again the next night."""
     assert nuit.jour_des_pages is not None
     try:
-        pages.rendre(
-            nuit.reglages,
-            version,
-            nuit.jour_des_pages,
-            a_completer,
-            depots,
-            deposes,
-            registres.dossier,
-            nuit.cle,
-            nuit.maintenant,
-        )
+        mesure_publiee = pages.MesurePubliee(version, nuit.jour_des_pages, a_completer, nuit.maintenant)
+        pages.ecrire_pages(mesure_publiee, depots, deposes, registres.dossier, nuit.reglages, nuit.cle)
     except OSError as erreur:
         journal().warning("Les pages des porteurs n'ont pas toutes été écrites : %s", lieu(erreur))
 

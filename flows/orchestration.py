@@ -20,7 +20,7 @@ from prefect.utilities.annotations import opaque
 from flows import nuit as etapes
 from flows.alerter import dire_echec
 from flows.mensuelle import premiers_du_mois
-from flows.reglages import Reglages, lire
+from flows.reglages import Reglages, lire_reglages
 from transforms.dire.libelles import LIGNES_REJETEES
 
 T = TypeVar("T")
@@ -142,7 +142,7 @@ def _nom_de_la_nuit() -> str:
 
 
 def _reglages(data: str | None, fuseau: str | None) -> Reglages:
-    return lire(Path(data) if data else None, fuseau=fuseau)
+    return lire_reglages(Path(data) if data else None, fuseau=fuseau)
 
 
 def _aujourd_hui(reglages: Reglages) -> date:

@@ -24,8 +24,7 @@ from flows.reglages import Reglages
 from flows.staging import scelles
 from flows.staging.registre import RegistreDepots
 from flows.versions.manifeste import MAILLON, MANIFESTE
-from flows.versions.preuves_remises import epingler
-from flows.versions.preuves_remises import lire as lire_preuves
+from flows.versions.preuves_remises import epingler, lire_preuves
 from flows.versions.version import actuelle
 from schemas.curated import PARTITION
 from schemas.erreurs import ErreurDite, Inconnu
@@ -248,7 +247,7 @@ def _pieces(publication: _Publication) -> dict[str, bytes]:
     return pieces | {f"regles/{nom}.toml": regles.fichier(nom) for nom in regles.noms()}
 
 
-def rapprocher(reglages: Reglages, verdict: preuve.Verdict) -> list[str]:
+def rapprocher(reglages: Reglages, verdict: preuve.PreuveEntiere) -> list[str]:
     """Compare a bundle found whole with what this data root still holds; remarks in French.
 
     Raises `PreuveInvalide` when the version it cites is here and says otherwise.

@@ -198,7 +198,7 @@ def _racine(data: Any) -> Path:
     return Path(data or os.environ.get(f"{_PREFIXE}DATA") or Reglages.model_fields["data"].default).expanduser()
 
 
-def lire(data: Path | None = None, *, fuseau: str | None = None) -> Reglages:
+def lire_reglages(data: Path | None = None, *, fuseau: str | None = None) -> Reglages:
     """The settings of a data root; `fuseau` given by the caller wins over them. Raises `ReglageInvalide`, all faults said."""
     try:
         return Reglages(data, fuseau=fuseau)

@@ -5,9 +5,9 @@ Everything that speaks of a column (casting, staging, dictionary, Arrow metadata
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypedDict, Unpack
 
 import pandera.backends.polars.builtin_checks  # a check made before this cannot be called by itself  # noqa: F401
 import pandera.polars as pa
@@ -44,13 +44,13 @@ class Champ:
     description: str
     requis: bool
     colonne_requise: bool
-    pseudonyme: bool
-    sans_fin: bool
-    unite: str | None
-    exemple: str | None
-    valeurs: tuple[str, ...]
-    synonymes: Mapping[str, str]
-    defaut: str | int | None
+    pseudonyme: bool = False
+    sans_fin: bool = False
+    unite: str | None = None
+    exemple: str | None = None
+    valeurs: tuple[str, ...] = ()
+    synonymes: Mapping[str, str] = field(default_factory=dict)
+    defaut: str | int | None = None
 
     @property
     def dtype(self) -> Any:
@@ -58,66 +58,40 @@ class Champ:
         return DTYPES[self.nature]
 
 
-def champ(
-    nature: Nature,
-    description: str,
-    *,
-    requis: bool = False,
-    colonne_requise: bool | None = None,
-    pseudonyme: bool = False,
-    sans_fin: bool = False,
-    unite: str | None = None,
-    exemple: str | None = None,
-    valeurs: Sequence[str] = (),
-    synonymes: Mapping[str, str] | None = None,
-    defaut: str | int | None = None,
-    **verifications: Any,
-) -> Any:
-    """Declare a column: a pandera field whose metadata carries what `Champ` describes.
+class Precisions(TypedDict, total=False):
+    """What a declaration may say beyond its nature: the fields of `Champ`; `colonne_requise` follows `requis` by default."""
 
-    `colonne_requise` follows `requis` unless told otherwise; `verifications` are pandera's own (`ge`, `isin`…).
-    """
-    if nature not in get_args(Nature):
+    colonne_requise: bool
+    pseudonyme: bool
+    sans_fin: bool
+    unite: str
+    exemple: str
+    valeurs: tuple[str, ...]
+    synonymes: Mapping[str, str]
+    defaut: str | int
+
+
+def champ(
+    nature: Nature, description: str, *, requis: bool = False, ge: int | None = None, **precisions: Unpack[Precisions]
+) -> Any:
+    """Declare a column: a pandera field whose metadata holds its `Champ`. `ge`: the least value, checked by pandera."""
+    if nature not in DTYPES:
         raise ValueError(f"unknown nature {nature!r}")
-    if valeurs:
-        verifications.setdefault("isin", list(valeurs))
+    precisions.setdefault("colonne_requise", requis)
+    declare = Champ("", nature, description, requis, **precisions)
     return pa.Field(
         nullable=not requis,
         description=description,
-        metadata={
-            "nature": nature,
-            "colonne_requise": requis if colonne_requise is None else colonne_requise,
-            "pseudonyme": pseudonyme,
-            "sans_fin": sans_fin,
-            "unite": unite,
-            "exemple": exemple,
-            "valeurs": tuple(valeurs),
-            "synonymes": dict(synonymes or {}),
-            "defaut": defaut,
-        },
-        **verifications,
+        ge=ge,
+        isin=list(declare.valeurs) or None,
+        metadata={"champ": declare},
     )
 
 
 def champs(modele: type[pa.DataFrameModel]) -> dict[str, Champ]:
     """The declared columns of a model, in order; columns without a nature (provenance) are left out."""
-    resultat: dict[str, Champ] = {}
-    for nom, colonne in modele.to_schema().columns.items():
-        donnees = colonne.metadata or {}
-        if "nature" not in donnees:
-            continue
-        resultat[nom] = Champ(
-            nom=nom,
-            nature=donnees["nature"],
-            description=colonne.description or "",
-            requis=not colonne.nullable,
-            colonne_requise=donnees["colonne_requise"],
-            pseudonyme=donnees["pseudonyme"],
-            sans_fin=donnees["sans_fin"],
-            unite=donnees["unite"],
-            exemple=donnees["exemple"],
-            valeurs=donnees["valeurs"],
-            synonymes=donnees["synonymes"],
-            defaut=donnees["defaut"],
-        )
-    return resultat
+    return {
+        nom: replace(colonne.metadata["champ"], nom=nom)
+        for nom, colonne in modele.to_schema().columns.items()
+        if colonne.metadata
+    }

@@ -2,7 +2,7 @@
 
 A model is validated on a typed frame that also carries where the rows come from (`ligne`, `date_extraction`). The name
 of a check is, in lower case, the code of its finding in `constats.toml`. Checks look at values only: what depends on
-the whole file (keys) or on the porteur's project is decided in `transforms/validation.py`.
+the whole file (keys) or on the porteur's project is decided in `transforms/validation/`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from schemas.champs import champ
 SOUS_SECTEURS = ("PA", "PH", "DOM", "PDS", "PDE", "AHI", "PJM")
 
 
-class Projets(pa.DataFrameModel):
+class ProjetsArs(pa.DataFrameModel):
     """projets.csv: which porteur leads which ESSMS, under which rules."""
 
     porteur: pl.String = champ("texte", "Identifiant du porteur ; il nomme son dossier de dépôt", requis=True)

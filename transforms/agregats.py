@@ -87,7 +87,7 @@ def dater(depots: pl.DataFrame, essms: pl.DataFrame, jour: date) -> pl.DataFrame
     return _executer(entrees, ("fraicheur",), ("fraicheur",))["fraicheur"].rename({"nom_table": "table"})
 
 
-def situer(maturin_sms: pl.DataFrame) -> pl.DataFrame:
+def situer_depots(maturin_sms: pl.DataFrame) -> pl.DataFrame:
     """The columns of `essms` that `sommer` reads, as they were at a published date.
 
     `porteur` stands for `nom_porteur`, which that table does not hold.

@@ -165,7 +165,7 @@ def _propriete(colonne: Colonne, cle: Sequence[str]) -> dict[str, Any]:
     return propriete
 
 
-def table_schema(table: str) -> dict[str, Any]:
+def table_schema_publiee(table: str) -> dict[str, Any]:
     """Table Schema of the CSV of a table (columns of its files: the partition key is in the folder name)."""
     return {
         "fields": [
@@ -205,8 +205,8 @@ def _lignes_yaml(valeur: Any, retrait: str = "") -> Iterator[str]:
 def schemas_json() -> dict[Path, str]:
     """JSON Schema of the files that people write beside the code, for their text editor to complete with."""
     modeles: dict[Path, type[Saisie]] = {
-        profils.dossier() / "profil.schema.json": profils.Description,
-        regles.dossier() / "regles.schema.json": regles.Regles,
+        profils.dossier_des_profils() / "profil.schema.json": profils.Description,
+        regles.dossier_des_regles() / "regles.schema.json": regles.Regles,
     }
     return {
         fichier: json.dumps(modele.model_json_schema(), ensure_ascii=False, indent=1) + "\n"
@@ -214,7 +214,7 @@ def schemas_json() -> dict[Path, str]:
     }
 
 
-def ecrire(dossier: Path) -> None:
+def ecrire_dictionnaire(dossier: Path) -> None:
     """Write the dictionary and the contract into `dossier`, the JSON Schemas beside the files they describe."""
     pages = {dossier / "dictionnaire.md": markdown(), dossier / "contrat.odcs.yaml": en_yaml(contrat())}
     for fichier, texte in (pages | schemas_json()).items():
@@ -222,4 +222,4 @@ def ecrire(dossier: Path) -> None:
 
 
 if __name__ == "__main__":
-    ecrire(Path(sys.argv[1]))
+    ecrire_dictionnaire(Path(sys.argv[1]))

@@ -15,7 +15,7 @@ from schemas.curated import INDICATEURS as ORDRE
 from schemas.curated import PARTITION
 from schemas.erreurs import Inconnu
 from transforms.agregats import besoins
-from transforms.dire.formats import accord, cible, entier, enumerer, jour, jour_en_lettres, majuscule, taux
+from transforms.dire.formats import accord, cible, enumerer, jour, jour_en_lettres, majuscule, milliers, taux
 from transforms.dire.libelles import ETAPES, INDICATEURS, STATUTS, dire_etat_de_source, etat_de_source, nom_de_source
 
 
@@ -29,7 +29,7 @@ class Etape:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceRequise:
     """A table an indicator needs, and what is wrong with it (None when nothing is)."""
 
     table: str
@@ -52,7 +52,7 @@ class Indicateur:
     reste_a_faire: int | None
     statut: str
     phrase: str
-    sources: tuple[Source, ...]
+    sources: tuple[SourceRequise, ...]
 
 
 @dataclass(frozen=True)
@@ -145,19 +145,19 @@ def _etapes(populations: dict[str, Any]) -> Iterator[Etape]:
         yield Etape(nom, reste, avant - reste if avant is not None and reste is not None else None)
 
 
-def _source(source: dict[str, Any], fin_fenetre: date) -> Source:
+def _source(source: dict[str, Any], fin_fenetre: date) -> SourceRequise:
     """A source, and what is wrong with it."""
     a_jour = etat_de_source(source, fin_fenetre) == "a_jour"
     defaut = None if a_jour else dire_etat_de_source(source, fin_fenetre)
-    return Source(source["table"], source["presente"], source["derniere_extraction"], defaut)
+    return SourceRequise(source["table"], source["presente"], source["derniere_extraction"], defaut)
 
 
-def _indicateur(ligne: dict[str, Any], sources: list[Source]) -> Indicateur:
+def _indicateur(ligne: dict[str, Any], sources: list[SourceRequise]) -> Indicateur:
     publies = {nom: valeur for nom, valeur in ligne.items() if nom in Indicateur.__dataclass_fields__}
     return Indicateur(**publies, phrase=_phrase(ligne, sources), sources=tuple(sources))
 
 
-def _phrase(ligne: dict[str, Any], sources: list[Source]) -> str:
+def _phrase(ligne: dict[str, Any], sources: list[SourceRequise]) -> str:
     """The figure as a sentence: its numbers, its target, what is left, or why it is not known."""
     libelle = INDICATEURS[ligne["indicateur"]]
     if ligne["statut"] == "source_absente":
@@ -212,15 +212,15 @@ def dire(explication: Explication) -> str:
 
 
 def _dire_etape(etape: Etape) -> str:
-    perdus = f"  ({entier(etape.perdus)} de moins)" if etape.perdus else ""
-    return f"  {etape.nom:<50}{entier(etape.nombre):>8}{perdus}"
+    perdus = f"  ({milliers(etape.perdus)} de moins)" if etape.perdus else ""
+    return f"  {etape.nom:<50}{milliers(etape.nombre):>8}{perdus}"
 
 
 def _personnes(combien: int | None) -> str:
     return "inconnue" if combien is None else accord(combien, "personne")
 
 
-def _dire_source(source: Source) -> str:
+def _dire_source(source: SourceRequise) -> str:
     nom = nom_de_source(source.table)
     extraction = f"extraction du {jour(source.derniere_extraction)}" if source.derniere_extraction else ""
     return f"{nom} ({', '.join(x for x in (extraction, source.defaut) if x)})"

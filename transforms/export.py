@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from schemas import curated
 from schemas.erreurs import Inconnu
-from transforms.agregats import situer, sommer
+from transforms.agregats import situer_depots, sommer
 from transforms.dire.formats import jour as en_jour
 from transforms.dire.texte_sur import csv_excel, sans_formule
 from transforms.publication import disposer
@@ -39,7 +39,7 @@ Publier deux dates de mesure rapprochées permet de les comparer : la protection
 """
 
 
-def classeur(version: Path, fichier: Path, date_mesure: date | None = None) -> Path:
+def exporter_classeur(version: Path, fichier: Path, date_mesure: date | None = None) -> Path:
     """Write the published tables of one measure date into a workbook, one typed sheet each.
 
     Filters, frozen header, dates and numbers as such, the description of each column as a note of its header; no cell is
@@ -71,7 +71,7 @@ def publics(version: Path, dossier: Path, date_mesure: date | None, seuil: int) 
     """
     retenue = _date(version, date_mesure)
     indicateurs = _lire(version, "indicateurs", retenue).with_columns(date_mesure=pl.lit(retenue))
-    essms = situer(_lire(version, "maturin_sms", retenue))
+    essms = situer_depots(_lire(version, "maturin_sms", retenue))
     territoires = masquer(sommer(indicateurs, essms)["territoires"], seuil)
     dossier.mkdir(parents=True, exist_ok=True)
     chemins = [dossier / nom for nom in ("territoires.parquet", "territoires.csv", "dictionnaire.csv", "LISEZMOI.txt")]

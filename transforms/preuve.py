@@ -222,7 +222,7 @@ comme telles.
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PreuveEntiere:
     """A bundle found whole: its `description` (preuve.json), its files, and remarks that are no faults."""
 
     description: Mapping[str, Any]
@@ -231,7 +231,7 @@ class Verdict:
     remarques: tuple[str, ...]
 
 
-def verifier(chemin: Path, travail: Path) -> Verdict:
+def verifier_preuve(chemin: Path, travail: Path) -> PreuveEntiere:
     """Check every byte of a bundle, recompute its figures with the SQL inside, compare with the published rows.
 
     `travail`: an empty directory where it is unpacked. The SQL runs without any access outside of it. Raises
@@ -261,7 +261,7 @@ def verifier(chemin: Path, travail: Path) -> Verdict:
         remarques.append(
             "Le SQL de la preuve n'est pas celui de cette installation : comparez-le à celui de sa version."
         )
-    return Verdict(description, fichiers, hashlib.sha256(octets).hexdigest(), tuple(remarques))
+    return PreuveEntiere(description, fichiers, hashlib.sha256(octets).hexdigest(), tuple(remarques))
 
 
 def _lire(chemin: Path) -> bytes:

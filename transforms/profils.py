@@ -201,14 +201,14 @@ class Profil:
 # --- reading a profile -----------------------------------------------------------------------------------------------
 
 
-def dossier() -> Path:
+def dossier_des_profils() -> Path:
     """Where the profiles are."""
     return Path(str(files("schemas"))) / "profils"
 
 
 def disponibles() -> tuple[str, ...]:
     """Names of the profiles there are."""
-    return tuple(sorted(f.stem for f in dossier().glob("*.toml")))
+    return tuple(sorted(f.stem for f in dossier_des_profils().glob("*.toml")))
 
 
 def charger(nom: str) -> Profil:
@@ -216,7 +216,7 @@ def charger(nom: str) -> Profil:
     connus = disponibles()
     if nom not in connus:
         raise ProfilInvalide(f"Le profil « {nom} » n'existe pas (profils connus : {', '.join(connus) or 'aucun'}).")
-    return lire_profil(nom, (dossier() / f"{nom}.toml").read_bytes())
+    return lire_profil(nom, (dossier_des_profils() / f"{nom}.toml").read_bytes())
 
 
 def lire_profil(nom: str, contenu: bytes) -> Profil:
@@ -416,7 +416,7 @@ def _dates_reecrites(texte: pl.Expr, formats: Sequence[FormatDate]) -> pl.Expr:
 
 
 def en_mots_du_porteur(constats: pl.DataFrame, table: TableProfil) -> pl.DataFrame:
-    """Findings (columns `transforms.validation.CONSTATS`) with the porteur's own words beside ours.
+    """Findings (columns `transforms.validation.constats.CONSTATS`) with the porteur's own words beside ours.
 
     `entete`: the editor's header of the column; rewritten dates are shown as the file has them; lists of accepted values and of
     key columns are the editor's. A date that the file already wrote in ISO form is shown in the editor's format too.

@@ -9,10 +9,10 @@ from typing import Any
 import pandera.errors
 import polars as pl
 
-from schemas.champs import champs
+from schemas.champs import Champ, champs
 from schemas.curated import dtypes
 from schemas.erreurs import ErreurDite
-from schemas.referentiels import Bal, Projets
+from schemas.referentiels import Bal, ProjetsArs
 from transforms import regles, types
 from transforms.finess import departement
 from transforms.lecture.entetes import apparier
@@ -100,17 +100,7 @@ def _typer(
     for champ in colonnes.values():
         position = trouve.positions.get(champ.nom)
         texte = brut[f"c{position}"] if position is not None else pl.Series([None] * brut.height, dtype=pl.String)
-        texte = texte.alias(champ.nom)
-        if champ.nature in ("liste", "bool"):
-            table = types.correspondance(texte, champ)
-            valeurs = texte.replace_strict(table["texte"], table["valeur"], default=None, return_dtype=champ.dtype)
-        else:
-            expression = {
-                "date": types.date(pl.col(champ.nom)),
-                "decimal": types.decimal(pl.col(champ.nom)),
-                "finess": pl.col(champ.nom).str.to_uppercase(),
-            }.get(champ.nature, pl.col(champ.nom))
-            valeurs = texte.to_frame().select(expression).to_series()
+        valeurs = _valeurs(texte, champ)
         for ligne in brut.filter(texte.is_not_null() & valeurs.is_null())[LIGNE].to_list():
             attendu = f" (valeurs : {', '.join(champ.valeurs)})" if champ.valeurs else ""
             fautes.setdefault(ligne, []).append(f"« {champ.nom} » n'est pas lisible{attendu}")
@@ -128,12 +118,25 @@ def _typer(
     return type_, fautes
 
 
+def _valeurs(texte: pl.Series, champ: Champ) -> pl.Series:
+    """The typed values of a column of text, null where the text is not of the type."""
+    if champ.nature in ("liste", "bool"):
+        table = types.correspondance(texte, champ)
+        return texte.replace_strict(table["texte"], table["valeur"], default=None, return_dtype=champ.dtype)
+    expression = {
+        "date": types.date(pl.first()),
+        "decimal": types.decimal(pl.first()),
+        "finess": pl.first().str.to_uppercase(),
+    }.get(champ.nature, pl.first())
+    return texte.to_frame().select(expression).to_series()
+
+
 def lire_projets(feuille: Feuille) -> RegistreProjets:
     """Read projets.csv: rows in error, and ESSMS under two porteurs, are set aside with the reason (§4.6).
 
     Raises `ReferentielIllisible` without a usable header or row.
     """
-    type_, fautes = _typer(feuille, Projets, "projets.csv", {"regles": regles.noms()})
+    type_, fautes = _typer(feuille, ProjetsArs, "projets.csv", {"regles": regles.noms()})
     type_ = type_.with_columns(pl.col("exemption_socles").fill_null(False))
     attributs = [c for c in type_.columns if c != LIGNE]
     for (_finess,), lignes in type_.filter(pl.col("finess_et").is_not_null()).group_by("finess_et"):

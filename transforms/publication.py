@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from schemas.curated import CLES, PAR_DATE, TABLES, dtypes, schema_arrow
 from schemas.erreurs import ErreurDite
 from transforms.dire.constats import dire_constat
-from transforms.fautes import fautives
 from transforms.finess import cle_luhn_valide
 from transforms.nommage import echapper, membre_publiable, nom_publiable
+from transforms.validation.modele import fautives
 
 _GROUPE_LIGNES = 20_000
 _TRI = {

@@ -35,7 +35,7 @@ def positif(texte: str) -> int:
     return int(texte)
 
 
-def dire(message: str) -> None:
+def afficher(message: str) -> None:
     """Tell the user, on standard output."""
     sys.stdout.write(message.rstrip() + "\n")
     sys.stdout.flush()
@@ -67,8 +67,8 @@ __all__ = [
     "DemandeImpossible",
     "Fonction",
     "Sortie",
+    "afficher",
     "date_iso",
-    "dire",
     "dire_erreur",
     "option_dates",
     "option_json",

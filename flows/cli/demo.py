@@ -6,9 +6,9 @@ import argparse
 from datetime import date
 from pathlib import Path
 
-from flows.cli.commun import Declarer, Sortie, dire
+from flows.cli.commun import Declarer, Sortie, afficher
 from flows.cli.generer import raconter
-from flows.cli.nuit import lancer
+from flows.cli.nuit import lancer_nuit
 from transforms.dire.formats import jour, nombre
 
 DATE_MESURE = date(2026, 4, 1)
@@ -35,12 +35,12 @@ def _executer(options: argparse.Namespace) -> int:
     from flows import reglages  # noqa: PLC0415
     from transforms import donnees_fictives  # noqa: PLC0415
 
-    r = reglages.lire(options.data)
-    dire(raconter(donnees_fictives.generer(r.data, donnees_fictives.Demande()), str(r.raw)) + "\n")
-    code = lancer(r.data, [DATE_MESURE])
+    r = reglages.lire_reglages(options.data)
+    afficher(raconter(donnees_fictives.generer(r.data, donnees_fictives.Demande()), str(r.raw)) + "\n")
+    code = lancer_nuit(r.data, [DATE_MESURE])
     if code == Sortie.OK:
-        dire("\n" + _taux(r.curated / "actuel" / "catalogue.duckdb") + "\n")
-        dire(_requete(r.curated))
+        afficher("\n" + _taux(r.curated / "actuel" / "catalogue.duckdb") + "\n")
+        afficher(_requete(r.curated))
     return code
 
 

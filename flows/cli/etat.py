@@ -6,7 +6,7 @@ import argparse
 import socket
 from datetime import UTC, datetime
 
-from flows.cli.commun import Declarer, Sortie, dire, dire_erreur, option_json
+from flows.cli.commun import Declarer, Sortie, afficher, dire_erreur, option_json
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -24,7 +24,7 @@ def _executer(options: argparse.Namespace) -> int:
     from flows import alerter, etat, reglages  # noqa: PLC0415
     from flows.versions.manifeste import ErreurPublication  # noqa: PLC0415
 
-    r = reglages.lire(options.data)
+    r = reglages.lire_reglages(options.data)
     try:
         constat = etat.constater(r, datetime.now(UTC))
     except ErreurPublication as erreur:
@@ -32,7 +32,7 @@ def _executer(options: argparse.Namespace) -> int:
         dire_erreur(str(erreur))
     else:
         alarmes, code = constat.alarmes, Sortie.PERIME if constat.perime else Sortie.OK
-        dire(etat.en_json(constat) if options.json else etat.dire(constat, r.zone))
+        afficher(etat.en_json(constat) if options.json else etat.dire(constat, r.zone))
     if options.avertir and alarmes:
         if not (r.webhook or r.mail_serveur):
             dire_erreur("Aucun destinataire : réglez « webhook » ou « mail_serveur », « mail_de », « mail_a ».")

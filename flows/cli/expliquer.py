@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from flows.cli.commun import Declarer, Sortie, date_iso, dire, option_json
+from flows.cli.commun import Declarer, Sortie, afficher, date_iso, option_json
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -24,7 +24,7 @@ def _executer(options: argparse.Namespace) -> int:
     from flows.versions.version import lecture  # noqa: PLC0415
     from transforms import explication  # noqa: PLC0415
 
-    with lecture(reglages.lire(options.data).curated) as version:
+    with lecture(reglages.lire_reglages(options.data).curated) as version:
         trouvee = explication.expliquer(version, options.finess, options.date_mesure)
-    dire(explication.en_json(trouvee) if options.json else explication.dire(trouvee))
+    afficher(explication.en_json(trouvee) if options.json else explication.dire(trouvee))
     return Sortie.OK

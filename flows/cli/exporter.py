@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from flows.cli.commun import Declarer, Sortie, date_iso, dire
+from flows.cli.commun import Declarer, Sortie, afficher, date_iso
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -28,11 +28,11 @@ def _executer(options: argparse.Namespace) -> int:
     from flows.versions.version import lecture  # noqa: PLC0415
     from transforms import export  # noqa: PLC0415
 
-    r = reglages.lire(options.data)
+    r = reglages.lire_reglages(options.data)
     with lecture(r.curated) as version:
         if options.xlsx:
-            ecrits = [export.classeur(version, options.xlsx, options.date_mesure)]
+            ecrits = [export.exporter_classeur(version, options.xlsx, options.date_mesure)]
         else:
             ecrits = export.publics(version, options.public, options.date_mesure, r.seuil_publication)
-    dire("\n".join(f"Écrit : {chemin}" for chemin in ecrits))
+    afficher("\n".join(f"Écrit : {chemin}" for chemin in ecrits))
     return Sortie.OK

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from datetime import date
 
-from flows.cli.commun import Declarer, Sortie, date_iso, dire, positif
-from transforms.dire.formats import accord, entier, taille
+from flows.cli.commun import Declarer, Sortie, afficher, date_iso, positif
+from transforms.dire.formats import accord, milliers, taille
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -28,7 +28,7 @@ def _executer(options: argparse.Namespace) -> int:
     from flows import reglages  # noqa: PLC0415
     from transforms import donnees_fictives  # noqa: PLC0415
 
-    r = reglages.lire(options.data)
+    r = reglages.lire_reglages(options.data)
     demande = donnees_fictives.Demande(
         graine=options.graine,
         porteurs=options.porteurs,
@@ -38,18 +38,18 @@ def _executer(options: argparse.Namespace) -> int:
         fin=options.fin,
     )
     bilan = donnees_fictives.generer(r.data, demande)
-    dire(raconter(bilan, str(r.raw)))
+    afficher(raconter(bilan, str(r.raw)))
     return Sortie.OK
 
 
 def raconter(bilan: object, ou: str) -> str:
     """What was generated, in French."""
-    from transforms.donnees_fictives import Bilan  # noqa: PLC0415
+    from transforms.donnees_fictives import RegionEcrite  # noqa: PLC0415
 
-    assert isinstance(bilan, Bilan)
+    assert isinstance(bilan, RegionEcrite)
     demande = bilan.demande
     return (
-        f"Région synthétique : {accord(demande.porteurs, 'porteur')}, {entier(demande.essms)} ESSMS, "
+        f"Région synthétique : {accord(demande.porteurs, 'porteur')}, {milliers(demande.essms)} ESSMS, "
         f"{accord(demande.personnes, 'personne')}.\n"
         f"{accord(bilan.fichiers, 'fichier')} ({taille(bilan.octets)}, {accord(sum(bilan.lignes.values()), 'ligne')} dont "
         f"{accord(bilan.lignes_invalides, 'fautive')}) dans {ou}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from flows.cli.commun import Declarer, Sortie, dire
+from flows.cli.commun import Declarer, Sortie, afficher
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -25,8 +25,10 @@ def _executer(options: argparse.Namespace) -> int:
         dossier.mkdir(parents=True, exist_ok=True)
         for nom, contenu in fichiers(table).items():
             (dossier / nom).write_bytes(contenu)
-    dire(f"Modèles écrits dans {options.sortie} :")
+    afficher(f"Modèles écrits dans {options.sortie} :")
     for table in TABLES:
-        dire(f"  {table:14} {libelle(table)}")
-    dire("Remplissez un modèle, remplacez AAAA-MM-JJ par la date d'extraction, puis contrôlez-le : duimetre verifier.")
+        afficher(f"  {table:14} {libelle(table)}")
+    afficher(
+        "Remplissez un modèle, remplacez AAAA-MM-JJ par la date d'extraction, puis contrôlez-le : duimetre verifier."
+    )
     return Sortie.OK

@@ -23,15 +23,15 @@ def ajouter(declarer: Declarer) -> None:
 
 
 def _executer(options: argparse.Namespace) -> int:
-    return lancer(options.data, options.date_mesure, reconstruire=options.reconstruire)
+    return lancer_nuit(options.data, options.date_mesure, reconstruire=options.reconstruire)
 
 
-def lancer(data: Path | None, dates: list[date] | None, *, reconstruire: bool = False) -> int:
+def lancer_nuit(data: Path | None, dates: list[date] | None, *, reconstruire: bool = False) -> int:
     """Run the night, under Prefect when it can; its exit code (§3). The lock is taken before anything starts."""
     from flows import reglages as r  # noqa: PLC0415
     from flows.verrou import VerrouPris, verrou  # noqa: PLC0415
 
-    reglages = r.lire(data)
+    reglages = r.lire_reglages(data)
     if not reglages.raw.is_dir():
         dire_erreur(f"Le dossier {reglages.raw} n'existe pas. Vérifiez --data ou DUIMETRE_DATA.")
         return Sortie.ECHEC

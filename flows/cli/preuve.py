@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.cli.commun import Declarer, DemandeImpossible, Sortie, date_iso, dire
+from flows.cli.commun import Declarer, DemandeImpossible, Sortie, afficher, date_iso
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -34,12 +34,14 @@ def _constituer(options: argparse.Namespace) -> int:
     from flows import preuve, reglages  # noqa: PLC0415
     from flows.verrou import verrou  # noqa: PLC0415
 
-    r = reglages.lire(options.data)
+    r = reglages.lire_reglages(options.data)
     with verrou(r.staging):
         faite = preuve.constituer(
             r, options.finess.upper(), options.date_mesure, options.sortie.absolute(), datetime.now(UTC)
         )
-    dire(f"Preuve écrite : {faite.chemin}\nVersion citée, gardée désormais : {faite.version}\nSHA-256 : {faite.sha256}")
+    afficher(
+        f"Preuve écrite : {faite.chemin}\nVersion citée, gardée désormais : {faite.version}\nSHA-256 : {faite.sha256}"
+    )
     return Sortie.OK
 
 
@@ -47,17 +49,17 @@ def _verifier(data: Path | None, chemin: Path) -> int:
     from tempfile import TemporaryDirectory  # noqa: PLC0415
 
     from flows import preuve, reglages  # noqa: PLC0415
-    from transforms.preuve import verifier  # noqa: PLC0415
+    from transforms.preuve import verifier_preuve  # noqa: PLC0415
 
     with TemporaryDirectory(prefix="duimetre-preuve-") as travail:
-        verdict = verifier(chemin, Path(travail))
-    remarques = [*verdict.remarques, *preuve.rapprocher(reglages.lire(data), verdict)]
+        verdict = verifier_preuve(chemin, Path(travail))
+    remarques = [*verdict.remarques, *preuve.rapprocher(reglages.lire_reglages(data), verdict)]
     d = verdict.description
-    dire(
+    afficher(
         f"Preuve valable : ESSMS {d['finess_et']}, mesure du {d['date_mesure']}, version {d['version']}.\n"
         f"Fichiers intacts ; le recalcul donne les chiffres publiés ({len(d['depots'])} dépôts).\n"
         f"SHA-256 : {verdict.sha256}"
     )
     for remarque in remarques:
-        dire(remarque)
+        afficher(remarque)
     return Sortie.OK

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
-from flows.cli.commun import Declarer, DemandeImpossible, Sortie, dire, option_json
+from flows.cli.commun import Declarer, DemandeImpossible, Sortie, afficher, option_json
 
 
 def ajouter(declarer: Declarer) -> None:
@@ -33,8 +33,8 @@ def _executer(options: argparse.Namespace) -> int:
     from flows.reception import registres_ars, verification  # noqa: PLC0415
     from transforms.pages.porteur.accuse import en_html  # noqa: PLC0415
 
-    r = reglages.lire(options.data)
-    registres = registres_ars.lire(r, garder_extrait=False)
+    r = reglages.lire_reglages(options.data)
+    registres = registres_ars.lire_registres(r, garder_extrait=False)
     dossier = registres.dossier(options.porteur)
     if dossier.etat == "inconnu":
         connus = registres.registre.porteurs | registres.registre.en_attente
@@ -44,9 +44,9 @@ def _executer(options: argparse.Namespace) -> int:
         options.html.write_text(en_html(accuses[0]), encoding="utf-8")
     if options.json:
         contenu = {"porteur": options.porteur, "fichiers": [verification.en_donnees(a) for a in accuses]}
-        dire(json.dumps(contenu, ensure_ascii=False, indent=1))
+        afficher(json.dumps(contenu, ensure_ascii=False, indent=1))
     else:
-        dire("\n\n".join(verification.dire(a) for a in accuses))
+        afficher("\n\n".join(verification.dire(a) for a in accuses))
     statuts = {p.statut for a in accuses for p in a.parties}
     if statuts & {"refuse", "en_attente"}:
         return Sortie.FICHIER_REFUSE

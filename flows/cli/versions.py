@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from flows.cli.commun import Declarer, Sortie, dire, option_json
+from flows.cli.commun import Declarer, Sortie, afficher, option_json
 from transforms.dire.formats import instant
 
 
@@ -22,9 +22,9 @@ def _executer(options: argparse.Namespace) -> int:
     from flows import reglages  # noqa: PLC0415
     from flows.versions.chaine import verifier_chaine  # noqa: PLC0415
     from flows.versions.preuves_remises import epingles  # noqa: PLC0415
-    from flows.versions.version import lister  # noqa: PLC0415
+    from flows.versions.version import lister_versions  # noqa: PLC0415
 
-    r = reglages.lire(options.data)
+    r = reglages.lire_reglages(options.data)
     citees = epingles(r.curated)
     versions = [
         {
@@ -33,20 +33,20 @@ def _executer(options: argparse.Namespace) -> int:
             "actuelle": version.actuelle,
             "citee_par_une_preuve": version.id in citees,
         }
-        for version in lister(r.curated)
+        for version in lister_versions(r.curated)
     ]
     problemes = verifier_chaine(r.curated) if options.verifier else []
     if options.json:
         contenu = {"versions": versions} | ({"problemes": problemes} if options.verifier else {})
-        dire(json.dumps(contenu, ensure_ascii=False, indent=2))
+        afficher(json.dumps(contenu, ensure_ascii=False, indent=2))
     else:
         fuseau = r.zone
-        for version in lister(r.curated):
+        for version in lister_versions(r.curated):
             quand = instant(version.cree_le.astimezone(fuseau)) if version.cree_le else "date illisible"
             marques = " ← actuelle" * version.actuelle + " (citée par une preuve)" * (version.id in citees)
-            dire(f"{version.id}  publiée le {quand}{marques}")
+            afficher(f"{version.id}  publiée le {quand}{marques}")
         if not versions:
-            dire("Aucune version publiée. Lancez « duimetre nuit ».")
+            afficher("Aucune version publiée. Lancez « duimetre nuit ».")
         if options.verifier:
-            dire("\n".join(problemes) or "Tout est tel que publié : fichiers, manifestes, chaîne.")
+            afficher("\n".join(problemes) or "Tout est tel que publié : fichiers, manifestes, chaîne.")
     return Sortie.ECHEC if problemes else Sortie.OK

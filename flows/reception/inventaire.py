@@ -207,7 +207,7 @@ def ouvrir(depose: Depose) -> Iterator[int]:
         os.close(descripteur)
 
 
-def lire(descripteur: int, octets: int) -> bytes:
+def lire_octets(descripteur: int, octets: int) -> bytes:
     """The next bytes of an open deposit, none at its end. Raises as `ouvrir`."""
     with _du_fichier():
         return os.read(descripteur, octets)

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -31,7 +32,9 @@ from transforms.lecture.ouverture import Lecture, Piece
 from transforms.nommage import format_de
 from transforms.pages.porteur.accuse import Partie
 from transforms.profils import Profil, en_mots_du_porteur
-from transforms.validation import BILAN, EXAMEN_VERSION, Contexte, Examen, comptes, constat_de_fichier, examiner
+from transforms.validation.constats import comptes, constat_de_fichier
+from transforms.validation.examen import BILAN, EXAMEN_VERSION, Examen, examiner
+from transforms.validation.situation import Contexte
 
 # A file touched this recently may still be growing: it is looked at twice.
 FRAICHEUR_SECONDES = 2.0
@@ -162,7 +165,7 @@ def _copier(depose: Depose, copie: Path, limites: Limites) -> str:
     with inventaire.ouvrir(depose) as source, copie.open("xb") as cible:
         if depose.apercu.taille > _taille_admise(os.fstat(source), depose.chemin, copie.parent, limites):
             raise LectureImpossible("ARCHIVE_DEMESUREE", f"{depose.apercu.taille >> 20} Mio reçus")
-        while bloc := inventaire.lire(source, BLOC_OCTETS):
+        while bloc := inventaire.lire_octets(source, BLOC_OCTETS):
             taille += len(bloc)
             if taille > depose.apercu.taille:  # one that grows as fast as it is read has no end
                 raise EncoreEnEcriture
@@ -211,7 +214,7 @@ def examen_de_fichier(code: str, *, detail: str = "", ligne: int | None = None) 
     return Examen(code, constats, pl.DataFrame(schema=BILAN), 0, 0, 0, 0)
 
 
-def ouvrir(depose: Depose, dossier: Dossier, travail: Path, reglages: Reglages) -> tuple[str, Iterator[Piece]]:
+def ouvrir_depot(depose: Depose, dossier: Dossier, travail: Path, reglages: Reglages) -> tuple[str, Iterator[Piece]]:
     """Copy a deposit into `travail`, under a name of our own, and give its SHA-256 and its tables; never raises for its faults.
 
     One piece says why when the file is not to be opened (§8), or not now (§4.6). Raises `EncoreEnEcriture`.
@@ -259,6 +262,17 @@ def examiner_piece(piece: Piece, depot: str, dossier: Dossier, cle: bytes, aujou
     return examen
 
 
+@contextmanager
+def dossier_de_travail(staging: Path) -> Iterator[Path]:
+    """A folder that only this process reads, for what is made of one file; gone at the end."""
+    travail = staging / ".reception" / secrets.token_hex(8)
+    travail.mkdir(parents=True, mode=0o700)
+    try:
+        yield travail
+    finally:
+        shutil.rmtree(travail, ignore_errors=True)
+
+
 def recevoir(
     depose: Depose,
     dossier: Dossier,
@@ -267,73 +281,53 @@ def recevoir(
     registre: RegistreDepots,
     cle: bytes,
     maintenant: datetime,
-    aujourd_hui: date,
 ) -> Recu | None:
     """Receive one file: copy, examine each of its tables, stage, write down. None when it is still being written.
 
     Killed at any moment, it leaves either nothing or the whole: staged files are named after their content and become
     part of the figures with the one transaction of the register that ends it.
     """
-    travail = reglages.staging / ".reception" / secrets.token_hex(8)
-    travail.mkdir(parents=True, mode=0o700)
-    try:
-        return _recevoir(depose, dossier, travail, reglages, registre, cle, maintenant, aujourd_hui)
-    except EncoreEnEcriture:
-        return None
-    finally:
-        shutil.rmtree(travail, ignore_errors=True)
-
-
-def _recevoir(
-    depose: Depose,
-    dossier: Dossier,
-    travail: Path,
-    reglages: Reglages,
-    registre: RegistreDepots,
-    cle: bytes,
-    maintenant: datetime,
-    aujourd_hui: date,
-) -> Recu | None:
-    sha256, parties = ouvrir(depose, dossier, travail, reglages)
     unites: list[Unite] = []
     fiches: list[FicheExamen] = []
     rendues: list[Partie] = []
-    a_relire = False
-    for piece in parties:
-        depot = _depot(depose.porteur, piece, depose.chemin)
-        unites.append(Unite(piece.membre, piece.table, piece.date_extraction, piece.partiel, piece.sha256, depot))
-        if piece.sha256 and (registre.examen(depot, dossier.contexte) or any(f.depot == depot for f in fiches)):
-            rendues.append(accuses.partie_deja_recue(unites[-1], fiches, registre, reglages))
-            continue
-        relatif = f"{piece.table}/{depot}-{dossier.contexte}.parquet" if piece.table else ""
-        provisoire = travail / f"{depot}.parquet"
-        examen = examiner_piece(piece, depot, dossier, cle, aujourd_hui, provisoire)
-        if sum(p.constats.height for p in rendues) > _CONSTATS_PAR_FICHIER:
-            examen = replace(examen, constats=comptes(examen.constats))
-        a_relire = a_relire or examen.refus in _A_RELIRE
-        fichier = None
-        if provisoire.exists():
-            fichier = deposer(provisoire, reglages.staging, relatif)
-        contexte = f"à relire {aujourd_hui}" if examen.refus in _A_RELIRE else dossier.contexte
-        fiches.append(_fiche(depot, contexte, examen, fichier))
-        rendues.append(accuses.partie(unites[-1], fiches[-1], examen.constats))
-    reception = Reception(
-        depose.porteur,
-        depose.chemin,
-        sha256,
-        depose.apercu.taille,
-        maintenant,
-        f"à relire {aujourd_hui}" if a_relire else dossier.contexte,
-    )
-    if dossier.etat != "inconnu":
-        accuses.accuser(reglages, registre, reception, rendues, maintenant)
-    registre.inscrire(reception, depose.apercu, unites, fiches)
-    return Recu(
-        depose.porteur,
-        depose.chemin,
-        tuple(f.statut for f in fiches) or ("deja_recu",),
-        sum(f.lignes_rejetees for f in fiches),
-    )
+    aujourd_hui = reglages.aujourd_hui(maintenant)
+    with suppress(EncoreEnEcriture), dossier_de_travail(reglages.staging) as travail:
+        a_relire = False
+        sha256, pieces = ouvrir_depot(depose, dossier, travail, reglages)
+        for piece in pieces:
+            depot = _depot(depose.porteur, piece, depose.chemin)
+            unites.append(Unite(piece.membre, piece.table, piece.date_extraction, piece.partiel, piece.sha256, depot))
+            if piece.sha256 and (registre.examen(depot, dossier.contexte) or any(f.depot == depot for f in fiches)):
+                rendues.append(accuses.partie_deja_recue(unites[-1], fiches, registre, reglages))
+                continue
+            relatif = f"{piece.table}/{depot}-{dossier.contexte}.parquet" if piece.table else ""
+            provisoire = travail / f"{depot}.parquet"
+            examen = examiner_piece(piece, depot, dossier, cle, aujourd_hui, provisoire)
+            if sum(p.constats.height for p in rendues) > _CONSTATS_PAR_FICHIER:
+                examen = replace(examen, constats=comptes(examen.constats))
+            a_relire = a_relire or examen.refus in _A_RELIRE
+            fichier = deposer(provisoire, reglages.staging, relatif) if provisoire.exists() else None
+            contexte = f"à relire {aujourd_hui}" if examen.refus in _A_RELIRE else dossier.contexte
+            fiches.append(_fiche(depot, contexte, examen, fichier))
+            rendues.append(accuses.partie(unites[-1], fiches[-1], examen.constats))
+        reception = Reception(
+            depose.porteur,
+            depose.chemin,
+            sha256,
+            depose.apercu.taille,
+            maintenant,
+            f"à relire {aujourd_hui}" if a_relire else dossier.contexte,
+        )
+        if dossier.etat != "inconnu":
+            accuses.accuser(reglages, registre, reception, rendues, maintenant)
+        registre.inscrire(reception, depose.apercu, unites, fiches)
+        return Recu(
+            depose.porteur,
+            depose.chemin,
+            tuple(f.statut for f in fiches) or ("deja_recu",),
+            sum(f.lignes_rejetees for f in fiches),
+        )
+    return None
 
 
 def balayer(staging: Path, registre: RegistreDepots) -> None:

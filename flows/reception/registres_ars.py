@@ -106,7 +106,7 @@ def _finess(chemin: Path, sha256: str, staging: Path, garder: bool) -> pl.DataFr
     return table
 
 
-def lire(reglages: Reglages, *, garder_extrait: bool = True) -> Referentiels:
+def lire_registres(reglages: Reglages, *, garder_extrait: bool = True) -> Referentiels:
     """Read projets.csv, bal.csv and the FINESS file; without `garder_extrait` nothing is written.
 
     Raises `ReferentielIllisible` when projets.csv cannot be used; what else is missing or unreadable is an alert.

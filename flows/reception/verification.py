@@ -17,7 +17,7 @@ from flows.reception.reception import Dossier
 from flows.reglages import Reglages
 from schemas.erreurs import ErreurDite, Sortie
 from transforms.dire.constats import NIVEAUX, dire_constat
-from transforms.dire.formats import accord, entier, jour
+from transforms.dire.formats import accord, jour, milliers
 from transforms.dire.libelles import STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import dire_texte
 from transforms.nommage import en_cours_d_ecriture
@@ -51,7 +51,7 @@ def verifier(fichier: Path, dossier: Dossier, reglages: Reglages, maintenant: da
     with tempfile.TemporaryDirectory(prefix="duimetre-") as prive:
         travail = Path(prive)
         try:
-            sha256, pieces = reception.ouvrir(depose, dossier, travail, reglages)
+            sha256, pieces = reception.ouvrir_depot(depose, dossier, travail, reglages)
             for rang, piece in enumerate(pieces):
                 examen = reception.examiner_piece(
                     piece, "verification", dossier, cle, ici.date(), travail / f"{rang}.parquet"
@@ -102,8 +102,8 @@ def _titre(partie: Partie) -> str:
 def _comptes(partie: Partie) -> str:
     hors = partie.lignes_hors_projet
     return (
-        f"{accord(partie.lignes_lues, 'ligne lue', 'lignes lues')}, {entier(partie.lignes_utilisees)} utilisées, "
-        f"{entier(partie.lignes_rejetees)} rejetées{f' dont {entier(hors)} hors projet' if hors else ''}"
+        f"{accord(partie.lignes_lues, 'ligne lue', 'lignes lues')}, {milliers(partie.lignes_utilisees)} utilisées, "
+        f"{milliers(partie.lignes_rejetees)} rejetées{f' dont {milliers(hors)} hors projet' if hors else ''}"
     )
 
 

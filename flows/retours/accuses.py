@@ -22,7 +22,7 @@ from flows.reglages import Reglages
 from flows.staging.registre import FicheExamen, Reception, RegistreDepots, Unite, Verdict
 from transforms.nommage import empreinte_de_reception, numero_de_recu
 from transforms.pages.porteur.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
-from transforms.validation import CONSTATS, sans_constat
+from transforms.validation.constats import CONSTATS, sans_constat
 
 # Owner and group: these files name persons by their dossier.
 _MODE_DOSSIER, _MODE_FICHIER = 0o750, 0o640

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +31,16 @@ _UTILISES = (*ACCEPTES, "deja_recu")
 
 
 @dataclass(frozen=True)
+class MesurePubliee:
+    """What the pages are about: the measure `jour` of the folder `version`, its relation `a_completer`; written `maintenant`."""
+
+    version: Path
+    jour: date
+    a_completer: pl.DataFrame
+    maintenant: datetime
+
+
+@dataclass(frozen=True)
 class _Porteur:
     """A porteur as the night sees it: its published `tables` and `depots`, and by name its files still there (`presents`)."""
 
@@ -55,23 +63,20 @@ def date_des_pages(dates: Sequence[date], publiee: Path | None, aujourd_hui: dat
     return choisie if choisie in dates else None
 
 
-def rendre(
-    reglages: Reglages,
-    version: Path,
-    jour: date,
-    a_completer: pl.DataFrame,
+def ecrire_pages(
+    mesure: MesurePubliee,
     depots: pl.DataFrame,
     deposes: Sequence[Depose],
     dossier_de: Callable[[str], Dossier],
+    reglages: Reglages,
     cle: bytes,
-    maintenant: datetime,
 ) -> None:
-    """Write `index.html` and the work lists of every porteur of the register, for the measure `jour` of the published `version`.
+    """Write `index.html` and the work lists of every porteur of the register.
 
-    `a_completer`: relation of that name. `depots`: those of the register; `deposes`: the files in the drop folders. A
-    porteur whose folder cannot be written stops nobody. Raises `OSError` for what is not about one porteur.
+    `depots`: those of the register; `deposes`: the files in the drop folders. A porteur whose folder cannot be written
+    stops nobody. Raises `OSError` for what is not about one porteur.
     """
-    tables = {t: _lire(version, t, jour) for t in ("indicateurs", "sources", "essms", "constats")}
+    tables = {t: _lire_table(mesure, t) for t in ("indicateurs", "sources", "essms", "constats")}
     par_porteur: dict[str, dict[str, Depose]] = {}
     for depose in deposes:
         par_porteur.setdefault(depose.porteur, {})[depose.chemin] = depose
@@ -87,10 +92,10 @@ def rendre(
             reglages,
             cle,
         )
-        restes = a_completer.join(vu.tables["essms"].select("finess_et"), on="finess_et", how="semi")
+        restes = mesure.a_completer.join(vu.tables["essms"].select("finess_et"), on="finess_et", how="semi")
         try:
             listes = _listes(restes, vu)
-            page = index.en_html(_situation(vu, jour, version.name, listes, maintenant)).encode()
+            page = index.page_du_porteur(_situation(vu, mesure, listes)).encode()
         except Exception as erreur:  # the others must go on; the cause goes to the log without any value
             journal().error("Page non écrite (%s) : %s", porteur, lieu(erreur))
             continue
@@ -101,13 +106,15 @@ def rendre(
                     retirer(ouvert, ancienne)
 
 
-def _lire(version: Path, table: str, jour: date) -> pl.DataFrame:
-    dossier = version / table / f"{PARTITION}={jour.isoformat()}" if table in PAR_DATE else version / table
+def _lire_table(mesure: MesurePubliee, table: str) -> pl.DataFrame:
+    dossier = mesure.version / table
+    if table in PAR_DATE:
+        dossier /= f"{PARTITION}={mesure.jour.isoformat()}"
     with (dossier / f"{table}.parquet").open("rb") as flux:
         return pl.read_parquet(flux)
 
 
-def _situation(vu: _Porteur, jour: date, version: str, listes: Mapping[str, bytes], maintenant: datetime) -> Situation:
+def _situation(vu: _Porteur, mesure: MesurePubliee, listes: Mapping[str, bytes]) -> Situation:
     fuseau = vu.reglages.zone
     tables, dossier = vu.tables, vu.dossier
     essms = tables["essms"]
@@ -119,9 +126,9 @@ def _situation(vu: _Porteur, jour: date, version: str, listes: Mapping[str, byte
     return Situation(
         porteur=dossier.porteur,
         nom=essms["nom_porteur"][0] if essms.height else dossier.porteur,
-        date_mesure=jour,
-        edite_le=maintenant.astimezone(fuseau),
-        version=version,
+        date_mesure=mesure.jour,
+        edite_le=mesure.maintenant.astimezone(fuseau),
+        version=mesure.version.name,
         essms=essms,
         indicateurs=tables["indicateurs"],
         sources=tables["sources"],
@@ -195,7 +202,9 @@ def _listes(restes: pl.DataFrame, vu: _Porteur) -> dict[str, bytes]:
     indicateurs = vu.tables["indicateurs"]
     nommes = restes.join(_identifiants(restes, vu), on="id_dossier", how="left")
     return {
-        f"a_completer_{finess}.csv": liste_de_travail.en_csv(lignes, indicateurs.filter(pl.col("finess_et") == finess))
+        f"a_completer_{finess}.csv": liste_de_travail.liste_en_csv(
+            lignes, indicateurs.filter(pl.col("finess_et") == finess)
+        )
         for (finess,), lignes in nommes.group_by("finess_et", maintain_order=True)
     }
 
@@ -234,17 +243,15 @@ def _identifiants(restes: pl.DataFrame, vu: _Porteur) -> pl.DataFrame:
 
 def _relire(depose: Depose, sha256: str, cherches: pl.Series, vu: _Porteur) -> list[pl.DataFrame] | None:
     """The dossiers found in one deposit; None when its content is no longer the one that was received."""
-    travail = vu.reglages.staging / ".reception" / secrets.token_hex(8)
-    travail.mkdir(parents=True, mode=0o700)
     trouves: list[pl.DataFrame] | None = None
-    try:
-        with suppress(EncoreEnEcriture, LectureImpossible):
-            lu, parties = reception.ouvrir(depose, vu.dossier, travail, vu.reglages)
-            if lu == sha256:
-                trouves = []
-                for piece in parties:
-                    if piece.table in _TABLES_DES_DOSSIERS and piece.lire is not None:
-                        trouves += liste_de_travail.identifiants(piece.lire(), piece.table, cherches, vu.cle)
-    finally:
-        shutil.rmtree(travail, ignore_errors=True)
+    with (
+        suppress(EncoreEnEcriture, LectureImpossible),
+        reception.dossier_de_travail(vu.reglages.staging) as travail,
+    ):
+        lu, parties = reception.ouvrir_depot(depose, vu.dossier, travail, vu.reglages)
+        if lu == sha256:
+            trouves = []
+            for piece in parties:
+                if piece.table in _TABLES_DES_DOSSIERS and piece.lire is not None:
+                    trouves += liste_de_travail.identifiants(piece.lire(), piece.table, cherches, vu.cle)
     return trouves

@@ -186,7 +186,7 @@ class FicheExamen:
     """The fate of a content: `statut` (`accepte`, `accepte_avec_rejets`, `refuse`, `en_attente`) and its counts.
 
     `fichier`: staged parquet, None when no row is used. `bilan`: columns `finess_et`,
-    `lignes_utilisees`, `lignes_rejetees`. `constats`: columns of `transforms.validation.CONSTATS`, without values that
+    `lignes_utilisees`, `lignes_rejetees`. `constats`: columns of `transforms.validation.constats.CONSTATS`, without values that
     may identify a person.
     """
 

@@ -20,7 +20,7 @@ from flows.versions.manifeste import (
     parcourir_version,
     sha256_de,
 )
-from flows.versions.version import LienInvalide, Version, actuelle, lister
+from flows.versions.version import LienInvalide, Version, actuelle, lister_versions
 from schemas.curated import PARTITION
 
 
@@ -70,7 +70,7 @@ def controler(curated: Path, publiee: Path, *, sauf: Collection[date], rang: int
         if any(not chemin or _date_du_fichier(chemin) not in refaits for chemin, _ in abime.fautes):
             raise abime
         constats.append(f"{abime} Cette nuit refait ce qui est abîmé.")
-    if autres := [version.dossier for version in lister(curated) if version.dossier != publiee]:
+    if autres := [version.dossier for version in lister_versions(curated) if version.dossier != publiee]:
         autre = autres[rang % len(autres)]
         if fautes := _examiner(autre, empreintes):
             constats.append(
@@ -92,7 +92,7 @@ def verifier_chaine(curated: Path) -> list[str]:
     Every file against its manifest (a hard-linked file is read once), every manifest and link against the ones before,
     removed versions included.
     """
-    versions = lister(curated)
+    versions = lister_versions(curated)
     maillons, problemes = _rassembler_maillons(curated, versions)
     premieres = sorted(id_version for id_version, (maillon, _) in maillons.items() if maillon.precedente is None)
     if len(premieres) > 1:

@@ -39,7 +39,7 @@ def epingler(
     rendre_durable(dossier)
 
 
-def lire(curated: Path) -> list[dict[str, Any]]:
+def lire_preuves(curated: Path) -> list[dict[str, Any]]:
     """The bundles handed out (keys of `epingler`). Raises `ErreurPublication` when one cannot be read."""
     preuves = []
     for fichier in sorted((curated / _DOSSIER).glob("*.json")):
@@ -55,4 +55,4 @@ def lire(curated: Path) -> list[dict[str, Any]]:
 
 def epingles(curated: Path) -> set[str]:
     """The versions that a bundle cites."""
-    return {version for preuve in lire(curated) for version in preuve["versions"]}
+    return {version for preuve in lire_preuves(curated) for version in preuve["versions"]}

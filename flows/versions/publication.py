@@ -38,8 +38,8 @@ from flows.versions.manifeste import (
     VersionInvalide,
     ecrire_neuf,
     empreinte_fichier,
-    en_json,
     fichiers_du_manifeste,
+    octets_json,
     parcourir_version,
     reference,
     sha256_de,
@@ -56,7 +56,7 @@ from flows.versions.version import (
     id_en_cours,
     journal_versions,
     liens_en_attente,
-    lister,
+    lister_versions,
 )
 from schemas.curated import PARTITION
 
@@ -66,7 +66,7 @@ _CLES_RESERVEES = frozenset({"version", "cree_le", "precedente", "fichiers"})
 _SANS_LIEN_DUR = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 
 
-def preparer(curated: Path, id_version: str) -> Path:
+def preparer_version(curated: Path, id_version: str) -> Path:
     """Sweep what killed runs left and return the empty directory where version `id_version` is to be built.
 
     The caller holds the lock of the night. Raises VersionInvalide when the identifier is malformed or already
@@ -171,8 +171,10 @@ def sceller(nouvelle: Path, *, cree_le: datetime, precedente: Path | None, conte
         ):
             reportes.add(chemin)
     commun = {"version": id_version, "cree_le": cree_le.isoformat()}
-    manifeste = en_json({**contenu, **commun, "precedente": reference(precedente, MANIFESTE), "fichiers": inventaire})
-    maillon = en_json(
+    manifeste = octets_json(
+        {**contenu, **commun, "precedente": reference(precedente, MANIFESTE), "fichiers": inventaire}
+    )
+    maillon = octets_json(
         {**commun, "precedente": reference(precedente, MAILLON), "manifeste_sha256": sha256_de(manifeste)}
     )
     ecrire_neuf(nouvelle / MANIFESTE, manifeste)
@@ -212,7 +214,7 @@ def revenir(curated: Path, id_version: str) -> Path:
     """
     if (curated / "versions").is_dir():
         _balayer(curated)
-    choisie = next((version for version in lister(curated) if version.id == id_version), None)
+    choisie = next((version for version in lister_versions(curated) if version.id == id_version), None)
     if choisie is None:
         raise VersionInvalide(
             f"La version {id_version} n'est pas publiée ici. « duimetre versions » donne la liste des versions."

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flows.disque import rendre_durable
 from flows.versions.manifeste import MAILLON, ecrire_neuf
-from flows.versions.version import CATALOGUE, Version, journal_versions, lister
+from flows.versions.version import CATALOGUE, Version, journal_versions, lister_versions
 
 A_SUPPRIMER = ".a_supprimer"
 # The version removed last: its partitions, thousands of directories, become those of the next version.
@@ -37,7 +37,7 @@ def conserver(
     that was current less than `delai` ago, for readers that take no lock; a version that cannot be read. What cannot
     be removed is logged and tried again next time.
     """
-    versions = lister(curated)
+    versions = lister_versions(curated)
     gardees = {version.id for version in versions if version.actuelle or version.cree_le is None}
     gardees |= _dernieres_nuits(versions, nuits) | _premieres_du_mois(versions) | set(epingles)
     limite = (maintenant - delai).timestamp()

@@ -48,7 +48,7 @@ def actuelle(curated: Path) -> Path | None:
     """
     id_version = id_du_lien(curated)
     if id_version is None:
-        if lister(curated):
+        if lister_versions(curated):
             raise LienInvalide(
                 f"Le lien {curated / 'actuel'} a disparu alors que des versions sont publiées. "
                 "Le rétablir avec « duimetre revenir <version> »."
@@ -63,7 +63,7 @@ def actuelle(curated: Path) -> Path | None:
     return dossier
 
 
-def lister(curated: Path) -> list[Version]:
+def lister_versions(curated: Path) -> list[Version]:
     """The published versions, oldest first; a version whose publication was interrupted is not one."""
     versions = curated / "versions"
     if not versions.is_dir():

@@ -40,10 +40,11 @@ from datetime import date, datetime
 from pathlib import Path
 from flows import reglages
 from flows.serveur_prefect import demarrer
-lus = reglages.lire(Path(sys.argv[1]))
+lus = reglages.lire_reglages(Path(sys.argv[1]))
 serveur = demarrer(lus.staging / "prefect")
 from prefect import flow
-from flows import isolement, nuit, orchestration
+from flows import nuit, orchestration
+from flows.reception import isolement
 isolement.preparer()
 assert serveur.pret()
 @flow

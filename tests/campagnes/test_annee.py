@@ -13,7 +13,7 @@ from annee import DEBUT, HEBDOMADAIRES, QUOTIDIENNES, jouer
 from nuits import memes_lignes, publie
 from scenario import nuit_directe
 
-from flows.reglages import lire
+from flows.reglages import lire_reglages
 from flows.staging import compaction
 from flows.staging.registre import RegistreDepots
 
@@ -29,7 +29,7 @@ def test_les_faits_plies_donnent_les_figures_d_une_reconstruction(
     assert [c.nuit for c in couts] == list(range(1, NUITS + 1))
     # Seven tables, each in at most three small files, three files made of them, and their folds.
     assert couts[-1].fichiers_staging <= 7 * 3 * 3
-    with RegistreDepots(lire(tmp_path).registre) as registre:
+    with RegistreDepots(lire_reglages(tmp_path).registre) as registre:
         plis = registre.plis()
     assert {pli.partition("/")[0] for pli in plis.values()} == {"dossiers", "mises_a_jour", "mss"}
     for pli in plis.values():
@@ -43,7 +43,7 @@ def test_les_faits_plies_donnent_les_figures_d_une_reconstruction(
     shutil.rmtree(tmp_path / "staging")
     monkeypatch.setattr(compaction, "FICHIERS_MAX", 10_000)
     nuit_directe(tmp_path, dates, midi + timedelta(hours=1))
-    with RegistreDepots(lire(tmp_path).registre) as registre:
+    with RegistreDepots(lire_reglages(tmp_path).registre) as registre:
         assert registre.plis() == {}
     memes_lignes(tmp_path, attendu)
 

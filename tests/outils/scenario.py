@@ -27,7 +27,7 @@ import polars as pl
 
 from flows import mesure, nuit
 from flows.reception import inventaire, reception, registres_ars
-from flows.reglages import Reglages, cle_des_pseudonymes, lire
+from flows.reglages import Reglages, cle_des_pseudonymes, lire_reglages
 from flows.staging.registre import RegistreDepots
 from transforms.finess import cle_luhn_valide
 
@@ -90,7 +90,7 @@ class Nuit:
 def jouer(racine: Path, dates_mesure: Sequence[date] = (), aujourd_hui: date = AUJOURD_HUI) -> Nuit:
     """Receive and measure the files of a data root as the night does."""
     reglages = Reglages(racine, DUIMETRE_CLE="0" * 64)
-    registres = registres_ars.lire(reglages)
+    registres = registres_ars.lire_registres(reglages)
     deposes = list(inventaire.parcourir(reglages.depots))
     dossiers = {d.porteur: registres.dossier(d.porteur) for d in deposes}
     maintenant = datetime.combine(aujourd_hui, datetime.min.time(), UTC)
@@ -103,7 +103,6 @@ def jouer(racine: Path, dates_mesure: Sequence[date] = (), aujourd_hui: date = A
                 registre=registre,
                 cle=cle_des_pseudonymes(reglages),
                 maintenant=maintenant,
-                aujourd_hui=aujourd_hui,
             )
         depots, constats, bilans = registre.depots(), registre.constats(), registre.bilans(date.min)
     entrees = mesure.entrees(reglages, registres.essms, depots, bilans)
@@ -342,4 +341,4 @@ def nuit_directe(
     racine: Path, dates_mesure: Sequence[date], maintenant: datetime | None = None, *, reconstruire: bool = False
 ) -> nuit.Bilan:
     """The whole night, publication included, as `flows/nuit.py` writes it."""
-    return nuit.executer(lire(racine), dates_mesure, maintenant, reconstruire=reconstruire)
+    return nuit.executer(lire_reglages(racine), dates_mesure, maintenant, reconstruire=reconstruire)

@@ -403,7 +403,7 @@ def test_a_rate_that_misses_its_target_is_never_shown_at_it() -> None:
     assert formats.taux(89.96, 90) == "89,9\u00a0%"
     assert formats.taux(89.96) == "90,0\u00a0%"
     assert formats.taux(90.0, 90) == "90,0\u00a0%"
-    assert formats.entier(1234567) == "1\u202f234\u202f567"
+    assert formats.milliers(1234567) == "1\u202f234\u202f567"
     assert formats.ecart(-0.04) == "0,0"
 
 

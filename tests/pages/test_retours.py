@@ -24,12 +24,12 @@ from flows.retours.accuses import nom_sur
 from flows.retours.pages import date_des_pages
 from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de
-from transforms.dire.formats import accord, entier, jour_en_lettres, taille, taux
+from transforms.dire.formats import accord, jour_en_lettres, milliers, taille, taux
 from transforms.dire.texte_sur import csv_excel
 from transforms.pages.porteur.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
 from transforms.pages.porteur.index import FICHIERS_MAX, FichierRecu, Situation
-from transforms.pages.porteur.index import en_html as en_page
-from transforms.validation import CONSTATS, constat_de_fichier
+from transforms.pages.porteur.index import page_du_porteur as en_page
+from transforms.validation.constats import CONSTATS, constat_de_fichier
 
 D = date(2026, 4, 1)
 NUIT_1 = datetime(2026, 4, 2, 1, 30, tzinfo=UTC)
@@ -99,7 +99,7 @@ def test_nombres_et_dates_a_la_francaise() -> None:
     assert taux(89.96, 90) == "89,9\u00a0%", "a rate under its target is not shown at it"
     assert taux(90.0, 90) == "90,0\u00a0%"
     assert taux(None) == "—"
-    assert entier(1234567) == "1\u202f234\u202f567"
+    assert milliers(1234567) == "1\u202f234\u202f567"
     assert accord(1, "ligne") == "1 ligne" and accord(2, "ligne") == "2 lignes" and accord(0, "ligne") == "0 ligne"
     assert jour_en_lettres(D) == "1er avril 2026"
     assert taille(12_345) == "12,3\u202fKo"
@@ -151,7 +151,7 @@ def test_cent_mille_constats() -> None:
     html, brut = en_html(recu), en_json(recu)
     assert time.perf_counter() - debut < 10
     assert len(html.encode()) < MO and len(brut.encode()) < MO
-    assert texte(f"</style>{entier(100_000 // len(codes))} fois") in texte(html)
+    assert texte(f"</style>{milliers(100_000 // len(codes))} fois") in texte(html)
     octets = en_csv(recu)
     assert octets is not None and len(octets) < 5 * MO
     assert sum(int(ligne["lignes concernées"]) for ligne in lire_csv(octets)) == 100_000

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pandera.api.polars.types import PolarsData
 
 from schemas import curated, depots
-from transforms.fautes import fautives
+from transforms.validation.modele import fautives
 
 EXTRACTION = date(2026, 4, 1)
 JOURS = [

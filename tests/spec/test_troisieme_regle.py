@@ -22,11 +22,11 @@ from polars.testing import assert_frame_equal
 from scenario import ESSMS, PORTEUR, deposer, fichier_csv, nuit_directe, projets, scenario
 
 from flows import preuve
-from flows.reglages import lire
+from flows.reglages import lire_reglages
 from flows.verrou import verrou
 from schemas.curated import CLES, INDICATEURS
 from transforms import dictionnaire, regles
-from transforms.preuve import verifier
+from transforms.preuve import verifier_preuve
 
 D = date(2031, 4, 1)
 CLE = "0" * 64
@@ -139,12 +139,12 @@ def ajouter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
     monkeypatch.setenv("DUIMETRE_CLE", CLE)
     dossier = tmp_path / "regles"
     dossier.mkdir()
-    for fichier in regles.dossier().glob("*.toml"):
+    for fichier in regles.dossier_des_regles().glob("*.toml"):
         shutil.copy(fichier, dossier)
 
     def ecrire(texte: str = TEXTE_2031, nom: str = "2031") -> None:
         (dossier / f"{nom}.toml").write_text(texte, encoding="utf-8")
-        monkeypatch.setattr(regles, "dossier", lambda: dossier)
+        monkeypatch.setattr(regles, "dossier_des_regles", lambda: dossier)
 
     return ecrire
 
@@ -381,14 +381,14 @@ def test_le_nouveau_nom_est_dit_partout(departement: Region, ajouter: Callable[.
     assert "« regles » n'est pas lisible (valeurs : 2023, 2025, 2031)" in message
     assert dictionnaire.markdown().count("Valeurs : `2023`, `2025`, `2031`.") == 3
     for table in ("indicateurs", "maturin_sms", "essms"):
-        (champ,) = (c for c in dictionnaire.table_schema(table)["fields"] if c["name"] == "regles")
+        (champ,) = (c for c in dictionnaire.table_schema_publiee(table)["fields"] if c["name"] == "regles")
         assert champ["constraints"]["enum"] == ["2023", "2025", "2031"]
-    reglages = lire(departement.racine)
+    reglages = lire_reglages(departement.racine)
     for alias in ("E1", "E3"):
         with verrou(reglages.staging):
             faite = preuve.constituer(reglages, ESSMS[alias], D, tmp_path / f"{alias}.zip", MAINTENANT)
         (tmp_path / alias).mkdir()
-        verdict = verifier(faite.chemin, tmp_path / alias)
+        verdict = verifier_preuve(faite.chemin, tmp_path / alias)
         assert verdict.fichiers["regles/2031.toml"].decode() == TEXTE_2031
         assert verdict.description["regles"]["2031"]["sha256"] == hashlib.sha256(TEXTE_2031.encode()).hexdigest()
 

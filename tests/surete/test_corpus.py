@@ -114,7 +114,7 @@ def nuit(tmp_path_factory: pytest.TempPathFactory) -> Nuit:
         "\n".join(["porteur;nom;finess_et", *lignes, ""]), encoding="utf-8"
     )
     reglages = Reglages(racine, DUIMETRE_CLE="0" * 64)
-    registres = registres_ars.lire(reglages)
+    registres = registres_ars.lire_registres(reglages)
     cle = cle_des_pseudonymes(reglages)
     preparer()
     nuit = Nuit()
@@ -130,7 +130,6 @@ def nuit(tmp_path_factory: pytest.TempPathFactory) -> Nuit:
                     registre=registre,
                     cle=cle,
                     maintenant=datetime(2026, 4, 2, 1, tzinfo=UTC),
-                    aujourd_hui=date(2026, 4, 2),
                 )
             assert recu is not None
             if depose.porteur == PORTEUR:

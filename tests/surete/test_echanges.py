@@ -22,7 +22,7 @@ from scenario import ESSMS, deposer, ecrire, nuit_directe
 from flows.reception import inventaire, reception
 from flows.reception.inventaire import EncoreEnEcriture
 from flows.reception.reception import Dossier
-from flows.reglages import Reglages, lire
+from flows.reglages import Reglages, lire_reglages
 from flows.staging.registre import RegistreDepots
 
 TOURS = int(os.environ.get("DUIMETRE_ECHANGES", "1000"))
@@ -141,7 +141,7 @@ def _un_tour(reglages: Reglages, travail: Path, comptes: Comptes) -> None:
         inventaire.inchange(depose)
         travail.mkdir()
         try:
-            sha256, _ = reception.ouvrir(depose, dossier, travail, reglages)
+            sha256, _ = reception.ouvrir_depot(depose, dossier, travail, reglages)
         except EncoreEnEcriture:
             comptes.attendus += 1
         else:
@@ -174,14 +174,14 @@ def test_aucun_echange_n_arrete_une_nuit(racine: Path) -> None:
             assert not _dit(racine / "retours" / "alpha")
     nuit_directe(racine, [JOUR], reconstruire=True)
     assert not _dit(racine / "retours" / "alpha")
-    with RegistreDepots(lire(racine).registre) as registre:
+    with RegistreDepots(lire_reglages(racine).registre) as registre:
         recus = registre.depots().filter(porteur="alpha", statut="accepte")
     assert set(NOMS) <= set(recus["nom"])
 
 
 def test_une_nuit_va_au_bout_quand_tout_change_apres_la_liste(racine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nouveaux = reception.nouveaux
-    alpha, beta = (lire(racine).depots / p for p in ("alpha", "beta"))
+    alpha, beta = (lire_reglages(racine).depots / p for p in ("alpha", "beta"))
 
     def changer_apres(*liste: Any) -> Any:
         retenus = nouveaux(*liste)

@@ -23,7 +23,7 @@ import xlsxwriter
 from flows.reception import inventaire, isolement, reception
 from flows.reception.inventaire import Depose
 from flows.reception.reception import Dossier, Recu
-from flows.reglages import Bornes, ReglageInvalide, Reglages, lire
+from flows.reglages import Bornes, ReglageInvalide, Reglages, lire_reglages
 from flows.staging.registre import RegistreDepots
 from transforms.lecture.archive import Limites
 from transforms.lecture.modele import LectureImpossible
@@ -61,7 +61,6 @@ class Maison:
                 registre=registre,
                 cle=b"0" * 32,
                 maintenant=datetime(2026, 4, 2, tzinfo=UTC),
-                aujourd_hui=date(2026, 4, 2),
             )
 
     def a_relire(self) -> list[str]:
@@ -254,13 +253,13 @@ def test_un_fichier_change_entre_deux_regards_attend(maison: Maison, changer: Ca
 def test_un_fichier_change_pendant_sa_copie_attend(maison: Maison, monkeypatch: pytest.MonkeyPatch) -> None:
     chemin = maison.deposer()
     (depose,) = maison.vus()
-    lire = inventaire.lire
+    lire = inventaire.lire_octets
 
     def lire_et_dater(descripteur: int, octets: int) -> bytes:
         os.utime(chemin)
         return lire(descripteur, octets)
 
-    monkeypatch.setattr(inventaire, "lire", lire_et_dater)
+    monkeypatch.setattr(inventaire, "lire_octets", lire_et_dater)
     assert maison.recevoir(depose) is None
 
 
@@ -554,11 +553,11 @@ def test_une_panne_du_disque_dans_l_enfant_reste_une_panne_du_disque(tmp_path: P
 def test_les_reglages_de_lecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DUIMETRE_MEMOIRE_LECTURE_OCTETS", "1000000")
     monkeypatch.setenv("DUIMETRE_DUREE_LECTURE_SECONDES", "7")
-    reglages = lire(tmp_path)
+    reglages = lire_reglages(tmp_path)
     assert reglages.bornes == Bornes(1_000_000, 7)
     monkeypatch.setenv("DUIMETRE_DUREE_LECTURE_SECONDES", "0")
     with pytest.raises(ReglageInvalide, match="duree_lecture_secondes"):
-        lire(tmp_path)
+        lire_reglages(tmp_path)
 
 
 def test_les_limites_des_reglages_valent_pour_tous_les_formats(tmp_path: Path, lecture: Lecture) -> None:

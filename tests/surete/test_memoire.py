@@ -20,9 +20,9 @@ from test_garde import F1, Maison
 
 from flows.reception import reception
 from flows.staging.registre import RegistreDepots
-from transforms import validation
 from transforms.lecture.csv import CHAMP_MAX_CARACTERES
-from transforms.validation import LIGNES_LISTEES
+from transforms.validation import doublons
+from transforms.validation.constats import LIGNES_LISTEES
 
 MAJ = "finess_et;id_dossier;horodatage\n"
 MO = 1_000_000
@@ -129,7 +129,7 @@ def test_les_membres_d_une_archive_se_partagent_la_liste(maison: Maison, monkeyp
 
 
 def test_les_copies_exactes_sont_un_constat(maison: Maison, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(validation, "_LIGNES_COMPAREES", 1000)
+    monkeypatch.setattr(doublons, "_LIGNES_COMPAREES", 1000)
     lignes = [f"{F1};D{n};P{n}\n" for n in range(5000)]
     maison.deposer("dossiers_2026-03-31.csv", "finess_et;id_dossier;id_personne\n" + "".join(lignes + lignes[:3000]))
     accuse, constats, erreurs = recevoir(maison)

@@ -18,7 +18,7 @@ import pytest
 from conftest import Region
 from scenario import ESSMS, deposer, nuit_directe, projets
 
-from flows.reglages import lire
+from flows.reglages import lire_reglages
 from flows.staging.registre import RegistreDepots
 
 JOUR = date(2026, 4, 1)
@@ -118,7 +118,7 @@ def test_a_night_without_news_opens_what_it_needs(bibliotheque: Path | None, reg
     assert len(referentiels) == 3
 
     relus = nuit.sous("raw/depots")
-    with RegistreDepots(lire(racine).registre) as registre:
+    with RegistreDepots(lire_reglages(racine).registre) as registre:
         recus, ranges = registre.depots(), registre.fichiers()
     utiles = recus.filter(
         pl.col("nom_table").is_in(["dossiers", "sejours"]) & ~pl.col("statut").is_in(["refuse", "en_attente"])

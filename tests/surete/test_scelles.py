@@ -19,7 +19,7 @@ from scenario import nuit_directe
 from flows import etat
 from flows.alerter import dire_echec
 from flows.reception import reception
-from flows.reglages import Reglages, lire
+from flows.reglages import Reglages, lire_reglages
 from flows.staging import compaction
 from flows.staging.fichiers import StagingAbime
 from flows.staging.registre import RegistreDepots
@@ -39,7 +39,7 @@ def modele(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def region(modele: Path, tmp_path: Path) -> Path:
     """A data root with merged files, folds and files of their own; its raw files are those that the register knows."""
     racine = Path(shutil.copytree(modele, tmp_path / "data", symlinks=True))
-    with RegistreDepots(lire(racine).registre) as registre:
+    with RegistreDepots(lire_reglages(racine).registre) as registre:
         inodes = [(f.stat().st_ino, f.parent.name, f.name) for f in (racine / "raw" / "depots").glob("*/*")]
         registre._base.executemany("UPDATE apercus SET inode = ? WHERE porteur = ? AND chemin = ?", inodes)
     return racine
@@ -118,10 +118,10 @@ def test_un_depot_qu_on_ne_peut_pas_relire_arrete_la_nuit(region: Path) -> None:
 def test_un_fichier_abime_n_est_pas_reuni_aux_autres(region: Path) -> None:
     (abime,) = ranges(region, "reunis-2026-03-*")[:1]
     abimer(abime)
-    with RegistreDepots(lire(region).registre) as registre:
+    with RegistreDepots(lire_reglages(region).registre) as registre:
         nom = f"{abime.parent.name}/{abime.name}"
         with patch.object(compaction, "FICHIERS_MAX", 0):
-            compaction.compacter(lire(region), registre)
+            compaction.compacter(lire_reglages(region), registre)
         assert nom in registre.fichiers()
         assert registre.abimes(registre.fichiers()) == [nom]
 
@@ -167,7 +167,7 @@ def test_ce_que_la_nuit_refait_est_dit_et_ne_l_arrete_pas(region: Path, dits: py
     assert "Cette nuit refait ce qui est abîmé." in dits.text
     assert chaine.verifier_version(nouvelle) == []
     # It is no longer the current one, and one of the others is looked at each night.
-    autres = len(version.lister(region / "curated")) - 1
+    autres = len(version.lister_versions(region / "curated")) - 1
     dits.clear()
     for rang in range(1, autres + 1):
         nuit_directe(region, [JOUR], APRES + timedelta(days=rang))

@@ -102,7 +102,7 @@ def test_frictionless_est_d_accord(table: str, tmp_path: Path) -> None:
     lignes = pl.read_parquet(fichiers(table)[-1]).head(2000)
     moments = [nom for nom, dtype in lignes.schema.items() if dtype == pl.Datetime("us", "UTC")]
     lignes.with_columns(pl.col(moments).dt.strftime("%Y-%m-%dT%H:%M:%S%.6f%z")).write_csv(tmp_path / "t.csv")
-    schema = frictionless.Schema.from_descriptor(dictionnaire.table_schema(table))
+    schema = frictionless.Schema.from_descriptor(dictionnaire.table_schema_publiee(table))
     ressource = frictionless.Resource(path="t.csv", basepath=str(tmp_path), schema=schema)
     bilan = ressource.validate()
     assert bilan.valid, bilan.flatten(["rowNumber", "fieldName", "type", "note"])[:5]

@@ -17,7 +17,7 @@ import pytest
 
 from schemas import curated
 from schemas.erreurs import Inconnu
-from transforms.export import classeur, publics
+from transforms.export import exporter_classeur, publics
 
 D = demo_publiee.DATE_MESURE
 
@@ -25,7 +25,7 @@ D = demo_publiee.DATE_MESURE
 @pytest.fixture(scope="module")
 def livre(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The workbook, as a spreadsheet opens it."""
-    fichier = classeur(demo_publiee.version(), tmp_path_factory.mktemp("xlsx") / "demo.xlsx")
+    fichier = exporter_classeur(demo_publiee.version(), tmp_path_factory.mktemp("xlsx") / "demo.xlsx")
     return openpyxl.load_workbook(fichier)
 
 
@@ -75,7 +75,7 @@ def test_les_zeros_de_tete_et_les_textes_dangereux(tmp_path: Path) -> None:
         if table == "essms":
             lignes = lignes.with_columns(raison_sociale=pl.lit('=HYPERLINK("http://x")'))
         lignes.write_parquet(version / table / partition / f"{table}.parquet")
-    feuille = openpyxl.load_workbook(classeur(version, tmp_path / "f.xlsx", D))["essms"]
+    feuille = openpyxl.load_workbook(exporter_classeur(version, tmp_path / "f.xlsx", D))["essms"]
     assert {c.data_type for c in feuille["A"]} == {"s"}
     assert feuille["A2"].value == publiee("essms")["finess_et"][0]
     assert feuille["C2"].value == '\'=HYPERLINK("http://x")'

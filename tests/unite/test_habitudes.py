@@ -1,13 +1,16 @@
-"""What keeps the house: the version that the changelog names, locks that answer pyproject.toml, hooks that are local."""
+"""What keeps the house: the version that the changelog names, locks that answer pyproject.toml, hooks that are local,
+one name for one thing."""
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -86,3 +89,28 @@ def test_le_canari_libere_ce_qui_peut_l_etre_et_dit_ce_qui_est_tenu() -> None:
     liberer = runpy.run_path(str(RACINE / "tests/outils/canari.py"))["liberer"]
     demandes = [Requirement(d) for d in ("a==1", "b<2", "c[x]>=3")]
     assert liberer(demandes, resoudre) == (["a", "b<2", "c[x]"], {"b": "b 3 demande un a qui n'existe pas"})
+
+
+# Several modules have a function of that name, on purpose.
+MEMES_NOMS = {
+    "ajouter": "each command adds itself to the command line",
+    "champs_de": "the same question, asked of the tables received and of the published ones",
+    "dire": "what its module makes, as a text to read: called by the name of the module",
+    "en_json": "the same for a machine",
+}
+
+
+def test_un_nom_designe_une_seule_chose() -> None:
+    """No public class has the name of another one, no public function but those of the list."""
+    lieux: dict[type[ast.stmt], dict[str, list[str]]] = {
+        ast.ClassDef: defaultdict(list),
+        ast.FunctionDef: defaultdict(list),
+    }
+    for piece in ("schemas", "transforms", "flows"):
+        for fichier in (RACINE / piece).rglob("*.py"):
+            for noeud in ast.parse(fichier.read_text(encoding="utf-8")).body:
+                if isinstance(noeud, ast.ClassDef | ast.FunctionDef) and not noeud.name.startswith("_"):
+                    lieux[type(noeud)][noeud.name].append(str(fichier.relative_to(RACINE)))
+    doubles = [{nom: ou for nom, ou in noms.items() if len(ou) > 1} for noms in lieux.values()]
+    assert doubles[0] == {}
+    assert doubles[1].keys() == MEMES_NOMS.keys(), doubles[1]

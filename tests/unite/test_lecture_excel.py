@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.lecture import excel
-from transforms.lecture.excel import FeuilleExcel, Limites, feuilles, lire_feuille
+from transforms.lecture.excel import FeuilleExcel, LimitesClasseur, feuilles, lire_feuille
 from transforms.lecture.modele import LectureImpossible
 
 NS = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
@@ -38,7 +38,7 @@ def rangees(chemin: Path, nom: str = "Feuil1") -> tuple[tuple[str, ...], list[tu
     return feuille.entetes, lignes
 
 
-def refus(chemin: Path, nom: str = "Feuil1", limites: Limites = excel.LIMITES) -> LectureImpossible:
+def refus(chemin: Path, nom: str = "Feuil1", limites: LimitesClasseur = excel.LIMITES) -> LectureImpossible:
     with pytest.raises(LectureImpossible) as erreur:
         list(lire_feuille(chemin, nom, limites=limites).lots)
     return erreur.value
@@ -446,7 +446,7 @@ UNE_CELLULE = '<row r="1"><c r="A1" t="str"><v>a</v></c></row>'
 )
 def test_classeur_demesure(composer: Callable[..., Path], donnees: str) -> None:
     chemin = composer(donnees)
-    limites = Limites(ratio=100_000)
+    limites = LimitesClasseur(ratio=100_000)
     tracemalloc.start()
     try:
         assert refus(chemin, limites=limites).code == "CLASSEUR_DEMESURE"
@@ -473,7 +473,7 @@ def test_derniere_ligne_d_excel(composer: Callable[..., Path]) -> None:
 def test_taille_et_ratio_annonces(composer: Callable[..., Path]) -> None:
     chemin = composer(UNE_CELLULE + "<row/>" * 2_000_000)
     assert refus(chemin).code == "CLASSEUR_DEMESURE"
-    assert refus(chemin, limites=Limites(octets=1 << 20, ratio=1e6)).code == "CLASSEUR_DEMESURE"
+    assert refus(chemin, limites=LimitesClasseur(octets=1 << 20, ratio=1e6)).code == "CLASSEUR_DEMESURE"
     assert list(lire_feuille(composer(UNE_CELLULE + " " * (9 << 20)), "Feuil1").lots) == []
 
 

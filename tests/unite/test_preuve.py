@@ -165,7 +165,7 @@ def test_one_changed_byte_anywhere_is_seen(publiee: Path, tmp_path: Path) -> Non
         change[rang] ^= 1 << hasard.randrange(8)
         copie.write_bytes(change)
         with pytest.raises(PreuveInvalide):
-            preuve.verifier(copie, tmp_path / "travail")
+            preuve.verifier_preuve(copie, tmp_path / "travail")
 
 
 def test_it_says_which_file_changed(publiee: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -326,12 +326,12 @@ def test_exit_codes(
 def test_what_is_no_bundle_is_said(tmp_path: Path, octets: bytes) -> None:
     (tmp_path / "p.zip").write_bytes(octets)
     with pytest.raises(PreuveInvalide):
-        preuve.verifier(tmp_path / "p.zip", tmp_path / "travail")
+        preuve.verifier_preuve(tmp_path / "p.zip", tmp_path / "travail")
 
 
 def test_members_with_foreign_names_are_never_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
         archive.writestr("../dehors.txt", "x")
     with pytest.raises(PreuveInvalide, match="n'est pas une preuve"):
-        preuve.verifier(tmp_path / "p.zip", tmp_path / "travail")
+        preuve.verifier_preuve(tmp_path / "p.zip", tmp_path / "travail")
     assert not (tmp_path / "dehors.txt").exists()

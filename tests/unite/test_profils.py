@@ -4,7 +4,7 @@ import gzip
 import io
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -23,7 +23,8 @@ from transforms.lecture.ouverture import Fichier, Lecture, pieces
 from transforms.nommage import format_de
 from transforms.pages.porteur.accuse import Accuse
 from transforms.profils import FormatDate, Profil, ProfilInvalide, charger, disponibles, lire_profil
-from transforms.validation import Contexte, examiner
+from transforms.validation.examen import examiner
+from transforms.validation.situation import Contexte
 
 A, B = "970400123", "970400024"
 MAINTENANT = datetime(2026, 4, 2, 6, tzinfo=UTC)
@@ -368,7 +369,9 @@ def donnees(tmp_path: Path, *lignes: str) -> Reglages:
 
 
 def test_le_profil_vient_de_projets_csv(tmp_path: Path) -> None:
-    registres = registres_ars.lire(donnees(tmp_path, f"p1;Un;{A};Heliade", f"p1;Un;{B};", "p2;Deux;970400032;"))
+    registres = registres_ars.lire_registres(
+        donnees(tmp_path, f"p1;Un;{A};Heliade", f"p1;Un;{B};", "p2;Deux;970400032;")
+    )
     assert registres.dossier("p1").profil == charger("heliade")
     assert registres.dossier("p2").profil is None
 
@@ -384,7 +387,7 @@ def test_un_profil_inutilisable_fait_attendre_les_fichiers_et_alerte(
     lignes: list[str], dit: str, tmp_path: Path
 ) -> None:
     reglages = donnees(tmp_path, *lignes, "p2;Deux;970400032;")
-    registres = registres_ars.lire(reglages)
+    registres = registres_ars.lire_registres(reglages)
     dossier = registres.dossier("p1")
     assert dossier.etat == "profil" and dit in dossier.motif
     assert [(c, a.porteur) for c, a in registres.alertes if dit in a.message] == [("REFERENTIEL", "p1")]
@@ -414,7 +417,7 @@ def test_la_nuit_recoit_un_export_selon_son_profil(tmp_path: Path) -> None:
     depot.mkdir(parents=True)
     (depot / "export_journal_01042026.csv").write_text(JOURNAL, encoding="utf-8")
     reglages.staging.mkdir(mode=0o700)
-    dossier = registres_ars.lire(reglages).dossier("p1")
+    dossier = registres_ars.lire_registres(reglages).dossier("p1")
     with RegistreDepots(reglages.registre) as registre:
         (depose,) = inventaire.parcourir(reglages.depots)
         recu = reception.recevoir(
@@ -424,7 +427,6 @@ def test_la_nuit_recoit_un_export_selon_son_profil(tmp_path: Path) -> None:
             registre=registre,
             cle=b"k" * 32,
             maintenant=MAINTENANT,
-            aujourd_hui=date(2026, 4, 2),
         )
         depots = registre.depots().sort("nom_table")
     assert recu is not None and recu.statuts == ("accepte", "accepte")

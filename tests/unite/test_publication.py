@@ -86,7 +86,7 @@ def ecrire_tables(nouvelle: Path, id_version: str, jours: tuple[date, ...]) -> N
 def publier(
     curated: Path, id_version: str, *jours: date, cree_le: datetime = DEBUT, vues: tuple[Vue, ...] = VUES
 ) -> Path:
-    nouvelle = publication.preparer(curated, id_version)
+    nouvelle = publication.preparer_version(curated, id_version)
     precedente = version.actuelle(curated)
     ecrire_tables(nouvelle, id_version, jours)
     if precedente:
@@ -103,7 +103,7 @@ def lire(catalogue: Path, requete: str) -> list[tuple[Any, ...]]:
 
 
 def ids(curated: Path) -> list[str]:
-    return [version.id for version in version.lister(curated)]
+    return [version.id for version in version.lister_versions(curated)]
 
 
 def restes(curated: Path) -> list[str]:
@@ -121,7 +121,7 @@ def test_publication_carries_over_other_dates_by_hard_link(tmp_path: Path) -> No
 
     assert (curated / "actuel").readlink() == Path("versions/v2")
     assert version.actuelle(curated) == deux == curated / "versions" / "v2"
-    assert [(v.id, v.actuelle, v.cree_le) for v in version.lister(curated)] == [
+    assert [(v.id, v.actuelle, v.cree_le) for v in version.lister_versions(curated)] == [
         ("v1", False, DEBUT),
         ("v2", True, DEBUT),
     ]
@@ -141,7 +141,7 @@ def test_a_file_written_again_as_it_was_is_shared_unless_the_former_is_damaged(t
     curated, relatif = tmp_path / "curated", Path("rapports/d3.js")
 
     def publier_script(id_version: str) -> Path:
-        nouvelle = publication.preparer(curated, id_version)
+        nouvelle = publication.preparer_version(curated, id_version)
         (nouvelle / "rapports").mkdir()
         (nouvelle / relatif).write_bytes(b"script")
         publication.sceller(nouvelle, cree_le=DEBUT, precedente=version.actuelle(curated), contenu={})
@@ -291,7 +291,7 @@ def test_everything_is_on_disk_before_the_link_moves(
 
 def test_seal_refuses_what_it_cannot_vouch_for(tmp_path: Path) -> None:
     curated = tmp_path / "curated"
-    nouvelle = publication.preparer(curated, "v1")
+    nouvelle = publication.preparer_version(curated, "v1")
     with pytest.raises(ValueError, match="offset"):
         publication.sceller(nouvelle, cree_le=datetime(2026, 4, 1), precedente=None, contenu={})
     with pytest.raises(ValueError, match="version"):
@@ -306,13 +306,13 @@ def test_seal_refuses_what_it_cannot_vouch_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("id_version", ["", ".cache", "a/b", "..", "a b", "é" * 3, "x" * 101])
 def test_malformed_identifiers(tmp_path: Path, id_version: str) -> None:
     with pytest.raises(VersionInvalide, match="Identifiant"):
-        publication.preparer(tmp_path / "curated", id_version)
+        publication.preparer_version(tmp_path / "curated", id_version)
 
 
 def test_a_published_version_is_never_made_again(tmp_path: Path) -> None:
     publier(tmp_path, "v1", AVRIL)
     with pytest.raises(VersionInvalide, match="existe déjà"):
-        publication.preparer(tmp_path, "v1")
+        publication.preparer_version(tmp_path, "v1")
 
 
 def test_link_foreign_dangling_or_gone(tmp_path: Path) -> None:
@@ -363,7 +363,7 @@ def test_columns_added_over_the_years(tmp_path: Path) -> None:
         (*indicateurs.colonnes, ColonneVue("taux", "DOUBLE", "Taux, %"), ColonneVue("region", "VARCHAR", "Région")),
         True,
     )
-    nouvelle = publication.preparer(tmp_path, "v2")
+    nouvelle = publication.preparer_version(tmp_path, "v2")
     publication.reporter(tmp_path / "versions" / "v1", nouvelle)
     ecrire_parquet(
         nouvelle / "indicateurs" / "date_mesure=2026-05-01" / "indicateurs.parquet",
@@ -407,7 +407,7 @@ def test_catalogue_under_a_hard_path_from_anywhere_and_moved(tmp_path: Path, mon
 
 def version_nue(curated: Path, id_version: str, cree_le: datetime) -> Path:
     """A version with one small file, without DuckDB: for tests of many."""
-    nouvelle = publication.preparer(curated, id_version)
+    nouvelle = publication.preparer_version(curated, id_version)
     (nouvelle / "essms").mkdir()
     (nouvelle / "essms" / "essms.parquet").write_bytes(id_version.encode())
     precedente = version.actuelle(curated)
@@ -665,7 +665,7 @@ def test_rewritten_link_missing_link_added_and_removed_files(tmp_path: Path) -> 
     assert chaine.verifier_chaine(tmp_path) == ["v2 : le maillon de la version précédente v1 manque"]
     (tmp_path / "versions" / "v2" / "maillon.json").unlink()
     assert "v2 : le maillon est absent ou illisible" in chaine.verifier_chaine(tmp_path)
-    assert [(v.id, v.cree_le) for v in version.lister(tmp_path)] == [("v2", None)]
+    assert [(v.id, v.cree_le) for v in version.lister_versions(tmp_path)] == [("v2", None)]
 
 
 def _dossiers(racine: Path) -> list[Path]:
@@ -723,7 +723,7 @@ def test_any_failing_call_leaves_the_old_version_and_the_next_night_heals(
         apres_la_permutation = False
         with panne(monkeypatch, rang, code, avec_syncfs=avec_syncfs) as appels:
             try:
-                nouvelle = publication.preparer(curated, "v2")
+                nouvelle = publication.preparer_version(curated, "v2")
                 precedente = version.actuelle(curated)
                 assert precedente is not None
                 (nouvelle / "essms").mkdir()
@@ -769,11 +769,11 @@ def test_a_full_disk_while_writing_the_manifest_or_the_catalogue(tmp_path: Path)
             resource.setrlimit(resource.RLIMIT_FSIZE, (souple, dure))
             signal.signal(signal.SIGXFSZ, ancien)
 
-    nouvelle = publication.preparer(tmp_path, "v2")
+    nouvelle = publication.preparer_version(tmp_path, "v2")
     ecrire_tables(nouvelle, "v2", (MAI,))
     with pytest.raises(duckdb.Error):
         au_plus(4096, lambda: catalogue.construire_catalogue(nouvelle, VUES))
-    nouvelle = publication.preparer(tmp_path, "v2")
+    nouvelle = publication.preparer_version(tmp_path, "v2")
     ecrire_tables(nouvelle, "v2", (MAI,))
     with pytest.raises(OSError, match="too large"):
         au_plus(100, lambda: publication.sceller(nouvelle, cree_le=DEBUT, precedente=None, contenu={"x": "y" * 9000}))
@@ -853,7 +853,7 @@ for _ in sys.stdin:
 
 
 def prochain_rang(curated: Path) -> int:
-    return 1 + max(int(version.id.removeprefix("v")) for version in version.lister(curated))
+    return 1 + max(int(version.id.removeprefix("v")) for version in version.lister_versions(curated))
 
 
 class Lecteur(threading.Thread):

@@ -11,7 +11,7 @@ from conftest import Region
 from nuits import memes_lignes, publie
 from scenario import finess, nuit_directe
 
-from flows.reglages import ReglageInvalide, lire
+from flows.reglages import ReglageInvalide, lire_reglages
 from flows.staging import compaction
 from flows.staging.registre import RegistreDepots
 
@@ -19,7 +19,7 @@ D = date(2026, 4, 1)
 
 
 def ranges(racine: Path) -> set[str]:
-    with RegistreDepots(lire(racine).registre) as registre:
+    with RegistreDepots(lire_reglages(racine).registre) as registre:
         return registre.fichiers()
 
 
@@ -55,7 +55,7 @@ def test_un_depot_juge_de_nouveau_ne_compte_qu_une_fois_dans_le_fichier_reuni(
     monkeypatch.setattr(compaction, "FICHIERS_MAX", 0)
     assert len(nuit_directe(racine, [D]).recus) > 0
     attendu = publie(racine)
-    with RegistreDepots(lire(racine).registre) as registre:
+    with RegistreDepots(lire_reglages(racine).registre) as registre:
         (reuni,) = {f.fichier for f in registre.fichiers_ranges() if f.table == "mises_a_jour" and f.mois == "2026-04"}
     lignes = pl.read_parquet(racine / "staging" / reuni)
     assert lignes.height == lignes.unique(["depot", "ligne"]).height
@@ -79,7 +79,7 @@ def test_changer_la_cle_rejuge_les_fichiers_et_garde_les_chiffres(
 def test_deux_cles_ne_se_melangent_jamais(region: Region, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     racine = region.copier(tmp_path)
     nuit_directe(racine, [D])
-    with RegistreDepots(lire(racine).registre) as registre:
+    with RegistreDepots(lire_reglages(racine).registre) as registre:
         depots = registre.depots().filter(pl.col("fichier").is_not_null() & (pl.col("membre") == ""))
     porteur, nom = depots.select("porteur", "nom").row(0)
     (racine / "raw" / "depots" / porteur / nom).unlink()

@@ -11,7 +11,7 @@ import pytest
 from scenario import ESSMS, deposer, ecrire, fichier_csv, jouer
 
 from flows.reception import registres_ars
-from flows.reglages import lire
+from flows.reglages import lire_reglages
 from transforms.projets import ReferentielIllisible
 
 E1, E2, E3, REUNION = ESSMS["E1"], ESSMS["E2"], ESSMS["E3"], ESSMS["REUNION"]
@@ -20,7 +20,7 @@ E1, E2, E3, REUNION = ESSMS["E1"], ESSMS["E2"], ESSMS["E3"], ESSMS["REUNION"]
 def registres(racine: Path, projets: str, bal: str | None = None) -> registres_ars.Referentiels:
     """The registers of tonight; separators « | » and padding are allowed (§4)."""
     poser(racine, projets, bal)
-    return registres_ars.lire(lire(racine))
+    return registres_ars.lire_registres(lire_reglages(racine))
 
 
 def poser(racine: Path, projets: str, bal: str | None = None) -> None:
@@ -141,7 +141,7 @@ def test_projets_illisible(tmp_path: Path, contenu: bytes | None, dit: str) -> N
     if contenu is not None:
         ecrire(tmp_path / "raw" / "referentiels" / "projets.csv", contenu)
     with pytest.raises(ReferentielIllisible) as erreur:
-        registres_ars.lire(lire(tmp_path))
+        registres_ars.lire_registres(lire_reglages(tmp_path))
     assert dit in str(erreur.value)
 
 

@@ -14,7 +14,8 @@ from polars.testing import assert_frame_equal
 from flows.staging import registre as module
 from flows.staging.fichiers import Scelle
 from flows.staging.registre import Apercu, FicheExamen, Reception, RegistreDepots, Unite
-from transforms.validation import BILAN, CONSTATS
+from transforms.validation.constats import CONSTATS
+from transforms.validation.examen import BILAN
 
 INSTANT = datetime(2026, 4, 1, 2, tzinfo=UTC)
 

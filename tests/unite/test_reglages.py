@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.reglages import ReglageInvalide, Reglages, avec_tableau, lire
+from flows.reglages import ReglageInvalide, Reglages, avec_tableau, lire_reglages
 
 EXPLOITATION = Path(__file__).parents[2] / "docs" / "exploitation.md"
 
@@ -21,11 +21,11 @@ def test_l_environnement_avant_le_fichier(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("DUIMETRE_SILENCE_JOURS", "60")
     monkeypatch.setenv("DUIMETRE_SEUIL_PUBLICATION", "")
     monkeypatch.setenv("DUIMETRE_DATA", str(tmp_path))
-    r = lire()
+    r = lire_reglages()
     assert (r.nuits_conservees, r.silence_jours, r.journaux_conserves, r.seuil_publication) == (40, 60, 60, 11)
     assert (r.data, r.fuseau, r.zone.key) == (tmp_path, "Indian/Reunion", "Indian/Reunion")
-    assert lire(fuseau="Europe/Paris").fuseau == "Europe/Paris"
-    assert lire(tmp_path / "autre").nuits_conservees == 30
+    assert lire_reglages(fuseau="Europe/Paris").fuseau == "Europe/Paris"
+    assert lire_reglages(tmp_path / "autre").nuits_conservees == 30
 
 
 def test_le_jour_est_celui_de_la_region(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_toutes_les_fautes_sont_dites_avec_leur_ligne(tmp_path: Path, monkeypatc
     (tmp_path / "duimetre.toml").write_text(FAUTIF, "utf-8")
     monkeypatch.setenv("DUIMETRE_WEBHOOK", "ftp://ici")
     with pytest.raises(ReglageInvalide) as erreur:
-        lire(tmp_path)
+        lire_reglages(tmp_path)
     dites = str(erreur.value).splitlines()
     assert "secrete" not in str(erreur.value)
     assert sorted(dite.partition(" (attendu : ")[0] for dite in dites) == [
@@ -83,13 +83,13 @@ def test_un_reglage_inutilisable(
 ) -> None:
     monkeypatch.setenv(variable, valeur)
     with pytest.raises(ReglageInvalide, match=attendu):
-        lire(tmp_path)
+        lire_reglages(tmp_path)
 
 
 def test_un_fichier_illisible(tmp_path: Path) -> None:
     (tmp_path / "duimetre.toml").write_text("fuseau = Paris\n", "utf-8")
     with pytest.raises(ReglageInvalide, match=r"duimetre.toml ne peut pas être lu : .*line 1"):
-        lire(tmp_path)
+        lire_reglages(tmp_path)
 
 
 def test_le_tableau_de_la_page_est_a_jour() -> None:

@@ -14,7 +14,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from schemas.erreurs import DemandeImpossible
-from transforms.donnees_fictives import Bilan, Demande, generer
+from transforms.donnees_fictives import Demande, RegionEcrite, generer
 from transforms.donnees_fictives.activite import Activite, construire_activite
 from transforms.donnees_fictives.editeurs import _EDITEURS
 from transforms.donnees_fictives.hasard import Hasard
@@ -27,13 +27,13 @@ CODAGES = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16"}
 
 
 @pytest.fixture(scope="session")
-def monde(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Bilan]:
+def monde(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RegionEcrite]:
     racine = tmp_path_factory.mktemp("region")
     return racine / "raw", generer(racine, Demande(personnes=1500))
 
 
 @pytest.fixture(scope="session")
-def raw(monde: tuple[Path, Bilan]) -> Path:
+def raw(monde: tuple[Path, RegionEcrite]) -> Path:
     return monde[0]
 
 
@@ -437,7 +437,7 @@ def test_un_essms_sans_depot_et_des_structures_hors_projet(raw: Path) -> None:
     assert autres[0] in finess(raw)
 
 
-def test_mauvaises_lignes(monde: tuple[Path, Bilan], tmp_path: Path) -> None:
+def test_mauvaises_lignes(monde: tuple[Path, RegionEcrite], tmp_path: Path) -> None:
     raw, bilan = monde
     assert 0.015 < bilan.lignes_invalides / sum(bilan.lignes.values()) < 0.026
     assert bilan.fichiers == len(list(raw.rglob("*.*")))

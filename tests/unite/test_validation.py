@@ -19,7 +19,8 @@ from scenario import ESSMS, deposer, fichier_csv, ins, jouer, projets
 from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de
 from transforms.lecture.csv import lire_csv
-from transforms.validation import Contexte, Examen, examiner
+from transforms.validation.examen import Examen, examiner
+from transforms.validation.situation import Contexte
 
 E1, E2, CORSE = ESSMS["E1"], ESSMS["E2"], ESSMS["CORSE"]
 EXTRACTION = date(2026, 4, 1)

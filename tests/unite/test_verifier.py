@@ -3,7 +3,7 @@
 import json
 import re
 from argparse import Namespace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -133,7 +133,7 @@ def test_la_meme_reponse_que_la_nuit(racine: Path, tmp_path: Path) -> None:
     depot = racine / "raw/depots/p1"
     depot.mkdir(parents=True)
     (depot / "sejours_2026-04-01.csv").write_text(contenu, encoding="utf-8")
-    dossier = registres_ars.lire(reglages).dossier("p1")
+    dossier = registres_ars.lire_registres(reglages).dossier("p1")
     maintenant = datetime(2026, 4, 2, 6, tzinfo=UTC)
     accuse = verification.verifier(fichier(racine, contenu), dossier, reglages, maintenant)
     with RegistreDepots(reglages.registre) as registre:
@@ -145,7 +145,6 @@ def test_la_meme_reponse_que_la_nuit(racine: Path, tmp_path: Path) -> None:
             registre=registre,
             cle=b"k" * 32,
             maintenant=maintenant,
-            aujourd_hui=date(2026, 4, 2),
         )
         depots = registre.depots()
         constats = registre.constats()
@@ -233,6 +232,6 @@ def test_un_lecteur_en_panne_n_est_pas_la_faute_du_fichier(
     def panne(*_: object) -> None:
         raise LecteurEnPanne("KeyError (csv.py:12)")
 
-    monkeypatch.setattr(reception, "ouvrir", panne)
+    monkeypatch.setattr(reception, "ouvrir_depot", panne)
     assert lancer(racine, fichier(racine, ENTETE + BONNES)) == 1
     assert "à signaler à l'opérateur (KeyError (csv.py:12))" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def nuits(racine: Path, *instants: datetime) -> list[str]:
     for instant in instants:
         precedente = version.actuelle(curated)
         assert precedente is not None
-        nouvelle = publication.preparer(curated, instant.strftime("%Y%m%dT%H%M%S%fZ"))
+        nouvelle = publication.preparer_version(curated, instant.strftime("%Y%m%dT%H%M%S%fZ"))
         for dossier in precedente.iterdir():
             if dossier.is_dir():
                 shutil.copytree(dossier, nouvelle / dossier.name)
@@ -146,7 +146,7 @@ def test_a_night_keeps_the_last_nights_the_firsts_of_month_and_what_a_bundle_cit
     )
     vieillir(region)
     nouvelle = nuit_directe(region, [JOUR], datetime.now(UTC)).version
-    restantes = {v.id for v in version.lister(region / "curated")}
+    restantes = {v.id for v in version.lister_versions(region / "curated")}
     # The night just published and the one before are the last two.
     assert restantes == {premiere, premier_mai, citee, veille, nouvelle}
     assert oubliee not in restantes
@@ -166,7 +166,7 @@ def test_a_damaged_pin_removes_nothing_and_the_night_is_published(
     (region / "curated" / "preuves" / "x.json").write_text("{", encoding="utf-8")
     vieillir(region)
     nuit_directe(region, [JOUR], datetime.now(UTC))
-    assert len(version.lister(region / "curated")) == 5
+    assert len(version.lister_versions(region / "curated")) == 5
 
 
 def test_the_documented_renewal_of_the_key_gives_the_same_figures(

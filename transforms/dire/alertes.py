@@ -11,7 +11,7 @@ from transforms.dire.libelles import INDICATEURS
 
 
 @dataclass(frozen=True)
-class Alerte:
+class GenreAlerte:
     """A kind of alert. `phrase`: what is said of one; two of them follow a number (singular, plural); none for those whose
     sentence comes with the referential.
     """
@@ -29,23 +29,23 @@ class Alerte:
 
 # From what blocks a payment to what only needs a look.
 ALERTES = {
-    "REFERENTIEL": Alerte("Bloque", "Une ligne de projets.csv est écartée : l'agence doit la corriger."),
-    "SOURCE_ABSENTE": Alerte(
+    "REFERENTIEL": GenreAlerte("Bloque", "Une ligne de projets.csv est écartée : l'agence doit la corriger."),
+    "SOURCE_ABSENTE": GenreAlerte(
         "Bloque",
         "Une table nécessaire manque : le taux ne peut pas être calculé.",
         ("Le taux « {indicateur} » ne peut pas être calculé : il manque une source.",),
     ),
-    "VALEUR_NULLE": Alerte(
+    "VALEUR_NULLE": GenreAlerte(
         "Bloque",
         "Un taux opposable est à 0 : la vérification d'aptitude est bloquée.",
         ("Le taux « {indicateur} » est à 0, ce qui bloque la vérification d'aptitude.",),
     ),
-    "SOURCE_PARTIELLE": Alerte(
+    "SOURCE_PARTIELLE": GenreAlerte(
         "Fausse le taux",
         "Une source est incomplète : le taux peut être flatté.",
         ("Le taux « {indicateur} » est calculé sur des sources incomplètes : il peut être flatté.",),
     ),
-    "REJETS": Alerte(
+    "REJETS": GenreAlerte(
         "Fausse le taux",
         "Des lignes rejetées concernent ou peuvent concerner l'ESSMS.",
         (
@@ -53,13 +53,15 @@ ALERTES = {
             "lignes rejetées de « {table} » concernent ou peuvent concerner cet ESSMS.",
         ),
     ),
-    "TAUX_SUP_100": Alerte("Fausse le taux", "Un taux dépasse 100 %.", ("Le taux « {indicateur} » dépasse 100 %.",)),
-    "CHUTE": Alerte(
+    "TAUX_SUP_100": GenreAlerte(
+        "Fausse le taux", "Un taux dépasse 100 %.", ("Le taux « {indicateur} » dépasse 100 %.",)
+    ),
+    "CHUTE": GenreAlerte(
         "À vérifier",
         "Un taux a perdu plus de 30 points depuis la mesure précédente.",
         ("Le taux « {indicateur} » a baissé de {nombre} points depuis la mesure précédente.",),
     ),
-    "DOSSIER_INCONNU": Alerte(
+    "DOSSIER_INCONNU": GenreAlerte(
         "À vérifier",
         "Des lignes portent sur un dossier absent de « dossiers » : sans effet.",
         (
@@ -67,17 +69,17 @@ ALERTES = {
             "lignes de « {table} » portent sur un dossier absent de « dossiers » : sans effet.",
         ),
     ),
-    "IDENTITE_INCOHERENTE": Alerte(
+    "IDENTITE_INCOHERENTE": GenreAlerte(
         "À vérifier",
         "Une même personne a plusieurs INS.",
         ("personne a plusieurs INS.", "personnes ont plusieurs INS."),
     ),
-    "DOUBLON_PERSONNE": Alerte(
+    "DOUBLON_PERSONNE": GenreAlerte(
         "À vérifier",
         "Une personne a plusieurs dossiers.",
         ("personne a plusieurs dossiers.", "personnes ont plusieurs dossiers."),
     ),
-    "ELIGIBILITE_ABSENTE": Alerte(
+    "ELIGIBILITE_ABSENTE": GenreAlerte(
         "À vérifier",
         "L'éligibilité au projet n'est pas renseignée : comptée comme oui.",
         (
@@ -85,18 +87,20 @@ ALERTES = {
             "personnes de la file active sans « eligible_projet » : comptées comme éligibles.",
         ),
     ),
-    "SOURCE_TARDIVE": Alerte(
+    "SOURCE_TARDIVE": GenreAlerte(
         "À vérifier",
         "L'extraction de référence est postérieure de plus de 45 jours à la mesure.",
         ("« {table} » a été extraite plus de 45 jours après la date de mesure.",),
     ),
-    "FINESS_FERME": Alerte(
+    "FINESS_FERME": GenreAlerte(
         "À vérifier",
         "L'établissement est fermé d'après FINESS.",
         ("Cet établissement est fermé d'après FINESS.",),
     ),
-    "FINESS_INCONNU": Alerte("À vérifier", "Le numéro n'est pas dans FINESS.", ("Ce numéro n'est pas dans FINESS.",)),
-    "FINESS_ABSENT": Alerte("À vérifier", "Aucun fichier FINESS : les identités sont vides."),
+    "FINESS_INCONNU": GenreAlerte(
+        "À vérifier", "Le numéro n'est pas dans FINESS.", ("Ce numéro n'est pas dans FINESS.",)
+    ),
+    "FINESS_ABSENT": GenreAlerte("À vérifier", "Aucun fichier FINESS : les identités sont vides."),
 }
 
 

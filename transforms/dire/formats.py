@@ -17,7 +17,7 @@ _MOIS = (
 )  # fmt: skip
 
 
-def entier(valeur: int | None) -> str:
+def milliers(valeur: int | None) -> str:
     """12345 → « 12 345 » ; None → « — »."""
     return VIDE if valeur is None else f"{valeur:,}".replace(",", FINE)
 
@@ -69,7 +69,7 @@ def jour(valeur: date | None) -> str:
 
 def accord(valeur: int, singulier: str, pluriel: str | None = None) -> str:
     """A count with its noun: 1 ligne, 2 lignes."""
-    return f"{entier(valeur)} {singulier if valeur < 2 else pluriel or singulier + 's'}"
+    return f"{milliers(valeur)} {singulier if valeur < 2 else pluriel or singulier + 's'}"
 
 
 def majuscule(texte: str) -> str:

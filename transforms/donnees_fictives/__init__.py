@@ -45,7 +45,7 @@ class Demande:
 
 
 @dataclass(frozen=True)
-class Bilan:
+class RegionEcrite:
     """What was written. `lignes`: rows per table, copies and bad ones included; `lignes_invalides`: those to reject."""
 
     fichiers: int
@@ -55,7 +55,7 @@ class Bilan:
     lignes_invalides: int
 
 
-def generer(racine: Path, demande: Demande) -> Bilan:
+def generer(racine: Path, demande: Demande) -> RegionEcrite:
     """Write a synthetic region under `racine/raw` (§2) and return what it holds.
 
     Same demand, same bytes. Files of the same name are overwritten, others left alone. Porteurs are written one
@@ -86,7 +86,7 @@ def generer(racine: Path, demande: Demande) -> Bilan:
             for tableau in fichier.tableaux:
                 lignes[tableau.table] += tableau.cadre.height
                 invalides += tableau.invalides
-    return Bilan(len(ecrits), sum(ecrits), demande, dict(sorted(lignes.items())), invalides)
+    return RegionEcrite(len(ecrits), sum(ecrits), demande, dict(sorted(lignes.items())), invalides)
 
 
 def _ecrire(chemin: Path, contenu: bytes) -> int:

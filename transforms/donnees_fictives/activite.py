@@ -98,7 +98,7 @@ def construire_activite(hasard: Hasard, porteur: Porteur, periode: Periode) -> A
     )
 
 
-def extraire(activite: Activite, table: str, extraction: date, depuis: date | None = None) -> pl.DataFrame:
+def extraire_activite(activite: Activite, table: str, extraction: date, depuis: date | None = None) -> pl.DataFrame:
     """Return what an editor's export of `table` holds on the morning of `extraction`.
 
     State tables are as known that day (purged files gone, future exits unknown, `date_derniere_maj` filled in); event

@@ -108,10 +108,11 @@ def _colonne(nom: str, nature: Nature, style: Style, fuseau: str) -> pl.Expr:
     if nature == "date":
         texte = colonne.dt.strftime(style.date)
         return texte.fill_null(style.fin_ouverte) if style.fin_ouverte and nom in ("date_sortie", "date_fin") else texte
-    if nature == "instant" and style.fuseau != "local":
-        situe = colonne.dt.replace_time_zone(fuseau, ambiguous="earliest", non_existent="null")
-        return (situe.dt.convert_time_zone("UTC") if style.fuseau == "utc" else situe).dt.strftime(style.instant)
     if nature == "instant":
+        if style.fuseau != "local":
+            colonne = colonne.dt.replace_time_zone(fuseau, ambiguous="earliest", non_existent="null")
+        if style.fuseau == "utc":
+            colonne = colonne.dt.convert_time_zone("UTC")
         return colonne.dt.strftime(style.instant)
     if nature == "booleen":
         vrai, faux = style.booleens
@@ -167,7 +168,7 @@ def csv_gz(tableau: Tableau, style: Style) -> bytes:
     return gzip.compress(csv(tableau, style), mtime=0)
 
 
-def classeur(tableaux: Iterable[Tableau], style: Style, notice: str = "") -> bytes:
+def classeur_d_export(tableaux: Iterable[Tableau], style: Style, notice: str = "") -> bytes:
     """Return a workbook with one sheet per table, native dates and numeric FINESS numbers as Excel makes them.
 
     `notice`, when given, fills a first sheet that is no table. What is not a date, a date-time or a number stays text.

@@ -13,7 +13,7 @@ import polars as pl
 from transforms.donnees_fictives import ecriture
 from transforms.donnees_fictives.activite import (
     Activite,
-    extraire,
+    extraire_activite,
     ins_complet,
     par_destinataire,
     par_jour,
@@ -58,7 +58,7 @@ _PROFIL_TDDUI = "https://interop.esante.gouv.fr/ig/fhir/tddui/StructureDefinitio
 
 
 @dataclass(frozen=True)
-class Fichier:
+class FichierFictif:
     """A file of a drop folder: path inside the folder, bytes, and the tables it holds (none for what is no deposit)."""
 
     chemin: str
@@ -92,8 +92,8 @@ class Atelier:
         reprise: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
         desordre: Desordre = Desordre(),  # noqa: B008 - frozen
     ) -> Tableau:
-        """Return a table as exported on that day (see `extraire`), reworked by its software, mess included."""
-        cadre = extraire(self.activite, table, extraction, depuis)
+        """Return a table as exported on that day (see `extraire_activite`), reworked by its software, mess included."""
+        cadre = extraire_activite(self.activite, table, extraction, depuis)
         if reprise is not None:
             cadre = reprise(cadre)
         cadre = cadre.select(c for c in _COLONNES.get(table, cadre.columns) if c in cadre.columns)
@@ -109,7 +109,7 @@ class Atelier:
         return Tableau(table, texte, ecriture.natures(cadre), invalides)
 
 
-def exports(atelier: Atelier) -> Iterator[Fichier]:
+def exports(atelier: Atelier) -> Iterator[FichierFictif]:
     """Yield the files of the drop folder of a porteur, one at a time."""
     return _EDITEURS[atelier.porteur.modele.cle](atelier)
 
@@ -119,11 +119,11 @@ def _sauf(*colonnes: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
     return lambda cadre: cadre.drop(colonnes, strict=False)
 
 
-def _csv(chemin: str, tableau: Tableau, style: Style) -> Fichier:
-    return Fichier(chemin, ecriture.csv(tableau, style), (tableau,))
+def _csv(chemin: str, tableau: Tableau, style: Style) -> FichierFictif:
+    return FichierFictif(chemin, ecriture.csv(tableau, style), (tableau,))
 
 
-def _association(a: Atelier) -> Iterator[Fichier]:
+def _association(a: Atelier) -> Iterator[FichierFictif]:
     """Monthly extractions in dated sub-folders; events in UTC, re-extracted over 45 days; one line per recipient."""
     style = Style(
         entetes="libelles",
@@ -165,7 +165,7 @@ def _association(a: Atelier) -> Iterator[Fichier]:
     yield _csv(f"eparcours_{a.periode.premiere_mesure}.csv", refuse, style)
 
 
-def _hopital(a: Atelier) -> Iterator[Fichier]:
+def _hopital(a: Atelier) -> Iterator[FichierFictif]:
     """A data warehouse: gzipped CSV and Parquet, offsets; its messaging operator only counts per day and mailbox."""
     style = Style(
         instant="%Y-%m-%dT%H:%M:%S%:z",
@@ -181,21 +181,21 @@ def _hopital(a: Atelier) -> Iterator[Fichier]:
     for jour in dict.fromkeys((premiere, max(premiere, a.periode.lendemain))):
         for table in _ETATS:
             tableau = a.tableau(table, jour, style, desordre=Desordre(voisin=a.voisin))
-            fichier = Fichier(f"{table}_{jour}.csv.gz", ecriture.csv_gz(tableau, style), (tableau,))
+            fichier = FichierFictif(f"{table}_{jour}.csv.gz", ecriture.csv_gz(tableau, style), (tableau,))
             yield fichier
             if table == "dossiers":
                 # Sent twice, byte for byte.
-                yield Fichier(f"renvoi/{table}_{jour}_renvoi.csv.gz", fichier.contenu, (tableau,))
+                yield FichierFictif(f"renvoi/{table}_{jour}_renvoi.csv.gz", fichier.contenu, (tableau,))
         maj = a.tableau("mises_a_jour", jour, style, depuis=depuis, desordre=Desordre(voisin=a.voisin))
-        yield Fichier(f"mises_a_jour_{jour:%Y%m%d}.parquet", ecriture.parquet(maj, style), (maj,))
+        yield FichierFictif(f"mises_a_jour_{jour:%Y%m%d}.parquet", ecriture.parquet(maj, style), (maj,))
         agenda = a.tableau("agenda", jour, natif, depuis=depuis)
-        yield Fichier(f"agenda_{jour:%Y%m%d}.parquet", ecriture.parquet(agenda, natif), (agenda,))
+        yield FichierFictif(f"agenda_{jour:%Y%m%d}.parquet", ecriture.parquet(agenda, natif), (agenda,))
         dmp = a.tableau("dmp", jour, style, depuis=depuis, reprise=_sauf("id_dossier"))
-        yield Fichier(f"dmp_{jour}.csv.gz", ecriture.csv_gz(dmp, style), (dmp,))
+        yield FichierFictif(f"dmp_{jour}.csv.gz", ecriture.csv_gz(dmp, style), (dmp,))
         yield _csv(f"mss_{jour}.csv", a.tableau("mss", jour, style, depuis=depuis, reprise=par_jour), style)
         yield _csv(f"eprescription_{jour}.csv", a.tableau("eprescription", jour, style, depuis=depuis), style)
         depuis = jour - timedelta(days=_RECOUVREMENT_JOURS)
-    yield Fichier(
+    yield FichierFictif(
         "LISEZ-MOI.txt", "Dépôts du groupement : contacter le service informatique en cas d'anomalie.\n".encode()
     )
     essai = a.tableau("sejours", premiere, style, desordre=Desordre(mauvaises_pct=0))
@@ -203,7 +203,7 @@ def _hopital(a: Atelier) -> Iterator[Fichier]:
     yield _csv("export DUI avril.csv", essai, style)
 
 
-def _groupement(a: Atelier) -> Iterator[Fichier]:
+def _groupement(a: Atelier) -> Iterator[FichierFictif]:
     """Workbooks, one of all tables; projects extracted a week too early; a correction a week later (`partiel`)."""
     style = Style(entetes="libelles", valeurs=_STATUTS_EN_CLAIR, booleens=("Oui", "Non"))
     plat = Style(entetes="tirets", separateur=",", fin_de_ligne="\n", instant="%d/%m/%Y %H:%M:%S", espaces=True)
@@ -221,7 +221,7 @@ def _groupement(a: Atelier) -> Iterator[Fichier]:
         yield _csv(f"traces/eparcours_{jour}.csv", a.tableau("eparcours", jour, plat, depuis=depuis), plat)
         tot = jour - timedelta(days=8)
         yield from _classeur(f"projets_{tot}.xlsx", [a.tableau("projets", tot, style)], style)
-        yield Fichier(f"~$duimetre_{jour}.xlsx", bytes(165))
+        yield FichierFictif(f"~$duimetre_{jour}.xlsx", bytes(165))
         depuis = jour - timedelta(days=_RECOUVREMENT_JOURS)
     corrige = a.periode.premiere_mesure + timedelta(days=7)
     quelques = a.activite.dossiers["id_dossier"].head(8).to_list()
@@ -236,10 +236,10 @@ def _groupement(a: Atelier) -> Iterator[Fichier]:
         yield _csv(f"corrections/{table}_{corrige}_partiel.csv", tableau, plat)
 
 
-def _classeur(chemin: str, tableaux: Sequence[Tableau], style: Style, notice: str = "") -> Iterator[Fichier]:
+def _classeur(chemin: str, tableaux: Sequence[Tableau], style: Style, notice: str = "") -> Iterator[FichierFictif]:
     """Yield a workbook, or one CSV per table when one of them is too long for it."""
     if max(t.cadre.height for t in tableaux) <= ecriture.LIGNES_MAX_CLASSEUR:
-        yield Fichier(chemin, ecriture.classeur(tableaux, style, notice), tuple(tableaux))
+        yield FichierFictif(chemin, ecriture.classeur_d_export(tableaux, style, notice), tuple(tableaux))
         return
     lieu = PurePosixPath(chemin)
     jour = lieu.stem.rsplit("_", 1)[1]
@@ -247,7 +247,7 @@ def _classeur(chemin: str, tableaux: Sequence[Tableau], style: Style, notice: st
         yield _csv(str(lieu.with_name(f"{tableau.table}_{jour}.csv")), tableau, style)
 
 
-def _petite_structure(a: Atelier) -> Iterator[Fichier]:
+def _petite_structure(a: Atelier) -> Iterator[FichierFictif]:
     """One extraction, French dates in Windows-1252; no messaging, only the last update of each file; a TDDUI bundle."""
     style = Style(
         entetes="majuscules",
@@ -262,10 +262,10 @@ def _petite_structure(a: Atelier) -> Iterator[Fichier]:
     for table in ("dossiers", "sejours", "projets", "agenda", "dmp"):
         tableau = a.tableau(table, jour, style, reprise=_sauf("ins", "id_personne") if table == "dmp" else None)
         yield _csv(f"{table.capitalize()}_{jour}_logiciel.csv", tableau, style)
-    yield Fichier(f"transferts/tddui_{jour + timedelta(days=5)}_admissions.json", _tddui(a))
+    yield FichierFictif(f"transferts/tddui_{jour + timedelta(days=5)}_admissions.json", _tddui(a))
 
 
-def _tutelaire(a: Atelier) -> Iterator[Fichier]:
+def _tutelaire(a: Atelier) -> Iterator[FichierFictif]:
     """One extraction: workbooks where numbers lost their zero, Unicode text of Excel; no DMP in this sector."""
     style = Style(entetes="libelles", valeurs=_STATUTS_EN_CLAIR, booleens=("VRAI", "FAUX"))
     texte = Style(
@@ -291,7 +291,7 @@ def _tutelaire(a: Atelier) -> Iterator[Fichier]:
     yield _csv(f"{dossier}/MSS_{jour:%Y%m%d}.CSV", messages, texte)
 
 
-def _enfance(a: Atelier) -> Iterator[Fichier]:
+def _enfance(a: Atelier) -> Iterator[FichierFictif]:
     """Archives of ISO-8859-15 files; free text with line breaks; wrong columns, then corrected; an old DMP export."""
     style = Style(
         entetes="points",
@@ -308,7 +308,7 @@ def _enfance(a: Atelier) -> Iterator[Fichier]:
     for jour in dict.fromkeys((a.periode.premiere_mesure, a.periode.lendemain)):
         etats = [a.tableau(table, jour, style, reprise=_sauf("date_derniere_maj")) for table in _ETATS]
         membres = {f"{t.table}_{jour}.csv": ecriture.csv(t, style) for t in etats}
-        yield Fichier(f"exports_{jour}.zip", ecriture.archive(membres), tuple(etats))
+        yield FichierFictif(f"exports_{jour}.zip", ecriture.archive(membres), tuple(etats))
         maj = a.tableau(
             "mises_a_jour",
             jour,
@@ -320,7 +320,7 @@ def _enfance(a: Atelier) -> Iterator[Fichier]:
         agenda = a.tableau("agenda", jour, style, depuis=depuis)
         if jour == a.periode.premiere_mesure:
             renommees = {"id_evenement": "Référence RDV", "debut": "Quand"}
-            yield Fichier(f"{jour:%Y}/agenda_{jour}.csv", ecriture.csv(agenda, style, renommees), (agenda,))
+            yield FichierFictif(f"{jour:%Y}/agenda_{jour}.csv", ecriture.csv(agenda, style, renommees), (agenda,))
             yield _csv(f"{jour:%Y}/agenda_{jour}_corrige.csv", agenda, style)
         else:
             yield _csv(f"{jour:%Y}/agenda_{jour}.csv", agenda, style)
@@ -410,7 +410,7 @@ def _tddui(a: Atelier) -> bytes:
     return json.dumps(paquet, ensure_ascii=False, indent=1).encode()
 
 
-_EDITEURS: dict[str, Callable[[Atelier], Iterator[Fichier]]] = {
+_EDITEURS: dict[str, Callable[[Atelier], Iterator[FichierFictif]]] = {
     "trois-ravines": _association,
     "ght-hautes-vallees": _hopital,
     "gcsms-parcours-madinina": _groupement,

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import date
 
-from transforms.donnees_fictives.region import Essms, Etablissement, Porteur, Region
+from transforms.donnees_fictives.region import EssmsFictif, Etablissement, Porteur, Region
 
 NOM_FINESS = "finess-structures-journalier-{jour:%Y%m%d}.json.gz"
 _COLONNES_PROJETS = (
@@ -19,7 +19,7 @@ _VOIES = ("DES ECOLES", "DU MARCHE", "DE LA GARE", "VICTOR HUGO", "DES FLEURS", 
 _ADRESSE_POSTALE, _ADRESSE_ANNEXE = "03", "06"
 
 
-def bals(porteur: Porteur, essms: Essms) -> tuple[str, str]:
+def bals(porteur: Porteur, essms: EssmsFictif) -> tuple[str, str]:
     """Return the two MSSanté mailboxes of an ESSMS (a domain that cannot exist)."""
     domaine = f"{porteur.identifiant}.mssante.example"
     return f"secretariat.{essms.finess_et}@{domaine}", f"soins.{essms.finess_et}@{domaine}"
@@ -98,7 +98,7 @@ def _pmej(finess_ej: str, nom: str, etablissements: list[dict[str, object]]) -> 
     }
 
 
-def _ege(lieu: Essms | Etablissement, jour: date) -> dict[str, object]:
+def _ege(lieu: EssmsFictif | Etablissement, jour: date) -> dict[str, object]:
     adresse = {
         "usageAdresse": _ADRESSE_POSTALE,
         "numeroVoie": str(1 + int(lieu.finess_et[-4:]) % 90),

@@ -38,7 +38,7 @@ class Taux:
 
 
 @dataclass(frozen=True)
-class Essms:
+class EssmsFictif:
     """One structure. `taux` holds one value per quarter of the period; the flags are particular cases of the demo."""
 
     finess_et: str
@@ -87,7 +87,7 @@ class Porteur:
     nom: str
     modele: Modele
     territoire: Territoire
-    essms: tuple[Essms, ...]
+    essms: tuple[EssmsFictif, ...]
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ def _porteur(
         commune = tirage.choice(departement.communes)
         niveau = "avance" if len(genres) == 1 else _NIVEAUX[(k + rang) % len(_NIVEAUX)]
         essms.append(
-            Essms(
+            EssmsFictif(
                 finess_et=numeros.suivant(departement),
                 finess_ej=entites[k % len(entites)],
                 nom=f"{genre.libelle} {_enseigne(enseignes, k)}",

@@ -76,7 +76,7 @@ class FeuilleExcel:
 
 
 @dataclass(frozen=True)
-class Limites:
+class LimitesClasseur:
     """What a workbook may be: rows, columns and cells of the grid its values span, unpacked bytes and their ratio."""
 
     lignes: int = 1_048_576
@@ -86,10 +86,10 @@ class Limites:
     ratio: float = RATIO_MAX
 
 
-LIMITES = Limites()
+LIMITES = LimitesClasseur()
 
 
-def feuilles(chemin: Path, *, limites: Limites = LIMITES) -> list[FeuilleExcel]:
+def feuilles(chemin: Path, *, limites: LimitesClasseur = LIMITES) -> list[FeuilleExcel]:
     """List the worksheets of a workbook in its order (chart sheets left out).
 
     Raises `LectureImpossible`: FICHIER_VIDE, FICHIER_ILLISIBLE, CONTENU_INATTENDU, CLASSEUR_CHIFFRE, CLASSEUR_DEMESURE.
@@ -98,7 +98,7 @@ def feuilles(chemin: Path, *, limites: Limites = LIMITES) -> list[FeuilleExcel]:
         return [FeuilleExcel(partie.nom, partie.visible) for partie in classeur.parties]
 
 
-def lire_feuille(chemin: Path, nom: str, *, taille_lot: int = 100_000, limites: Limites = LIMITES) -> Feuille:
+def lire_feuille(chemin: Path, nom: str, *, taille_lot: int = 100_000, limites: LimitesClasseur = LIMITES) -> Feuille:
     """Read the worksheet `nom`; its header is the first row with a visible character.
 
     Cells become text: dates `AAAA-MM-JJ`, with ` HH:MM:SS` when there is a time, times and durations `HH:MM:SS`,
@@ -116,16 +116,17 @@ def lire_feuille(chemin: Path, nom: str, *, taille_lot: int = 100_000, limites: 
     raise LectureImpossible("FICHIER_VIDE", "la feuille ne contient aucune donnée")
 
 
-def _lignes(chemin: Path, nom: str, limites: Limites) -> Iterator[LigneLue]:
+def _lignes(chemin: Path, nom: str, limites: LimitesClasseur) -> Iterator[LigneLue]:
     """Yield the rows that hold a value, with the size of their text."""
     with _ouvrir(chemin, limites) as classeur:
         partie = next((partie for partie in classeur.parties if partie.nom == nom), None)
         if partie is None:
             raise LectureImpossible("FICHIER_ILLISIBLE", "la feuille demandée n'est pas dans le classeur")
-        textes = classeur.textes()
-        formats = classeur.formats()
+        grille = _Grille(classeur.textes(), classeur.formats(), limites)
         with classeur.partie(partie.chemin) as flux:
-            yield from _lignes_de_feuille(flux, textes, formats, limites)
+            for _ in _parcourir(flux, grille.poignees):
+                yield from grille.lignes
+                grille.lignes.clear()
 
 
 # ---- the package
@@ -234,7 +235,7 @@ class _Classeur:
 
 
 @contextmanager
-def _ouvrir(chemin: Path, limites: Limites) -> Iterator[_Classeur]:
+def _ouvrir(chemin: Path, limites: LimitesClasseur) -> Iterator[_Classeur]:
     with chemin.open("rb") as flux, _lisible():
         _verifier_nature(flux)
         with zipfile.ZipFile(flux) as archive:
@@ -288,7 +289,7 @@ def _contient(flux: BinaryIO, motif: bytes) -> bool:
     return False
 
 
-def _verifier_taille(archive: zipfile.ZipFile, flux: BinaryIO, limites: Limites) -> None:
+def _verifier_taille(archive: zipfile.ZipFile, flux: BinaryIO, limites: LimitesClasseur) -> None:
     membres = archive.infolist()
     if any(membre.flag_bits & 1 for membre in membres):
         raise LectureImpossible("CLASSEUR_CHIFFRE", "le classeur est chiffré : enregistrez-le sans mot de passe")
@@ -396,92 +397,101 @@ def _textes_partages(flux: IO[bytes]) -> list[str]:
     return textes
 
 
-def _lignes_de_feuille(
-    flux: IO[bytes], textes: list[str], formats: dict[str, Convertisseur], limites: Limites
-) -> Iterator[LigneLue]:
-    lignes: list[LigneLue] = []
-    rangs: dict[str, int] = {}  # letters of a column → its rank from 0
-    par_defaut = formats["0"]
+class _Grille:
+    """The rows of a sheet, gathered in `lignes` while its XML is parsed."""
 
-    def poignees(prefixe: str) -> _Poignees:
-        c, row, rph = prefixe + "c", prefixe + "row", prefixe + "rPh"
-        porteurs_de_texte = frozenset((prefixe + "v", prefixe + "t"))
-        cellules: list[str | None] = []
-        numero = precedent = caracteres = largeur = 0
-        rang = -1
-        sans_numero = garde = phonetique = False
-        type_ = style = texte = None
+    __slots__ = (
+        "_c", "_caracteres", "_cellules", "_formats", "_garde", "_largeur", "_limites", "_numero", "_par_defaut",
+        "_phonetique", "_porteurs_de_texte", "_precedent", "_rang", "_rangs", "_row", "_rph", "_sans_numero", "_style",
+        "_texte", "_textes", "_type", "lignes",
+    )  # fmt: skip
 
-        def debut(balise: str, attributs: dict[str, str]) -> None:
-            nonlocal cellules, numero, rang, sans_numero, garde, phonetique, type_, style, texte, caracteres
-            if balise == c:
-                if (reference := attributs.get("r")) is None:
-                    rang += 1
-                else:
-                    colonne = reference.rstrip(_CHIFFRES)
-                    try:
-                        rang = rangs[colonne]
-                    except KeyError:
-                        rang = rangs[colonne] = _rang(colonne)
-                    if sans_numero:
-                        numero, sans_numero = int(reference[len(colonne) :]), False
-                type_, style, texte = attributs.get("t"), attributs.get("s", "0"), None
-            elif balise in porteurs_de_texte:
-                garde = not phonetique
-            elif balise == row:
-                sans_numero = "r" not in attributs
-                numero = precedent + 1 if sans_numero else int(attributs["r"])
-                cellules, rang, caracteres = [], -1, 0
-            elif balise == rph:
-                phonetique = True
+    def __init__(self, textes: list[str], formats: dict[str, Convertisseur], limites: LimitesClasseur) -> None:
+        self.lignes: list[LigneLue] = []
+        self._textes, self._formats, self._limites = textes, formats, limites
+        self._par_defaut = formats["0"]
+        self._rangs: dict[str, int] = {}  # letters of a column → its rank from 0
+        self._cellules: list[str | None] = []
+        self._numero = self._precedent = self._caracteres = self._largeur = 0
+        self._rang = -1
+        self._sans_numero = self._garde = self._phonetique = False
+        self._type: str | None = None
+        self._style = "0"
+        self._texte: str | None = None
 
-        def fin(balise: str) -> None:
-            nonlocal garde, phonetique, precedent, caracteres, largeur
-            if balise == c:
-                if texte is None:
-                    return
-                if type_ == "s":
-                    valeur = textes[int(texte)]
-                elif type_ is None or type_ == "n":
-                    valeur = formats.get(style, par_defaut)(texte)
-                elif type_ == "b":
-                    valeur = _BOOLEENS.get(texte, texte)
-                else:
-                    valeur = _sans_echappement(texte)
-                caracteres += len(valeur)
-                if rang == len(cellules) < limites.colonnes:
-                    cellules.append(valeur)
-                else:
-                    _poser(cellules, rang, valeur, limites)
-            elif balise == row:
-                if numero <= precedent:
-                    raise ValueError("rows out of order")
-                if numero > limites.lignes:
-                    raise _demesure(f"une ligne {numero}, {limites.lignes} au plus")
-                precedent = numero
-                if cellules:
-                    largeur = max(largeur, len(cellules))
-                    if numero * largeur > limites.cellules:
-                        raise _demesure(f"{numero} lignes sur {largeur} colonnes, {limites.cellules} cellules au plus")
-                    lignes.append((numero, cellules, caracteres))
-            elif balise == rph:
-                phonetique = False
+    def poignees(self, prefixe: str) -> _Poignees:
+        """What is called at each element whose names begin with `prefixe`."""
+        self._c, self._row, self._rph = prefixe + "c", prefixe + "row", prefixe + "rPh"
+        self._porteurs_de_texte = frozenset((prefixe + "v", prefixe + "t"))
+        return self._debut, self._fin, self._lettres
+
+    def _debut(self, balise: str, attributs: dict[str, str]) -> None:
+        if balise == self._c:
+            if (reference := attributs.get("r")) is None:
+                self._rang += 1
             else:
-                garde = False
+                colonne = reference.rstrip(_CHIFFRES)
+                try:
+                    self._rang = self._rangs[colonne]
+                except KeyError:
+                    self._rang = self._rangs[colonne] = _rang(colonne)
+                if self._sans_numero:
+                    self._numero, self._sans_numero = int(reference[len(colonne) :]), False
+            self._type, self._style, self._texte = attributs.get("t"), attributs.get("s", "0"), None
+        elif balise in self._porteurs_de_texte:
+            self._garde = not self._phonetique
+        elif balise == self._row:
+            self._sans_numero = "r" not in attributs
+            self._numero = self._precedent + 1 if self._sans_numero else int(attributs["r"])
+            self._cellules, self._rang, self._caracteres = [], -1, 0
+        elif balise == self._rph:
+            self._phonetique = True
 
-        def lettres(suite: str) -> None:
-            nonlocal texte
-            if garde:
-                texte = suite if texte is None else _suite(texte, suite)
+    def _fin(self, balise: str) -> None:
+        if balise == self._c:
+            if (texte := self._texte) is None:
+                return
+            type_ = self._type
+            if type_ == "s":
+                valeur = self._textes[int(texte)]
+            elif type_ is None or type_ == "n":
+                valeur = self._formats.get(self._style, self._par_defaut)(texte)
+            elif type_ == "b":
+                valeur = _BOOLEENS.get(texte, texte)
+            else:
+                valeur = _sans_echappement(texte)
+            self._caracteres += len(valeur)
+            cellules = self._cellules
+            if self._rang == len(cellules) < self._limites.colonnes:
+                cellules.append(valeur)
+            else:
+                _poser(cellules, self._rang, valeur, self._limites)
+        elif balise == self._row:
+            self._finir_ligne()
+        elif balise == self._rph:
+            self._phonetique = False
+        else:
+            self._garde = False
 
-        return debut, fin, lettres
+    def _finir_ligne(self) -> None:
+        numero, limites = self._numero, self._limites
+        if numero <= self._precedent:
+            raise ValueError("rows out of order")
+        if numero > limites.lignes:
+            raise _demesure(f"une ligne {numero}, {limites.lignes} au plus")
+        self._precedent = numero
+        if self._cellules:
+            self._largeur = max(self._largeur, len(self._cellules))
+            if numero * self._largeur > limites.cellules:
+                raise _demesure(f"{numero} lignes sur {self._largeur} colonnes, {limites.cellules} cellules au plus")
+            self.lignes.append((numero, self._cellules, self._caracteres))
 
-    for _ in _parcourir(flux, poignees):
-        yield from lignes
-        lignes.clear()
+    def _lettres(self, suite: str) -> None:
+        if self._garde:
+            self._texte = suite if self._texte is None else _suite(self._texte, suite)
 
 
-def _poser(cellules: list[str | None], rang: int, valeur: str, limites: Limites) -> None:
+def _poser(cellules: list[str | None], rang: int, valeur: str, limites: LimitesClasseur) -> None:
     if rang >= limites.colonnes:
         raise _demesure(f"une cellule en colonne {rang + 1}, {limites.colonnes} colonnes au plus")
     cellules.extend((None,) * (rang + 1 - len(cellules)))

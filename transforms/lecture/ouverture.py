@@ -19,8 +19,7 @@ from transforms.lecture.csv import (
     lire_csv_gz,
 )
 from transforms.lecture.entetes import nom_normalise
-from transforms.lecture.excel import Limites as LimitesClasseur
-from transforms.lecture.excel import feuilles, lire_feuille
+from transforms.lecture.excel import LimitesClasseur, feuilles, lire_feuille
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.lecture.parquet import lire_parquet
 from transforms.lecture.tddui import lire_tddui

@@ -212,27 +212,7 @@ def _texte(colonne: Any) -> pl.Series:
         return _texte(colonne.storage)
     if pa.types.is_dictionary(type_):
         return _texte(colonne.dictionary).gather(_serie(colonne.indices.cast(pa.int64())))
-    if _est_textuel(type_):
-        return _serie(colonne)
-    if pa.types.is_null(type_):
-        return pl.repeat(None, len(colonne), dtype=pl.String, eager=True)
-    if pa.types.is_boolean(type_):
-        return _serie(colonne).replace_strict([True, False], ["VRAI", "FAUX"], return_dtype=pl.String)
-    if pa.types.is_integer(type_):
-        return _serie(colonne).cast(pl.String)
-    if pa.types.is_floating(type_):
-        return _reels(_serie(colonne.cast(pa.float32()) if pa.types.is_float16(type_) else colonne))
-    if pa.types.is_decimal(type_):
-        return _par_valeur(colonne, _decimal)
-    if pa.types.is_date(type_):
-        return _jours(_serie(colonne.cast(pa.date32())))
-    if pa.types.is_timestamp(type_):
-        return _moments(_serie(colonne), type_.unit, avec_zone=bool(type_.tz))
-    if pa.types.is_time(type_):
-        return _par_valeur(colonne.cast(pa.time64("us"), safe=False), "{:%H:%M:%S}".format)
-    if pa.types.is_duration(type_):
-        return _par_valeur(colonne.cast(pa.duration("s"), safe=False).cast(pa.int64()), _duree)
-    return _par_valeur(colonne, lambda v: v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v))
+    return next(texte for est, texte in _TEXTES if est(type_))(colonne)
 
 
 def _serie(colonne: Any) -> pl.Series:
@@ -285,3 +265,29 @@ def _duree(secondes: int) -> str:
 
 def _choisir(condition: pl.Series, oui: pl.Series, non: pl.Series) -> pl.Series:
     return oui.zip_with(condition.fill_null(False), non)
+
+
+# By type, tried in order: how an Arrow array of plain values becomes text.
+_TEXTES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Any], pl.Series]], ...] = (
+    (_est_textuel, _serie),
+    (pa.types.is_null, lambda nuls: pl.repeat(None, len(nuls), dtype=pl.String, eager=True)),
+    (
+        pa.types.is_boolean,
+        lambda booleens: _serie(booleens).replace_strict([True, False], ["VRAI", "FAUX"], return_dtype=pl.String),
+    ),
+    (pa.types.is_integer, lambda entiers: _serie(entiers).cast(pl.String)),
+    (pa.types.is_float16, lambda reels: _reels(_serie(reels.cast(pa.float32())))),
+    (pa.types.is_floating, lambda reels: _reels(_serie(reels))),
+    (pa.types.is_decimal, lambda decimaux: _par_valeur(decimaux, _decimal)),
+    (pa.types.is_date, lambda jours: _jours(_serie(jours.cast(pa.date32())))),
+    (pa.types.is_timestamp, lambda m: _moments(_serie(m), m.type.unit, avec_zone=bool(m.type.tz))),
+    (pa.types.is_time, lambda h: _par_valeur(h.cast(pa.time64("us"), safe=False), "{:%H:%M:%S}".format)),
+    (
+        pa.types.is_duration,
+        lambda durees: _par_valeur(durees.cast(pa.duration("s"), safe=False).cast(pa.int64()), _duree),
+    ),
+    (
+        lambda _: True,
+        lambda autres: _par_valeur(autres, lambda v: v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v)),
+    ),
+)

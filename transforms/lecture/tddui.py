@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from schemas.depots import champs_de
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 
 TAILLE_BLOC_OCTETS = 1 << 16
@@ -24,22 +25,8 @@ TAILLE_ELEMENT_MAX_CARACTERES = 1 << 24
 MARGE_NOMBRE_CARACTERES = 1 << 12
 LIGNES_PAR_LOT = 50_000
 
-ENTETES = {
-    "dossiers": (
-        "finess_et",
-        "id_dossier",
-        "id_personne",
-        "ins",
-        "date_creation",
-        "date_derniere_maj",
-        "eligible_projet",
-    ),
-    "sejours": ("finess_et", "id_dossier", "date_entree", "date_sortie"),
-    "mises_a_jour": ("finess_et", "id_dossier", "horodatage"),
-    "projets": ("finess_et", "id_dossier", "id_projet", "statut", "date_debut", "date_fin"),
-    "agenda": ("finess_et", "id_dossier", "id_evenement", "debut", "statut"),
-}
-
+# The tables that a bundle gives, with all their columns.
+ENTETES = {table: tuple(champs_de(table)) for table in ("dossiers", "sejours", "mises_a_jour", "projets", "agenda")}
 
 _ECHAPPEMENT = re.compile(rb"\\.", re.DOTALL)
 _DANS_CHAINE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
@@ -170,7 +157,7 @@ class _TexteJson:
         self._tampon = "".join(morceaux)
 
 
-class Membre(NamedTuple):
+class MembreJson(NamedTuple):
     """One member of a JSON object: `rang` is 0 for a plain member, 1, 2, … for the elements of an array."""
 
     cle: str
@@ -178,7 +165,7 @@ class Membre(NamedTuple):
     valeur: object
 
 
-def membres_json(flux: BinaryIO, *, doublons_admis: bool = False) -> Iterator[Membre]:
+def membres_json(flux: BinaryIO, *, doublons_admis: bool = False) -> Iterator[MembreJson]:
     """Members of the object a JSON file (UTF-8, with or without BOM) is made of, its arrays element by element.
 
     Numbers come as text. Memory: one element, without its very long strings (`_blocs_alleges`). Raises
@@ -205,19 +192,19 @@ def membres_json(flux: BinaryIO, *, doublons_admis: bool = False) -> Iterator[Me
         if texte.caractere() == "[":
             yield from _elements(texte, cle)
         else:
-            yield Membre(cle, 0, texte.valeur())
+            yield MembreJson(cle, 0, texte.valeur())
         suite = texte.consomme(",}")
     if texte.caractere():
         raise texte.illisible("le fichier continue après la fin du JSON")
 
 
-def _elements(texte: _TexteJson, cle: str) -> Iterator[Membre]:
+def _elements(texte: _TexteJson, cle: str) -> Iterator[MembreJson]:
     texte.consomme("[")
     suite = texte.consomme("]") if texte.caractere() == "]" else ","
     rang = 0
     while suite == ",":
         rang += 1
-        yield Membre(cle, rang, texte.valeur())
+        yield MembreJson(cle, rang, texte.valeur())
         suite = texte.consomme(",]")
 
 
@@ -467,9 +454,9 @@ class _Tables:
         self._lignes: dict[str, list[tuple[str | int | None, ...]]] = {table: [] for table in ENTETES}
         self._lots: dict[str, list[pl.DataFrame]] = {table: [] for table in ENTETES}
 
-    def ajoute(self, table: str, ligne: int, *cellules: str | None) -> None:
+    def ajoute(self, table: str, ligne: int, **cellules: str | None) -> None:
         lignes = self._lignes[table]
-        lignes.append((ligne, *cellules))
+        lignes.append((ligne, *map(cellules.get, ENTETES[table])))
         if len(lignes) >= LIGNES_PAR_LOT:
             self._vide(table)
 
@@ -554,10 +541,10 @@ def lire_tddui(
     tables = _Tables()
     for patient in bundle.patients:
         for finess in structures.de(patient.usager):
-            identite = (patient.usager, patient.usager, patient.ins)
-            tables.ajoute("dossiers", patient.ligne, finess, *identite, None, None, None)
+            qui = {"finess_et": finess, "id_dossier": patient.usager}
+            tables.ajoute("dossiers", patient.ligne, **qui, id_personne=patient.usager, ins=patient.ins)
             if patient.maj:
-                tables.ajoute("mises_a_jour", patient.ligne, finess, patient.usager, patient.maj)
+                tables.ajoute("mises_a_jour", patient.ligne, **qui, horodatage=patient.maj)
     jour_local = _JourLocal(fuseau_de)
     bundle.ressources.reverse()
     while bundle.ressources:  # each lot is let go of once its rows are made
@@ -586,18 +573,20 @@ def _ajoute_ressource(
     tables: _Tables, ressource: _Ressource, finess: str | None, usager: str | None, jour_local: _JourLocal
 ) -> None:
     ligne, table, _personne, _structure, identifiant, debut, fin, statut, maj = ressource
+    qui = {"finess_et": finess, "id_dossier": usager}
     if table == "sejours":
-        tables.ajoute(table, ligne, finess, usager, jour_local(debut, finess), jour_local(fin, finess))
+        entree, sortie = jour_local(debut, finess), jour_local(fin, finess)
+        tables.ajoute(table, ligne, **qui, date_entree=entree, date_sortie=sortie)
     elif table == "projets":
         # A status FHIR does not translate is left as received: the validation shows it.
         statut = STATUT_PROJET.get(statut, statut) if statut else None
-        dates = jour_local(debut, finess), jour_local(fin, finess)
-        tables.ajoute(table, ligne, finess, usager, identifiant, statut, *dates)
+        dates = {"date_debut": jour_local(debut, finess), "date_fin": jour_local(fin, finess)}
+        tables.ajoute(table, ligne, **qui, id_projet=identifiant, statut=statut, **dates)
     elif table == "agenda":
         statut = STATUT_AGENDA.get(statut or "", "planifie")
-        tables.ajoute(table, ligne, finess, usager, identifiant, debut, statut)
+        tables.ajoute(table, ligne, **qui, id_evenement=identifiant, debut=debut, statut=statut)
     if maj:
-        tables.ajoute("mises_a_jour", ligne, finess, usager, maj)
+        tables.ajoute("mises_a_jour", ligne, **qui, horodatage=maj)
 
 
 class _JourLocal:

@@ -41,7 +41,7 @@ def style(propre: str) -> str:
     return "".join(feuille.read_text(encoding="utf-8") for feuille in lus)
 
 
-def rendre(gabarit: str, **contenu: Any) -> str:
+def remplir(gabarit: str, **contenu: Any) -> str:
     """The page made from a template (`porteur/accuse`); every value is escaped."""
     dossier, _, nom = gabarit.partition("/")
     return _environnement().get_template(f"{dossier}/gabarits/{nom}.html.jinja").render(contenu)
@@ -57,7 +57,7 @@ def _environnement() -> Environment:
         lstrip_blocks=True,
     )
     environnement.filters |= {
-        "entier": formats.entier,
+        "entier": formats.milliers,
         "taux": formats.taux,
         "nombre": formats.nombre,
         "cible": formats.cible,

@@ -61,19 +61,19 @@ class Regles(Saisie):
         return self
 
 
-def dossier() -> Path:
+def dossier_des_regles() -> Path:
     """Where the rule files are; a rule set more is a file more here, and nothing else."""
     return Path(str(files("transforms.regles")))
 
 
 def fichier(nom: str) -> bytes:
     """The file `<nom>.toml`, as it is."""
-    return (dossier() / f"{nom}.toml").read_bytes()
+    return (dossier_des_regles() / f"{nom}.toml").read_bytes()
 
 
 def toutes() -> tuple[Regles, ...]:
     """The rule sets of the folder, by name. Raises `ReglesInvalides`."""
-    return _toutes(dossier())
+    return _toutes(dossier_des_regles())
 
 
 def noms() -> tuple[str, ...]:

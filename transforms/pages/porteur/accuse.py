@@ -13,11 +13,11 @@ import polars as pl
 
 from schemas.constats import Niveau, catalogue
 from transforms.dire.constats import NIVEAUX, dire_constat
-from transforms.dire.formats import accord, entier, instant, jour, majuscule
+from transforms.dire.formats import accord, instant, jour, majuscule, milliers
 from transforms.dire.libelles import LIGNES_REJETEES, STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import csv_excel, dire_texte, lisible
-from transforms.pages.environnement import rendre
-from transforms.validation import LIGNES_LISTEES, est_la_suite
+from transforms.pages.environnement import remplir
+from transforms.validation.constats import LIGNES_LISTEES, est_la_suite
 
 # What a page shows: the whole list is in the error file.
 LIGNES_CITEES = 8
@@ -43,7 +43,7 @@ class Partie:
     """What one table of the file gives; the file itself when it has only one (`membre` "").
 
     `statut`, `motif` and the counts are those of the table `depots`; `constats` has the columns
-    `transforms.validation.CONSTATS`. `premier`: the same content was received before, and this is its verdict.
+    `transforms.validation.constats.CONSTATS`. `premier`: the same content was received before, and this is its verdict.
     """
 
     membre: str
@@ -116,7 +116,7 @@ class Groupe:
         """« lignes 12, 15, 18… », empty for a finding about the whole file."""
         if not self.lignes:
             return ""
-        cites = ", ".join(map(entier, self.lignes))
+        cites = ", ".join(map(milliers, self.lignes))
         if self.nombre == 1:
             return f"ligne {cites}"
         return f"lignes {cites}{'…' if self.nombre > len(self.lignes) else ''}"
@@ -207,7 +207,7 @@ def verdict(accuse: Accuse) -> str:
             )
         case _ if refusees:
             return (
-                f"{accord(refusees, 'partie')} sur {entier(len(accuse.parties))} refusée"
+                f"{accord(refusees, 'partie')} sur {milliers(len(accuse.parties))} refusée"
                 f"{'s' if refusees > 1 else ''} : le reste est utilisé. Corrigez, puis déposez de nouveau ces parties."
             )
         case _:
@@ -237,7 +237,7 @@ def en_html(accuse: Accuse) -> str:
         reste -= len(groupes)
         if groupes:
             sections.append((partie, groupes))
-    return rendre(
+    return remplir(
         "porteur/accuse",
         accuse=accuse,
         verdict=verdict(accuse),
@@ -330,7 +330,7 @@ def _lister(erreurs: pl.DataFrame, par_sorte: int) -> pl.DataFrame:
             valeur=pl.lit(None, pl.String),
             message=pl.concat_str(
                 "message",
-                pl.lit(f" Seules les premières lignes sont listées ({entier(par_sorte)} au plus) : ici, les autres."),
+                pl.lit(f" Seules les premières lignes sont listées ({milliers(par_sorte)} au plus) : ici, les autres."),
             ),
         )
     )

@@ -11,7 +11,7 @@ import polars as pl
 
 from schemas.curated import SOURCES
 from schemas.depots import libelle
-from transforms.dire.formats import VIDE, accord, cible, entier, jour, jour_en_lettres, taux
+from transforms.dire.formats import VIDE, accord, cible, jour, jour_en_lettres, milliers, taux
 from transforms.dire.libelles import (
     AVEC_CIBLE,
     ETATS_SOURCE,
@@ -22,7 +22,7 @@ from transforms.dire.libelles import (
     table_a_deposer,
 )
 from transforms.dire.texte_sur import dire_texte
-from transforms.pages.environnement import rendre
+from transforms.pages.environnement import remplir
 
 ESSMS_MAX = 500
 FICHIERS_MAX = 100
@@ -107,7 +107,7 @@ class Source:
     precision: str
 
 
-def en_html(situation: Situation) -> str:
+def page_du_porteur(situation: Situation) -> str:
     """The page, under 1 MB."""
     noms = _noms(situation.essms)
     lignes = _lignes(situation, noms)
@@ -116,7 +116,7 @@ def en_html(situation: Situation) -> str:
     mesures = situation.indicateurs.filter(pl.col("taux").is_not_null())["finess_et"].n_unique()
     actifs = situation.indicateurs.filter(pl.col("indicateur") == "dossiers_actifs")
     fenetres = situation.indicateurs.select("debut_fenetre", "fin_fenetre", "regles").unique().sort(pl.all())
-    return rendre(
+    return remplir(
         "porteur/index",
         s=situation,
         date_mesure=jour_en_lettres(situation.date_mesure),
@@ -124,9 +124,9 @@ def en_html(situation: Situation) -> str:
         actions=actions(situation, noms),
         cibles=[(INDICATEURS[i].titre, c) for i, c in _cibles(situation.indicateurs).items()],
         chiffres=[
-            ("Structures du projet", entier(situation.essms.height)),
-            ("Structures mesurées", entier(mesures)),
-            ("À la cible partout", entier(int(a_la_cible or 0))),
+            ("Structures du projet", milliers(situation.essms.height)),
+            ("Structures mesurées", milliers(mesures)),
+            ("À la cible partout", milliers(int(a_la_cible or 0))),
             (INDICATEURS["dossiers_actifs"].titre, _somme(actifs["numerateur"])),
             ("Personnes accompagnées", _somme(actifs["denominateur"])),
         ],
@@ -139,7 +139,7 @@ def en_html(situation: Situation) -> str:
 
 
 def _somme(valeurs: pl.Series) -> str:
-    return entier(int(valeurs.sum())) if valeurs.count() else VIDE
+    return milliers(int(valeurs.sum())) if valeurs.count() else VIDE
 
 
 def _noms(essms: pl.DataFrame) -> dict[str, str]:
@@ -242,7 +242,7 @@ def _cibles_proches(situation: Situation, noms: Mapping[str, str]) -> list[Actio
             Action(
                 f"{noms[ligne['finess_et']]} : {accord(ligne['reste_a_faire'], *indicateur.reste)}",
                 f"{indicateur.titre} : {taux(ligne['taux'], ligne['cible'])} pour une cible de "
-                f"{cible(ligne['cible'])}. Il n'en manque que {entier(ligne['reste_a_faire'])} pour l'atteindre.",
+                f"{cible(ligne['cible'])}. Il n'en manque que {milliers(ligne['reste_a_faire'])} pour l'atteindre.",
                 liste,
                 "Ouvrir la liste des dossiers",
             )
@@ -287,8 +287,8 @@ def _cellule(mesure: dict[str, Any] | None) -> tuple[str, str, str]:
         return VIDE, "", "non mesuré"
     if mesure["taux"] is None:
         return VIDE, "", STATUTS[mesure["statut"]]
-    precisions = [f"{entier(mesure['numerateur'])} sur {entier(mesure['denominateur'])}"]
-    precisions.append("atteint" if mesure["atteint"] else f"reste {entier(mesure['reste_a_faire'])}")
+    precisions = [f"{milliers(mesure['numerateur'])} sur {milliers(mesure['denominateur'])}"]
+    precisions.append("atteint" if mesure["atteint"] else f"reste {milliers(mesure['reste_a_faire'])}")
     if mesure["statut"] == "source_partielle":
         precisions.append(STATUTS["source_partielle"])
     if not mesure["opposable"]:

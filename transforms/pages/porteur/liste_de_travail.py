@@ -55,7 +55,7 @@ def identifiants(feuille: Feuille, table: str, cherches: pl.Series, cle: bytes) 
         yield bruts.with_columns(pseudonymes).filter(pseudonymes.is_in(cherches.implode())).select(list(IDENTIFIANTS))
 
 
-def en_csv(lignes: pl.DataFrame, mesures: pl.DataFrame) -> bytes:
+def liste_en_csv(lignes: pl.DataFrame, mesures: pl.DataFrame) -> bytes:
     """The list of one ESSMS for Excel: one row per dossier and indicator, those whose identifier is gone counted by reason.
 
     `lignes`: `indicateur`, `motif`, `jour` (of the relation `a_completer`) and `brut`, the porteur's identifier or null.

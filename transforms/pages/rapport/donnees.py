@@ -34,7 +34,7 @@ DATES_MAX = 13
 MEDIANE_MIN = 3
 
 
-def lire(version: Path) -> Tables:
+def lire_version(version: Path) -> Tables:
     """The tables of a version (its directory), each with its `date_mesure` where it has one.
 
     Raises `ValueError` when the version has no measure, `OSError` or `polars` errors when a file cannot be read.

@@ -18,8 +18,8 @@ from schemas.depots import TABLES
 from transforms import regles
 from transforms.dire.alertes import ALERTES
 from transforms.dire.libelles import AVEC_CIBLE, table_a_deposer
-from transforms.pages.environnement import rendre, style
-from transforms.pages.rapport.donnees import DATES_MAX, MEDIANE_MIN, Ligne, Tables, lire, medianes, par_cle
+from transforms.pages.environnement import remplir, style
+from transforms.pages.rapport.donnees import DATES_MAX, MEDIANE_MIN, Ligne, Tables, lire_version, medianes, par_cle
 
 DEPOTS_MONTRES = 15
 # The texts of the tables cannot look like these: their `<` and `"` are escaped.
@@ -30,13 +30,13 @@ _FINS_FACULTATIVES = re.compile("</(?:td|th|tr|li|dt|dd|thead|tbody)>")
 def ecrire(version: Path, sortie: Path) -> int:
     """Write the report of the version `version` (its directory) into `sortie`, which it makes; returns the pages' count.
 
-    Raises what `donnees.lire` raises, `FileExistsError` when `sortie` exists.
+    Raises what `donnees.lire_version` raises, `FileExistsError` when `sortie` exists.
     """
     nombre = 0
     sortie.mkdir()
     for dossier in ("porteurs", "essms"):
         (sortie / dossier).mkdir()
-    for chemin, contenu in pages(lire(version)):
+    for chemin, contenu in pages(lire_version(version)):
         (sortie / chemin).write_text(contenu, encoding="utf-8")
         nombre += 1
     ecrire_statiques(sortie / "statiques")
@@ -52,7 +52,7 @@ def ecrire_statiques(dossier: Path) -> None:
 def pages(tables: Tables) -> Iterator[tuple[str, str]]:
     """The pages of a report: relative path and HTML.
 
-    `tables`: those of `donnees.lire`, at least one measure date in `indicateurs`.
+    `tables`: those of `donnees.lire_version`, at least one measure date in `indicateurs`.
     """
     indicateurs, essms = tables["indicateurs"], tables["essms"]
     derniere: date = indicateurs["date_mesure"].max()  # type: ignore[assignment]
@@ -285,7 +285,7 @@ def _version(indicateurs: pl.DataFrame, derniere: date) -> str:
 def _rendre(gabarit: str, **contexte: Any) -> str:
     # Two thousand pages: neither the indentation of the templates nor the end tags, the quotes and the escapes that HTML
     # lets out (no template puts an attribute between apostrophes).
-    html = rendre(f"rapport/{gabarit}", **contexte).replace("&#39;", "'")
+    html = remplir(f"rapport/{gabarit}", **contexte).replace("&#39;", "'")
     court = _GUILLEMETS_FACULTATIFS.sub(r"\1\2", _FINS_FACULTATIVES.sub("", html))
     return "\n".join(ligne for brute in court.splitlines() if (ligne := brute.strip())) + "\n"
 

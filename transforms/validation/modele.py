@@ -1,17 +1,25 @@
-"""Which rows break a model, in one pass: pandera makes several for each check, which costs more than small tables are worth."""
+"""What pandera is asked: which rows break a model, in one pass (it makes several for each check, which costs more than small
+tables are worth), then what is wrong with those."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
+import pandera.errors
 import polars as pl
 from pandera.api.checks import Check
 from pandera.api.polars.types import PolarsData
 from pandera.polars import DataFrameSchema
 
+from schemas.constats import catalogue
+from transforms.validation.constats import RANG, constats_de_lignes
+
 # Of pandera's own checks, those the models use; the checks that the models write themselves answer row by row.
 _CONNUES = ("greater_than_or_equal_to", "isin")
+# What pandera says of a bad row weighs more than the row.
+_FAUTIVES_PAR_PASSE = 20_000
 
 
 def fautives(lignes: pl.DataFrame, schema: DataFrameSchema) -> pl.Series:
@@ -57,3 +65,53 @@ def _inconnues(schema: DataFrameSchema) -> Iterator[str]:
         for quoi in ("element_wise", "groupby", "raise_warning", "n_failure_cases"):
             if getattr(verification, quoi):
                 yield f"{quoi} in {verification.name} of {nom}"
+
+
+def constater_les_fautes(
+    type_: pl.DataFrame, texte: pl.DataFrame, mauvais_types: list[pl.DataFrame], modele: Any, date_extraction: date
+) -> list[pl.DataFrame]:
+    """Run the pandera model on the typed rows; a value of a bad type (already found) is not also a missing one."""
+    a_verifier = type_.with_columns(date_extraction=pl.lit(date_extraction))
+    en_faute = fautives(a_verifier, modele.to_schema())
+    if not en_faute.any():
+        return []
+    a_verifier, texte = a_verifier.filter(en_faute), texte.filter(en_faute)
+    return [
+        constats
+        for debut in range(0, texte.height, _FAUTIVES_PAR_PASSE)
+        for constats in _dire_les_fautes(
+            a_verifier[debut : debut + _FAUTIVES_PAR_PASSE],
+            texte[debut : debut + _FAUTIVES_PAR_PASSE],
+            mauvais_types,
+            modele,
+        )
+    ]
+
+
+def _dire_les_fautes(
+    a_verifier: pl.DataFrame, texte: pl.DataFrame, mauvais_types: list[pl.DataFrame], modele: Any
+) -> list[pl.DataFrame]:
+    try:
+        modele.validate(a_verifier, lazy=True)
+    except pandera.errors.SchemaErrors as erreurs:
+        cas = erreurs.failure_cases
+    else:
+        return []
+    resultat: list[pl.DataFrame] = []
+    for (verification, contexte, colonne), groupe in cas.group_by(
+        "check", "schema_context", "column", maintain_order=True
+    ):
+        nom = None if contexte == "DataFrameSchema" else str(colonne)
+        code = "VALEUR_MANQUANTE" if verification == "not_nullable" else str(verification).split("(", 1)[0].upper()
+        code = "VALEUR_HORS_LISTE" if code == "ISIN" else code
+        if code not in catalogue():
+            raise RuntimeError(f"pandera check without a finding: {verification} on {nom}")
+        lignes = texte[groupe["index"].to_list()]
+        if code == "VALEUR_MANQUANTE":
+            if nom == "finess_et":
+                continue
+            for deja in mauvais_types:
+                if deja["colonne"][0] == nom:
+                    lignes = lignes.join(deja, on=RANG, how="anti", maintain_order="left")
+        resultat.append(constats_de_lignes(code, lignes, nom, nom))
+    return resultat

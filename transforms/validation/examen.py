@@ -1,0 +1,258 @@
+"""Table of text → accepted typed rows and findings (specification §5): everything is reported in one pass.
+
+A file is read lot by lot, so that its size does not matter. What a row says by itself is decided in its lot, by the
+pandera model of the table; what needs the whole file (keys that appear twice) is decided at the end, on the staged rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow.parquet as pq
+
+from schemas.constats import catalogue
+from schemas.depots import TABLES, champs_de, cle
+from transforms.lecture.entetes import apparier
+from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
+from transforms.pseudonymes import pseudonymiser_colonnes
+from transforms.territoire import seau
+from transforms.validation.constats import RANG, Releve, constat_de_fichier, constat_des_copies, constats_de_lignes
+from transforms.validation.doublons import comparer, repere
+from transforms.validation.modele import constater_les_fautes
+from transforms.validation.situation import Contexte, autre_table, colonnes_de_texte, situer, table_douteuse
+from transforms.validation.typage import typer
+
+BILAN = {"finess_et": pl.String, "lignes_lues": pl.Int64, "lignes_rejetees": pl.Int64}
+
+# To be raised when the same file could be judged otherwise: files still there are then examined again.
+EXAMEN_VERSION = 3
+
+REJET_MAX_PCT = 20
+REJET_MIN_LIGNES = 3
+_MEMOIRE_TRI = "256MB"
+_LIGNES_PAR_GROUPE = 50_000
+
+
+@dataclass(frozen=True)
+class Examen:
+    """What a file gives.
+
+    `refus`: code of the refusal or None. `constats`: findings (columns `CONSTATS`; `nombre` rows concerned, `ligne` the
+    first). `bilan`: one row per FINESS of the project that the file names, null for a missing or malformed one (columns
+    `BILAN`). `lignes_lues` = `lignes_utilisees` + `lignes_rejetees`; `lignes_hors_projet` are among the rejected ones.
+    """
+
+    refus: str | None
+    constats: pl.DataFrame
+    bilan: pl.DataFrame
+    lignes_lues: int
+    lignes_utilisees: int
+    lignes_rejetees: int
+    lignes_hors_projet: int
+
+
+def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
+    """Validate one table of a file and write its accepted, pseudonymised rows to the parquet file `sortie`.
+
+    Columns of `sortie`: `depot`, `ligne`, those of the model (identifiers as pseudonyms, `horodatage` as local civil time
+    of the ESSMS), `seau`; sorted by bucket, ESSMS and order in the file. Nothing is left at `sortie` when the file is
+    refused. Never raises for a fault of the file: it is a refusal.
+    """
+    colonnes = champs_de(contexte.table)
+    correspondance = apparier(feuille.entetes, colonnes)
+    entete = [constat_de_fichier("COLONNE_EN_DOUBLE", colonne=c) for c in correspondance.doubles] + [
+        constat_de_fichier("COLONNE_MANQUANTE", colonne=c.nom)
+        for c in colonnes.values()
+        if c.colonne_requise and c.nom not in correspondance.positions
+    ]
+    if entete:
+        autre = autre_table(feuille, contexte.table)
+        if autre:
+            entete.insert(0, constat_de_fichier("AUTRE_TABLE", detail=autre))
+        return _refus(str(entete[0]["code"][0]), pl.concat(entete))
+    constats = [constat_de_fichier("COLONNE_IGNOREE", valeur=e) for e in correspondance.inconnues]
+    # A file without an unknown header names nothing of another table that ours has not.
+    if correspondance.inconnues and (douteuse := table_douteuse(feuille, contexte.table, correspondance.positions)):
+        constats.append(constat_de_fichier("TABLE_DOUTEUSE", detail=douteuse))
+    brut = sortie.with_name(sortie.name + ".brut")
+    releve = Releve()
+    releve.noter(*constats)
+    try:
+        return _examiner(feuille, contexte, correspondance.positions, releve, brut, sortie)
+    except LectureImpossible as erreur:
+        sortie.unlink(missing_ok=True)
+        releve.noter(constat_de_fichier(erreur.code, ligne=erreur.ligne, detail=erreur.detail))
+        return _refus(erreur.code, releve.constats())
+    finally:
+        brut.unlink(missing_ok=True)
+
+
+def _refus(code: str, constats: pl.DataFrame) -> Examen:
+    return Examen(code, constats, pl.DataFrame(schema=BILAN), 0, 0, 0, 0)
+
+
+def _examiner(
+    feuille: Feuille,
+    contexte: Contexte,
+    positions: Mapping[str, int],
+    releve: Releve,
+    brut: Path,
+    sortie: Path,
+) -> Examen:
+    colonnes = champs_de(contexte.table)
+    modele = TABLES[contexte.table]
+    pseudonymes = [c.nom for c in colonnes.values() if c.pseudonyme]
+    bilans: list[pl.DataFrame] = []
+    hors_projet = rang = 0
+    reperes = repere(contexte.table)
+    with _Brut(brut) as ecrivain:
+        for lot in feuille.lots:
+            texte = colonnes_de_texte(lot, positions, colonnes, rang)
+            rang += texte.height
+            if texte.is_empty():
+                continue
+            situe, sur_finess = situer(texte, contexte)
+            releve.noter(*sur_finess)
+            situe = situe.filter(pl.col("situation") != "hors_projet")
+            hors_projet += texte.height - situe.height
+            if situe.is_empty():
+                continue
+            type_, mauvais_types, avertissements = typer(situe, colonnes)
+            du_lot = mauvais_types + [
+                c for c in sur_finess if not c.is_empty() and catalogue()[c["code"][0]].niveau == "ligne"
+            ]
+            du_lot += constater_les_fautes(type_, situe, mauvais_types, modele, contexte.date_extraction)
+            if situe[SURPLUS].any():
+                du_lot.append(constats_de_lignes("CELLULES_EN_TROP", situe.filter(pl.col(SURPLUS)), None))
+            releve.noter(*(c for c in du_lot if not any(c is s for s in sur_finess)), *avertissements)
+            rejetees = pl.concat([pl.Series(RANG, [], pl.UInt32), *(c[RANG] for c in du_lot)])
+            juge = type_.with_columns(rejetee=pl.col(RANG).is_in(rejetees.implode()))
+            bilans.append(
+                juge.lazy()
+                .group_by("finess_et")
+                .agg(lignes_lues=pl.len().cast(pl.Int64), lignes_rejetees=pl.col("rejetee").sum().cast(pl.Int64))
+                .collect()
+            )
+            acceptees = juge.filter(~pl.col("rejetee"))[type_.columns]
+            ecrivain.ajouter(
+                acceptees.with_columns(
+                    *pseudonymiser_colonnes(acceptees, pseudonymes, contexte.cle_pseudonymes),
+                    seau(acceptees["finess_et"]).alias("seau"),
+                ).with_columns(reperes)
+            )
+    bilan = (
+        pl.concat(bilans or [pl.DataFrame(schema=BILAN)]).lazy().group_by("finess_et").sum().sort("finess_et").collect()
+    )
+    lues = int(bilan["lignes_lues"].sum())
+    if lues + hors_projet == 0:
+        releve.noter(constat_de_fichier("AUCUNE_LIGNE"))
+        return _refus("AUCUNE_LIGNE", releve.constats())
+    doublons = comparer(ecrivain.relues(), ecrivain.hauteur, contexte.table)
+    if not doublons.contraires.is_empty():
+        detail = ", ".join(cle(contexte.table))
+        releve.noter(constats_de_lignes("CLE_EN_DOUBLE", doublons.contraires, None, detail=detail))
+        bilan = (
+            bilan.join(doublons.par_essms, on="finess_et", how="left")
+            .with_columns(lignes_rejetees=pl.col("lignes_rejetees") + pl.col("n").fill_null(0))
+            .drop("n")
+        )
+    if not doublons.copies.is_empty():
+        releve.noter(constat_des_copies(doublons.copies))
+    rejetees_ = int(bilan["lignes_rejetees"].sum())
+    if rejetees_ >= REJET_MIN_LIGNES and 100 * rejetees_ > REJET_MAX_PCT * lues:
+        releve.noter(constat_de_fichier("TROP_DE_REJETS", detail=f"{rejetees_} sur {lues}"))
+        bilan = bilan.with_columns(lignes_rejetees=pl.col("lignes_lues"))
+        toutes = lues + hors_projet
+        return Examen("TROP_DE_REJETS", releve.constats(), bilan, toutes, 0, toutes, hors_projet)
+    ecrivain.ranger(sortie, contexte, doublons.ecartees())
+    return Examen(
+        refus=None,
+        constats=releve.constats(),
+        bilan=bilan,
+        lignes_lues=lues + hors_projet,
+        lignes_utilisees=lues - rejetees_,
+        lignes_rejetees=rejetees_ + hors_projet,
+        lignes_hors_projet=hors_projet,
+    )
+
+
+class _Brut:
+    """Rows of a file as they are accepted, lot by lot: in memory, and from the second lot on in one parquet file."""
+
+    def __init__(self, chemin: Path) -> None:
+        self.chemin = chemin
+        self.hauteur = 0
+        self._seul_lot = pl.DataFrame()
+        self._ecrivain: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> _Brut:
+        self.chemin.unlink(missing_ok=True)
+        return self
+
+    def ajouter(self, lignes: pl.DataFrame) -> None:
+        if lignes.is_empty():
+            return
+        self.hauteur += lignes.height
+        if self.hauteur == lignes.height:
+            self._seul_lot = lignes
+            return
+        arrow = lignes.to_arrow(compat_level=pl.CompatLevel.oldest())
+        if self._ecrivain is None:
+            self._ecrivain = pq.ParquetWriter(self.chemin, arrow.schema, compression="zstd")
+            self._ecrivain.write_table(self._seul_lot.to_arrow(compat_level=pl.CompatLevel.oldest()))
+            self._seul_lot = self._seul_lot.clear()
+        self._ecrivain.write_table(arrow)
+
+    def relues(self) -> pl.LazyFrame:
+        """The rows together, once all are there."""
+        if self._ecrivain is None:
+            return self._seul_lot.lazy()
+        self._ecrivain.close()
+        return pl.scan_parquet(self.chemin, glob=False)
+
+    def ranger(self, sortie: Path, contexte: Contexte, ecartees: pl.DataFrame) -> None:
+        """Write the kept rows sorted by bucket, ESSMS and order in the file; nothing when there never was one.
+
+        Those of one lot in memory: most files, for which opening DuckDB would cost more than all the rest.
+        """
+        if not self.hauteur:
+            return
+        colonnes = [LIGNE, *champs_de(contexte.table), "seau"]
+        if self._ecrivain is None:
+            (
+                self._seul_lot.lazy()
+                .filter(~pl.col(RANG).is_in(ecartees[RANG].implode()))
+                .sort("seau", "finess_et", RANG)
+                .select(pl.lit(contexte.depot).alias("depot"), *colonnes)
+                .collect()
+                .write_parquet(sortie, compression="zstd", row_group_size=_LIGNES_PAR_GROUPE)
+            )
+            return
+        with _duckdb(sortie.parent) as base:
+            base.register("ecartees", ecartees.to_arrow())
+            base.execute(
+                f"""COPY (SELECT CAST($3 AS VARCHAR) AS depot, {", ".join(colonnes)} FROM read_parquet($1)
+                          WHERE rang NOT IN (SELECT rang FROM ecartees) ORDER BY seau, finess_et, rang)
+                    TO $2 (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_LIGNES_PAR_GROUPE})""",
+                [str(self.chemin), str(sortie), contexte.depot],
+            )
+
+    def __exit__(self, *_: object) -> None:
+        if self._ecrivain is not None:
+            self._ecrivain.close()
+
+
+def _duckdb(dossier: Path) -> duckdb.DuckDBPyConnection:
+    """What sorts a whole file: in bounded memory, the rest in `dossier`."""
+    return duckdb.connect(
+        config={
+            "memory_limit": _MEMOIRE_TRI,
+            "threads": 2,
+            "preserve_insertion_order": False,
+            "temp_directory": str(dossier / ".tri"),
+        }
+    )

@@ -1,0 +1,147 @@
+"""Where the rows of a file lie: which header is which column, which row is in the project (specification §4, §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from schemas.champs import Champ
+from schemas.depots import TABLES, champs_de
+from transforms import types
+from transforms.finess import cle_luhn_valide
+from transforms.lecture.entetes import apparier
+from transforms.lecture.modele import LIGNE, SURPLUS, Feuille
+from transforms.validation.constats import RANG, constats_de_lignes
+
+# What a table whose required columns are those of others is known by: one of these at least.
+_PROPRES = {
+    "dmp": ("id_document", "id_dossier", "ins", "id_personne"),
+    "mss": ("id_message", "bal_emettrice", "sens", "nb_messages"),
+}
+
+
+@dataclass(frozen=True)
+class Contexte:
+    """What a file is judged against: never its own content.
+
+    `depot`: identifier written beside each staged row; `projet`: FINESS of the porteur's project; `ecartes`: those set
+    aside in the register; `entites_juridiques`: numbers of EJ that do not stand for one ESSMS of the project; `bal`:
+    mailbox (lower case) → FINESS; `cle_pseudonymes`: key of the pseudonyms.
+    """
+
+    depot: str
+    table: str
+    date_extraction: date
+    projet: frozenset[str]
+    cle_pseudonymes: bytes
+    ecartes: frozenset[str] = frozenset()
+    entites_juridiques: frozenset[str] = frozenset()
+    bal: Mapping[str, str] = field(default_factory=dict)
+
+
+def autre_table(feuille: Feuille, table: str) -> str | None:
+    """The other table whose required columns are all there: the one that knows most of the headers, then misses fewest."""
+    candidates = []
+    for nom in TABLES:
+        modele = champs_de(nom)
+        presentes = apparier(feuille.entetes, modele).positions
+        connue = nom not in _PROPRES or any(c in presentes for c in _PROPRES[nom])
+        if nom != table and connue and all(c.nom in presentes for c in modele.values() if c.colonne_requise):
+            candidates.append((len(presentes), -len(modele), nom))
+    return max(candidates)[2] if candidates else None
+
+
+def table_douteuse(feuille: Feuille, table: str, positions: Mapping[str, int]) -> str | None:
+    """Another table that knows more of the headers than the one named, although none that it needs is missing.
+
+    Only where the headers that it alone knows hold an identifier: an export often has a column more than it should.
+    """
+    autre = autre_table(feuille, table)
+    siennes = apparier(feuille.entetes, champs_de(autre)).positions if autre else {}
+    en_plus = siennes.keys() - positions.keys()
+    return autre if len(siennes) > len(positions) and any(c.startswith("id_") for c in en_plus) else None
+
+
+def colonnes_de_texte(
+    lot: pl.DataFrame, positions: Mapping[str, int], colonnes: Mapping[str, Champ], premier_rang: int
+) -> pl.DataFrame:
+    """The known columns of a lot as clean text, blank rows dropped; `surplus` tells the rows with too many cells."""
+    cellules = [c for c in lot.columns if c not in (LIGNE, SURPLUS)]
+    net = lot.lazy().with_columns(types.nettoyer(pl.col(c)) for c in cellules)
+    if cellules:
+        net = net.filter(pl.any_horizontal(pl.col(cellules).is_not_null()) | pl.col(SURPLUS))
+    return (
+        net.with_row_index(RANG, premier_rang)
+        .select(
+            RANG,
+            LIGNE,
+            SURPLUS,
+            *(
+                pl.col(f"c{positions[nom]}").alias(nom) if nom in positions else pl.lit(None, pl.String).alias(nom)
+                for nom in colonnes
+            ),
+        )
+        .collect()
+    )
+
+
+def situer(texte: pl.DataFrame, contexte: Contexte) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Add `situation` and the FINESS as it counts (§4 Types, §4.2 mailbox, §5 project); give the findings on it.
+
+    `situation`: `projet`, `hors_projet` (well-formed, not in the project), `manquant`, `invalide`.
+    """
+    # What the porteur wrote stays apart: a FINESS found by the mailbox may be that of somebody else.
+    texte = texte.with_columns(ecrit="finess_et")
+    if "bal_emettrice" in texte.columns and contexte.bal:
+        boite = pl.col("bal_emettrice").str.to_lowercase().replace_strict(contexte.bal, default=None)
+        texte = texte.with_columns(finess_et=pl.coalesce("finess_et", boite))
+    resolus: dict[str, tuple[str, str, str | None]] = {}
+    for recu in texte["finess_et"].drop_nulls().unique().to_list():
+        numero = recu.upper()
+        bien_forme = numero.isascii() and numero.isalnum()
+        if len(numero) == 8 and numero.isdigit() and bien_forme and "0" + numero in contexte.projet:
+            resolus[recu] = ("0" + numero, "projet", "ZERO_PERDU")
+        elif len(numero) == 9 and bien_forme:
+            if numero in contexte.projet:
+                resolus[recu] = (numero, "projet", None if cle_luhn_valide(numero) else "FINESS_CLE")
+            elif numero in contexte.entites_juridiques:
+                resolus[recu] = (numero, "invalide", "EJ_SANS_ESSMS_UNIQUE")
+            else:
+                code = "ESSMS_ECARTE" if numero in contexte.ecartes else "HORS_PROJET"
+                resolus[recu] = (numero, "hors_projet", code)
+        elif len(numero) == 8 and numero.isdigit() and bien_forme:
+            code = "ESSMS_ECARTE" if "0" + numero in contexte.ecartes else "HORS_PROJET"
+            resolus[recu] = ("0" + numero, "hors_projet", code)
+        else:
+            resolus[recu] = (numero, "invalide", "FINESS_INVALIDE")
+    table = pl.DataFrame(
+        [(recu, *valeurs) for recu, valeurs in resolus.items()],
+        schema={"recu": pl.String, "numero": pl.String, "situation": pl.String, "constat": pl.String},
+        orient="row",
+    )
+    situe = (
+        texte.lazy()
+        .rename({"finess_et": "recu"})
+        .join(table.lazy(), on="recu", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(pl.col("situation") == "projet").then("numero").alias("finess_et"),
+            pl.col("situation").fill_null("manquant"),
+        )
+        .drop("numero", "recu")
+        .collect()
+    )
+    constats = []
+    if table["constat"].null_count() < table.height:
+        a_dire = situe.filter(pl.col("constat").is_not_null())
+        constats = [
+            constats_de_lignes(str(code), lignes, "finess_et", "ecrit")
+            for (code,), lignes in a_dire.group_by("constat", maintain_order=True)
+        ]
+    if texte["finess_et"].has_nulls():
+        constats.append(
+            constats_de_lignes("VALEUR_MANQUANTE", situe.filter(pl.col("situation") == "manquant"), "finess_et")
+        )
+    return situe, constats
