@@ -38,7 +38,7 @@ from flows.verrou import verrou
 from flows.versions.catalogue import construire_catalogue
 from flows.versions.chaine import controler
 from flows.versions.manifeste import COLONNES, ErreurPublication
-from flows.versions.preuves_remises import epingles
+from flows.versions.preuves_remises import versions_citees
 from flows.versions.publication import preparer, publier, reporter, sceller
 from flows.versions.retention import conserver
 from flows.versions.version import actuelle
@@ -296,7 +296,7 @@ def conserver_versions(nuit: Nuit) -> None:
             curated,
             maintenant=nuit.maintenant,
             nuits=nuit.reglages.nuits_conservees,
-            epingles=epingles(curated),
+            citees=versions_citees(curated),
         )
     except (OSError, ErreurPublication) as erreur:
         journal().warning("Les versions anciennes n'ont pas été retirées : %s", lieu(erreur))
@@ -444,7 +444,7 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
         with RegistreDepots(nuit.reglages.registre) as registre:
             refuser_deux_cles(registre, nuit.cle)
             depots = registre.depots()
-            entrees = mesure.entrees(nuit.reglages, registres.essms, depots, registre.bilans(depuis), registre.plis())
+            entrees = mesure.entrees(nuit.reglages, registres.essms, depots, registre.bilans(depuis), registre.replis())
         if not faire(soigner_ranges, nuit, entrees, deposes, encore):
             break
         nuit = replace(nuit, reconstruire=False)

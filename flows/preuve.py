@@ -24,7 +24,7 @@ from flows.reglages import Reglages
 from flows.staging import scelles
 from flows.staging.registre import RegistreDepots
 from flows.versions.manifeste import MAILLON, MANIFESTE
-from flows.versions.preuves_remises import epingler
+from flows.versions.preuves_remises import citer
 from flows.versions.preuves_remises import lire as lire_preuves
 from flows.versions.version import actuelle
 from schemas.curated import PARTITION
@@ -62,7 +62,7 @@ class _Publication:
 
 
 def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Path, maintenant: datetime) -> Preuve:
-    """Write the bundle of one figure to `sortie` and pin the versions it cites. The caller holds the lock of the night.
+    """Write the bundle of one figure to `sortie` and the versions it cites. The caller holds the lock of the night.
 
     Raises `Inconnu`, `NonReproductible`, `LienInvalide`, OSError; nothing is left at `sortie` then.
     """
@@ -90,7 +90,7 @@ def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Pa
             flux.write(octets)
             flux.flush()
             os.fsync(flux.fileno())
-        epingler(
+        citer(
             reglages.curated,
             sha256=sha256,
             finess_et=finess_et,

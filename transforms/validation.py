@@ -27,6 +27,7 @@ from transforms.finess import cle_luhn_valide
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.pseudonymes import pseudonymiser_colonnes
+from transforms.sort_depot import SortDepot
 from transforms.territoire import FUSEAU_PAR_DEFAUT, fuseau, seau
 
 # Types of the columns of a findings table; `valeur` is what the porteur wrote, for his eyes only; `entete` is his name of
@@ -103,18 +104,13 @@ class Contexte:
 class Examen:
     """What a file gives.
 
-    `refus`: code of the refusal or None. `constats`: findings (columns `CONSTATS`; `nombre` rows concerned, `ligne` the
-    first). `bilan`: one row per FINESS of the project that the file names, null for a missing or malformed one (columns
-    `BILAN`). `lignes_lues` = `lignes_utilisees` + `lignes_rejetees`; `lignes_hors_projet` are among the rejected ones.
+    `constats`: findings (columns `CONSTATS`; `nombre` rows concerned, `ligne` the first). `bilan`: one row per FINESS of
+    the project that the file names, null for a missing or malformed one (columns `BILAN`).
     """
 
-    refus: str | None
+    sort: SortDepot
     constats: pl.DataFrame
     bilan: pl.DataFrame
-    lignes_lues: int
-    lignes_utilisees: int
-    lignes_rejetees: int
-    lignes_hors_projet: int
 
 
 def _constats(code: str, lignes: pl.DataFrame, colonne: str | None, valeur: str | None = None, detail: str = "") -> Any:
@@ -482,7 +478,7 @@ def _table_douteuse(feuille: Feuille, table: str, positions: Mapping[str, int]) 
 
 
 def _refus(code: str, constats: pl.DataFrame) -> Examen:
-    return Examen(code, constats, pl.DataFrame(schema=BILAN), 0, 0, 0, 0)
+    return Examen(SortDepot(code), constats, pl.DataFrame(schema=BILAN))
 
 
 def _examiner(
@@ -557,17 +553,11 @@ def _examiner(
         releve.noter(constat_de_fichier("TROP_DE_REJETS", detail=f"{rejetees_} sur {lues}"))
         bilan = bilan.with_columns(lignes_rejetees=pl.col("lignes_lues"))
         toutes = lues + hors_projet
-        return Examen("TROP_DE_REJETS", releve.constats(), bilan, toutes, 0, toutes, hors_projet)
+        sort = SortDepot("TROP_DE_REJETS", toutes, 0, toutes, hors_projet)
+        return Examen(sort, releve.constats(), bilan)
     ecrivain.ranger(sortie, contexte, doublons.ecartees())
-    return Examen(
-        refus=None,
-        constats=releve.constats(),
-        bilan=bilan,
-        lignes_lues=lues + hors_projet,
-        lignes_utilisees=lues - rejetees_,
-        lignes_rejetees=rejetees_ + hors_projet,
-        lignes_hors_projet=hors_projet,
-    )
+    sort = SortDepot(None, lues + hors_projet, lues - rejetees_, rejetees_ + hors_projet, hors_projet)
+    return Examen(sort, releve.constats(), bilan)
 
 
 def _constat_des_copies(copies: pl.DataFrame) -> pl.DataFrame:

@@ -31,15 +31,15 @@ from transforms.lecture.ouverture import Lecture, Piece
 from transforms.nommage import format_de
 from transforms.pages.porteur.accuse import Partie
 from transforms.profils import Profil, en_mots_du_porteur
+from transforms.sort_depot import SortDepot
 from transforms.validation import BILAN, EXAMEN_VERSION, Contexte, Examen, comptes, constat_de_fichier, examiner
 
 # A file touched this recently may still be growing: it is looked at twice.
 FRAICHEUR_SECONDES = 2.0
 # Told to the porteur, but looked at again every night: what stands in the way may be gone.
 _A_RELIRE = ("EXTRACTION_FUTURE", "FICHIER_INACCESSIBLE", "LECTURE_TROP_LONGUE")
-# Why the files of a porteur are not even read, and which of them wait for the agency.
+# Why the files of a porteur are not even read.
 _NON_LUS = {"inconnu": "PORTEUR_INCONNU", "attente": "REGISTRE_A_CORRIGER", "profil": "PROFIL_INCONNU"}
-_EN_ATTENTE = ("REGISTRE_A_CORRIGER", "PROFIL_INCONNU")
 # Findings of one received file that are listed line by line; beyond it, the kinds of each of its parts are only counted.
 _CONSTATS_PAR_FICHIER = 30_000
 _TYPES = {
@@ -180,25 +180,13 @@ def _depot(porteur: str, piece: Piece, chemin: str) -> str:
     return hashlib.sha256(json.dumps(identite).encode()).hexdigest()[:32]
 
 
-def statut(examen: Examen) -> str:
-    """The fate of a content (§7, table `depots`)."""
-    if examen.refus:
-        return "en_attente" if examen.refus in _EN_ATTENTE else "refuse"
-    return "accepte_avec_rejets" if examen.lignes_rejetees else "accepte"
-
-
 def _fiche(depot: str, contexte: str, examen: Examen, fichier: Scelle | None) -> FicheExamen:
     """The fate of a content as it is written down: values that may identify a person are left out."""
     publiables = [c.code for c in catalogue().values() if c.publiable]
     return FicheExamen(
         depot=depot,
         contexte=contexte,
-        statut=statut(examen),
-        motif=examen.refus,
-        lignes_lues=examen.lignes_lues,
-        lignes_utilisees=examen.lignes_utilisees,
-        lignes_rejetees=examen.lignes_rejetees,
-        lignes_hors_projet=examen.lignes_hors_projet,
+        sort=examen.sort,
         fichier=fichier,
         bilan=examen.bilan.with_columns(lignes_utilisees=pl.col("lignes_lues") - pl.col("lignes_rejetees")),
         constats=examen.constats.with_columns(pl.when(pl.col("code").is_in(publiables)).then("valeur").alias("valeur")),
@@ -208,7 +196,7 @@ def _fiche(depot: str, contexte: str, examen: Examen, fichier: Scelle | None) ->
 def examen_de_fichier(code: str, *, detail: str = "", ligne: int | None = None) -> Examen:
     """The examination of a file that is not read."""
     constats = constat_de_fichier(code, detail=detail, ligne=ligne)
-    return Examen(code, constats, pl.DataFrame(schema=BILAN), 0, 0, 0, 0)
+    return Examen(SortDepot(code), constats, pl.DataFrame(schema=BILAN))
 
 
 def ouvrir(depose: Depose, dossier: Dossier, travail: Path, reglages: Reglages) -> tuple[str, Iterator[Piece]]:
@@ -310,13 +298,13 @@ def _recevoir(
         examen = examiner_piece(piece, depot, dossier, cle, aujourd_hui, provisoire)
         if sum(p.constats.height for p in rendues) > _CONSTATS_PAR_FICHIER:
             examen = replace(examen, constats=comptes(examen.constats))
-        a_relire = a_relire or examen.refus in _A_RELIRE
+        a_relire = a_relire or examen.sort.motif in _A_RELIRE
         fichier = None
         if provisoire.exists():
             fichier = deposer(provisoire, reglages.staging, relatif)
-        contexte = f"à relire {aujourd_hui}" if examen.refus in _A_RELIRE else dossier.contexte
+        contexte = f"à relire {aujourd_hui}" if examen.sort.motif in _A_RELIRE else dossier.contexte
         fiches.append(_fiche(depot, contexte, examen, fichier))
-        rendues.append(accuses.partie(unites[-1], fiches[-1], examen.constats))
+        rendues.append(accuses.partie(unites[-1], examen.sort, examen.constats))
     reception = Reception(
         depose.porteur,
         depose.chemin,
@@ -331,8 +319,8 @@ def _recevoir(
     return Recu(
         depose.porteur,
         depose.chemin,
-        tuple(f.statut for f in fiches) or ("deja_recu",),
-        sum(f.lignes_rejetees for f in fiches),
+        tuple(f.sort.statut for f in fiches) or ("deja_recu",),
+        sum(f.sort.lignes_rejetees for f in fiches),
     )
 
 

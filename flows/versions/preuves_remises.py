@@ -2,7 +2,7 @@
 
     curated/preuves/<début du sha256>.json   what was handed out: bundle, its SHA-256, figure, versions it cites
 
-One small file per bundle, written whole before the bundle is released: a kill leaves a pin too many, never one missing.
+One small file per bundle, written whole before the bundle is released: a kill leaves a version cited too many, never one missing.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from flows.versions.manifeste import ErreurPublication
 _DOSSIER = "preuves"
 
 
-def epingler(
+def citer(
     curated: Path, *, sha256: str, finess_et: str, date_mesure: str, versions: list[str], cree_le: datetime
 ) -> None:
-    """Register a bundle and pin the versions it cites."""
+    """Register a bundle and the versions it cites."""
     dossier = curated / _DOSSIER
     dossier.mkdir(exist_ok=True)
     contenu = {
@@ -40,7 +40,7 @@ def epingler(
 
 
 def lire(curated: Path) -> list[dict[str, Any]]:
-    """The bundles handed out (keys of `epingler`). Raises `ErreurPublication` when one cannot be read."""
+    """The bundles handed out (keys of `citer`). Raises `ErreurPublication` when one cannot be read."""
     preuves = []
     for fichier in sorted((curated / _DOSSIER).glob("*.json")):
         try:
@@ -53,6 +53,6 @@ def lire(curated: Path) -> list[dict[str, Any]]:
     return preuves
 
 
-def epingles(curated: Path) -> set[str]:
+def versions_citees(curated: Path) -> set[str]:
     """The versions that a bundle cites."""
     return {version for preuve in lire(curated) for version in preuve["versions"]}
