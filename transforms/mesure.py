@@ -194,7 +194,6 @@ def mesurer(
     date_mesure: date,
     seaux: Collection[int],
     *,
-    memoire: str = "1GB",
     relations: Sequence[str] = RESULTATS,
 ) -> dict[str, pl.DataFrame]:
     """Measure the ESSMS of some buckets at one date: the asked `relations`, each sorted by its first columns.
@@ -202,7 +201,7 @@ def mesurer(
     Raises `duckdb.Error` when a staged file cannot be read.
     """
     essms = entrees.essms.filter(pl.col("seau").is_in(sorted(seaux)))
-    with duckdb.connect(config={"memory_limit": memoire, "threads": 2}) as base:
+    with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
         _preparer(base, replace(entrees, essms=essms), date_mesure)
         utiles: dict[tuple[str, str], list[str]] = {}
         for deposee, lecture, fichier in base.execute("FROM fichiers_utiles ORDER BY ALL").fetchall():

@@ -45,13 +45,7 @@ class Referentiels:
         profil = self.profils[porteur]
         if isinstance(profil, str):
             return Dossier(porteur, "profil", motif=profil).avec_contexte()
-        ej = entites_juridiques(self.finess, projet) if self.finess is not None else None
-        ambigues = (
-            self.finess.filter(pl.col("finess_et").is_in(sorted(projet)))["finess_ej"].drop_nulls().to_list()
-            if self.finess is not None
-            else []
-        )
-        seuls = ej.seul_essms if ej else {}
+        seuls, ambigues = ({}, frozenset()) if self.finess is None else entites_juridiques(self.finess, projet)
         return Dossier(
             porteur,
             "ouvert",
@@ -59,7 +53,7 @@ class Referentiels:
             ecartes=self.registre.ecartes_de(porteur) - projet,
             bal=self.bal,
             seul_essms_de_ej=seuls,
-            entites_juridiques=frozenset(ambigues) - seuls.keys(),
+            entites_juridiques=ambigues,
             profil=profil,
         ).avec_contexte()
 
