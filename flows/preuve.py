@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import duckdb
 import polars as pl
 
 from flows import mesure
+from flows.disque import ecrire_prive, sha256_du_fichier
 from flows.reglages import Reglages
 from flows.staging import scelles
 from flows.staging.registre import RegistreDepots
@@ -85,11 +85,7 @@ def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Pa
     sha256 = hashlib.sha256(octets).hexdigest()
     provisoire = sortie.with_name(f".{sortie.name}.{secrets.token_hex(4)}")
     try:
-        descripteur = os.open(provisoire, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descripteur, "wb") as flux:
-            flux.write(octets)
-            flux.flush()
-            os.fsync(flux.fileno())
+        ecrire_prive(provisoire, octets)
         citer(
             reglages.curated,
             sha256=sha256,
@@ -269,7 +265,7 @@ def rapprocher(reglages: Reglages, verdict: preuve.Verdict) -> list[str]:
     for table in preuve.PUBLIEES:
         relatif = f"{table}/{PARTITION}={iso}/{table}.parquet"
         fichier = version / relatif
-        if hashlib.sha256(fichier.read_bytes()).hexdigest() != inventaire[relatif]["sha256"]:
+        if sha256_du_fichier(fichier) != inventaire[relatif]["sha256"]:
             problemes.append(f"{relatif} a changé dans la version publiée ici.")
             continue
         ici = _lire(fichier).filter(pl.col("finess_et") == verdict.description["finess_et"])

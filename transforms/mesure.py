@@ -110,10 +110,14 @@ def texte_sql(nom: str) -> str:
     return next(f for f in fichiers if f.is_file()).read_text(encoding="utf-8")
 
 
+def litteral(texte: str) -> str:
+    """A text as an SQL string."""
+    return "'" + texte.replace("'", "''") + "'"
+
+
 def chemin_litteral(chemin: str) -> str:
     """A path as an SQL string that no engine expands as a pattern."""
-    sans_motif = "".join(f"[{c}]" if c in "*?[" else c for c in chemin)
-    return "'" + sans_motif.replace("'", "''") + "'"
+    return litteral("".join(f"[{c}]" if c in "*?[" else c for c in chemin))
 
 
 def _vue_deposee(table: str, lecture: str, fichiers: Sequence[str], seaux: Collection[int]) -> str:

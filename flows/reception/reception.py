@@ -6,10 +6,10 @@ import hashlib
 import hmac
 import json
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from flows.reception.inventaire import Depose, EncoreEnEcriture
 from flows.reception.isolement import lire_pieces
 from flows.reglages import Reglages
 from flows.retours import accuses
-from flows.staging.fichiers import Scelle, deposer
+from flows.staging.fichiers import Scelle, deposer, dossier_de_travail
 from flows.staging.registre import FicheExamen, Reception, RegistreDepots, Unite
 from schemas.constats import catalogue
 from schemas.depots import TABLES
@@ -262,66 +262,48 @@ def recevoir(
     Killed at any moment, it leaves either nothing or the whole: staged files are named after their content and become
     part of the figures with the one transaction of the register that ends it.
     """
-    travail = reglages.staging / ".reception" / secrets.token_hex(8)
-    travail.mkdir(parents=True, mode=0o700)
-    try:
-        return _recevoir(depose, dossier, travail, reglages, registre, cle, maintenant, aujourd_hui)
-    except EncoreEnEcriture:
-        return None
-    finally:
-        shutil.rmtree(travail, ignore_errors=True)
-
-
-def _recevoir(
-    depose: Depose,
-    dossier: Dossier,
-    travail: Path,
-    reglages: Reglages,
-    registre: RegistreDepots,
-    cle: bytes,
-    maintenant: datetime,
-    aujourd_hui: date,
-) -> Recu | None:
-    sha256, parties = ouvrir(depose, dossier, travail, reglages)
-    unites: list[Unite] = []
-    fiches: list[FicheExamen] = []
-    rendues: list[Partie] = []
-    a_relire = False
-    for piece in parties:
-        depot = _depot(depose.porteur, piece, depose.chemin)
-        unites.append(Unite(piece.membre, piece.table, piece.date_extraction, piece.partiel, piece.sha256, depot))
-        if piece.sha256 and (registre.examen(depot, dossier.contexte) or any(f.depot == depot for f in fiches)):
-            rendues.append(accuses.partie_deja_recue(unites[-1], fiches, registre, reglages))
-            continue
-        relatif = f"{piece.table}/{depot}-{dossier.contexte}.parquet" if piece.table else ""
-        provisoire = travail / f"{depot}.parquet"
-        examen = examiner_piece(piece, depot, dossier, cle, aujourd_hui, provisoire)
-        if sum(p.constats.height for p in rendues) > _CONSTATS_PAR_FICHIER:
-            examen = replace(examen, constats=comptes(examen.constats))
-        a_relire = a_relire or examen.sort.motif in _A_RELIRE
-        fichier = None
-        if provisoire.exists():
-            fichier = deposer(provisoire, reglages.staging, relatif)
-        contexte = f"à relire {aujourd_hui}" if examen.sort.motif in _A_RELIRE else dossier.contexte
-        fiches.append(_fiche(depot, contexte, examen, fichier))
-        rendues.append(accuses.partie(unites[-1], examen.sort, examen.constats))
-    reception = Reception(
-        depose.porteur,
-        depose.chemin,
-        sha256,
-        depose.apercu.taille,
-        maintenant,
-        f"à relire {aujourd_hui}" if a_relire else dossier.contexte,
-    )
-    if dossier.etat != "inconnu":
-        accuses.accuser(reglages, registre, reception, rendues, maintenant)
-    registre.inscrire(reception, depose.apercu, unites, fiches)
-    return Recu(
-        depose.porteur,
-        depose.chemin,
-        tuple(f.sort.statut for f in fiches) or ("deja_recu",),
-        sum(f.sort.lignes_rejetees for f in fiches),
-    )
+    with suppress(EncoreEnEcriture), dossier_de_travail(reglages.staging) as travail:
+        sha256, parties = ouvrir(depose, dossier, travail, reglages)
+        unites: list[Unite] = []
+        fiches: list[FicheExamen] = []
+        rendues: list[Partie] = []
+        a_relire = False
+        for piece in parties:
+            depot = _depot(depose.porteur, piece, depose.chemin)
+            unites.append(Unite(piece.membre, piece.table, piece.date_extraction, piece.partiel, piece.sha256, depot))
+            if piece.sha256 and (registre.examen(depot, dossier.contexte) or any(f.depot == depot for f in fiches)):
+                rendues.append(accuses.partie_deja_recue(unites[-1], fiches, registre, reglages))
+                continue
+            relatif = f"{piece.table}/{depot}-{dossier.contexte}.parquet" if piece.table else ""
+            provisoire = travail / f"{depot}.parquet"
+            examen = examiner_piece(piece, depot, dossier, cle, aujourd_hui, provisoire)
+            if sum(p.constats.height for p in rendues) > _CONSTATS_PAR_FICHIER:
+                examen = replace(examen, constats=comptes(examen.constats))
+            a_relire = a_relire or examen.sort.motif in _A_RELIRE
+            fichier = None
+            if provisoire.exists():
+                fichier = deposer(provisoire, reglages.staging, relatif)
+            contexte = f"à relire {aujourd_hui}" if examen.sort.motif in _A_RELIRE else dossier.contexte
+            fiches.append(_fiche(depot, contexte, examen, fichier))
+            rendues.append(accuses.partie(unites[-1], examen.sort, examen.constats))
+        reception = Reception(
+            depose.porteur,
+            depose.chemin,
+            sha256,
+            depose.apercu.taille,
+            maintenant,
+            f"à relire {aujourd_hui}" if a_relire else dossier.contexte,
+        )
+        if dossier.etat != "inconnu":
+            accuses.accuser(reglages, registre, reception, rendues, maintenant)
+        registre.inscrire(reception, depose.apercu, unites, fiches)
+        return Recu(
+            depose.porteur,
+            depose.chemin,
+            tuple(f.sort.statut for f in fiches) or ("deja_recu",),
+            sum(f.sort.lignes_rejetees for f in fiches),
+        )
+    return None
 
 
 def balayer(staging: Path, registre: RegistreDepots) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from flows.reception.inventaire import Depose, EncoreEnEcriture
 from flows.reception.reception import Dossier
 from flows.reglages import Reglages
 from flows.retours.accuses import dossier_de_retour, lister, nom_de_retour, poser, retirer, sans_bloquer
+from flows.staging.fichiers import dossier_de_travail
 from schemas.curated import ACCEPTES, PAR_DATE, PARTITION
 from transforms.lecture.modele import LectureImpossible
 from transforms.pages.porteur import index, liste_de_travail
@@ -234,17 +233,12 @@ def _identifiants(restes: pl.DataFrame, vu: _Porteur) -> pl.DataFrame:
 
 def _relire(depose: Depose, sha256: str, cherches: pl.Series, vu: _Porteur) -> list[pl.DataFrame] | None:
     """The dossiers found in one deposit; None when its content is no longer the one that was received."""
-    travail = vu.reglages.staging / ".reception" / secrets.token_hex(8)
-    travail.mkdir(parents=True, mode=0o700)
     trouves: list[pl.DataFrame] | None = None
-    try:
-        with suppress(EncoreEnEcriture, LectureImpossible):
-            lu, parties = reception.ouvrir(depose, vu.dossier, travail, vu.reglages)
-            if lu == sha256:
-                trouves = []
-                for piece in parties:
-                    if piece.table in _TABLES_DES_DOSSIERS and piece.lire is not None:
-                        trouves += liste_de_travail.identifiants(piece.lire(), piece.table, cherches, vu.cle)
-    finally:
-        shutil.rmtree(travail, ignore_errors=True)
+    with dossier_de_travail(vu.reglages.staging) as travail, suppress(EncoreEnEcriture, LectureImpossible):
+        lu, parties = reception.ouvrir(depose, vu.dossier, travail, vu.reglages)
+        if lu == sha256:
+            trouves = []
+            for piece in parties:
+                if piece.table in _TABLES_DES_DOSSIERS and piece.lire is not None:
+                    trouves += liste_de_travail.identifiants(piece.lire(), piece.table, cherches, vu.cle)
     return trouves

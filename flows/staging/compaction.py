@@ -18,7 +18,7 @@ from flows.reglages import Reglages
 from flows.staging.fichiers import deposer
 from flows.staging.registre import FichierRange, RegistreDepots
 from transforms import faits_replies
-from transforms.mesure import chemin_litteral
+from transforms.mesure import chemin_litteral, litteral
 
 # A table's deposits of one extraction month are put together when they lie in more files than this: those of one night
 # first, then the results. So a row is written again a few times, not every night of its month. Once another month has
@@ -108,7 +108,7 @@ def replier(staging: Path, registre: RegistreDepots, fichier: str, repli: str) -
 @contextmanager
 def _base(provenance: pl.DataFrame, travail: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config={"memory_limit": "512MB", "threads": 2}) as base:
-        base.execute(f"SET temp_directory = {_texte(str(travail / 'tri'))}")
+        base.execute(f"SET temp_directory = {litteral(str(travail / 'tri'))}")
         base.register("provenance", provenance.to_arrow())
         yield base
 
@@ -131,9 +131,5 @@ def _replier(base: duckdb.DuckDBPyConnection, table: str, reuni: Path) -> Path |
 def _copier(base: duckdb.DuckDBPyConnection, requete: str, vers: Path) -> None:
     base.execute(
         f"""COPY (FROM ({requete}) ORDER BY seau, depot, finess_et, ligne)
-            TO {_texte(str(vers))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)"""
+            TO {litteral(str(vers))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)"""
     )
-
-
-def _texte(chemin: str) -> str:
-    return "'" + chemin.replace("'", "''") + "'"

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flows.disque import rendre_durable
+from flows.disque import remplacer
 from flows.versions.manifeste import ErreurPublication
 
 _DOSSIER = "preuves"
@@ -32,11 +32,8 @@ def citer(
         "cree_le": cree_le.isoformat(),
     }
     provisoire = dossier / f".{sha256[:32]}"
-    with provisoire.open("w", encoding="utf-8") as flux:
-        flux.write(json.dumps(contenu, indent=2) + "\n")
-    rendre_durable(provisoire)
-    provisoire.replace(dossier / f"{sha256[:32]}.json")
-    rendre_durable(dossier)
+    provisoire.write_text(json.dumps(contenu, indent=2) + "\n", encoding="utf-8")
+    remplacer(provisoire, dossier / f"{sha256[:32]}.json")
 
 
 def lire(curated: Path) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from flows.disque import rendre_durable
-from flows.versions.manifeste import MAILLON, ecrire_neuf
+from flows.disque import remplacer, rendre_durable
+from flows.versions.manifeste import MAILLON
 from flows.versions.version import CATALOGUE, Version, journal_versions, lister
 
 A_SUPPRIMER = ".a_supprimer"
@@ -117,9 +117,6 @@ def _garder_maillon(curated: Path, dossier: Path) -> None:
     chaine = curated / "chaine"
     chaine.mkdir(exist_ok=True)
     provisoire = chaine / ".en_cours"
-    provisoire.unlink(missing_ok=True)
-    ecrire_neuf(provisoire, (dossier / MAILLON).read_bytes())
-    rendre_durable(provisoire)
-    provisoire.replace(chaine / f"{dossier.name}.json")
-    rendre_durable(chaine)
+    provisoire.write_bytes((dossier / MAILLON).read_bytes())
+    remplacer(provisoire, chaine / f"{dossier.name}.json")
     rendre_durable(curated)
