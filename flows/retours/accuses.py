@@ -115,9 +115,9 @@ def partie_deja_recue(
     for fiche in du_fichier:
         if fiche.depot == unite.depot:
             return partie(unite, fiche.sort, fiche.constats.clear(), Premier(None, None))
-    verdict = registre.verdict(unite.depot)
-    recu_le = verdict.recu_le.astimezone(reglages.zone)
-    return partie(unite, verdict.sort, verdict.constats, Premier(verdict.chemin, recu_le))
+    sort, chemin, recu_le = registre.premier_examen(unite.depot)
+    premier = Premier(chemin, recu_le.astimezone(reglages.zone))
+    return partie(unite, sort, registre.constats(unite.depot), premier)
 
 
 def accuser(

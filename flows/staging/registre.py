@@ -107,16 +107,6 @@ class FicheExamen:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The fate of a content that came first as `chemin`; `constats`: columns of the register, without identifying values."""
-
-    chemin: str
-    recu_le: datetime
-    sort: SortDepot
-    constats: pl.DataFrame
-
-
-@dataclass(frozen=True)
 class FichierRange:
     """A staged file, its table and the month (AAAA-MM) of the extractions it holds."""
 
@@ -139,15 +129,11 @@ class RegistreDepots:
         if self._version() != VERSION:
             self._migrer()
 
-    def fermer(self) -> None:
-        """Close the connection."""
-        self._base.close()
-
     def __enter__(self) -> RegistreDepots:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.fermer()
+        self._base.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -199,17 +185,15 @@ class RegistreDepots:
         ).fetchone()
         return None if trouve is None else (datetime.fromisoformat(trouve[0]), trouve[1])
 
-    def verdict(self, depot: str) -> Verdict:
-        """What was found in a content already examined, and when it came first."""
-        sort = self._base.execute(
-            f"SELECT motif, {', '.join(_COMPTES)} FROM examens WHERE depot = ?", (depot,)
-        ).fetchone()
-        chemin, recu_le = self._base.execute(
-            "SELECT r.chemin, r.recu_le FROM unites AS u JOIN receptions AS r ON r.id = u.reception"
-            " WHERE u.depot = ? ORDER BY r.recu_le, r.chemin LIMIT 1",
+    def premier_examen(self, depot: str) -> tuple[SortDepot, str, datetime]:
+        """The fate of a content already examined, the path it came first under and when."""
+        chemin, recu_le, *sort = self._base.execute(
+            f"SELECT r.chemin, r.recu_le, e.motif, {', '.join(f'e.{c}' for c in _COMPTES)} FROM examens AS e"
+            " JOIN unites AS u ON u.depot = e.depot JOIN receptions AS r ON r.id = u.reception"
+            " WHERE e.depot = ? ORDER BY r.recu_le, r.chemin LIMIT 1",
             (depot,),
         ).fetchone()
-        return Verdict(chemin, datetime.fromisoformat(recu_le), SortDepot(*sort), self.constats(depot))
+        return SortDepot(*sort), chemin, datetime.fromisoformat(recu_le)
 
     def inscrire(
         self, reception: Reception, apercu: Apercu, unites: Sequence[Unite], examens: Iterable[FicheExamen]

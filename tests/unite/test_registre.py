@@ -134,8 +134,7 @@ def schema(chemin: Path) -> set[tuple[str, str, str]]:
 def test_un_registre_ancien_est_mis_a_jour(tmp_path: Path, version: int) -> None:
     chemin, neuf = tmp_path / "registre.sqlite", tmp_path / "neuf.sqlite"
     ancien(chemin, version)
-    RegistreDepots(neuf).fermer()
-    with RegistreDepots(chemin) as registre:
+    with RegistreDepots(neuf), RegistreDepots(chemin) as registre:
         assert schema(chemin) == schema(neuf)
         attendus = [
             ("a.csv", "accepte", None, 5, 5, 0, 0, "mss/a.parquet"),
@@ -144,7 +143,11 @@ def test_un_registre_ancien_est_mis_a_jour(tmp_path: Path, version: int) -> None
         ]
         colonnes = ["membre", "statut", "motif", *module._COMPTES, "fichier"]
         assert registre.depots().select(colonnes).sort("membre").rows() == attendus
-        assert registre.verdict("d2").sort == SortDepot(None, 5, 2, 3, 1)
+        assert registre.premier_examen("d2") == (
+            SortDepot(None, 5, 2, 3, 1),
+            "a.zip",
+            datetime(2026, 3, 1, 2, tzinfo=UTC),
+        )
         assert registre.replis() == {"mss/a.parquet": "mss/plie.parquet"}
         registre.recopier()
         assert registre.depots().select(colonnes).sort("membre").rows() == attendus
