@@ -73,8 +73,8 @@ def test_list_and_return(region: Path, capsys: pytest.CaptureFixture[str]) -> No
     (seconde,) = nuits(region, DEBUT + timedelta(days=1))
     assert lancer("versions", "--data", str(region)) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"{premiere}  publiée le 03/04/2026 à 00:30",
-        f"{seconde}  publiée le 04/04/2026 à 00:30 ← actuelle",
+        f"{premiere}  publiée le 03/04/2026 à 00 h 30",
+        f"{seconde}  publiée le 04/04/2026 à 00 h 30 ← actuelle",
     ]
     assert lancer("revenir", premiere, "--data", str(region)) == 0
     assert version.actuelle(region / "curated") == region / "curated" / "versions" / premiere
