@@ -48,7 +48,7 @@ from transforms import agregats, regles
 from transforms.dire.alertes import dire_alertes
 from transforms.mesure import Entrees
 from transforms.pages import rapport
-from transforms.publication import ecrire_table, reunir, table_constats, table_depots, table_sources
+from transforms.publication import ecrire_table, table_constats, table_depots, table_sources
 from transforms.refus import a_corriger
 from transforms.suppression import masquer
 
@@ -179,7 +179,7 @@ def recevoir_lot(lot: Sequence[tuple[Depose, Dossier]], nuit: Nuit, compteur: Co
                 raise
             except Exception as erreur:  # the others must go on; the cause goes to the log without any value
                 journal().error("Fichier non traité (%s) : %s", depose.porteur, lieu(erreur))
-                resultat.append(NonTraite(depose.porteur, depose.chemin, type(erreur).__name__))
+                resultat.append(NonTraite(depose.porteur, depose.chemin))
             else:
                 if recu is not None:
                     resultat.append(recu)
@@ -453,7 +453,7 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
         faire(controler_publie, nuit, nuit.publiee)
     parts = repartir(mesurer_seaux, mesure.tranches(entrees, depuis), nuit, entrees)
     mesures = {
-        jour: {nom: reunir([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in nuit.dates
+        jour: {nom: pl.concat([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in nuit.dates
     }
     dossier = faire(publier_version, nuit, registres, depots, mesures)
     noter("Version publiée", etape="publication", version=dossier.name, dates=len(nuit.dates))

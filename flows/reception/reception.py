@@ -111,7 +111,6 @@ class NonTraite:
 
     porteur: str
     chemin: str
-    raison: str
 
 
 def nouveaux(
