@@ -1,9 +1,10 @@
-"""What is written stays written: flushing files and directories to the disk."""
+"""What is written stays written: files and directories flushed to the disk, and known again by their hash."""
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable
@@ -24,6 +25,27 @@ def rendre_durable(chemin: Path | str) -> None:
             raise
     finally:
         os.close(descripteur)
+
+
+def ecrire_prive(chemin: Path, octets: bytes) -> None:
+    """Write, durably, a file that only its owner reads and that is not there yet. Raises `OSError`."""
+    with os.fdopen(os.open(chemin, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as flux:
+        flux.write(octets)
+        flux.flush()
+        os.fsync(flux.fileno())
+
+
+def remplacer(provisoire: Path, definitif: Path) -> None:
+    """Give a finished file its name in its folder, whole and durably, whatever bears it. Raises `OSError`."""
+    rendre_durable(provisoire)
+    provisoire.replace(definitif)
+    rendre_durable(definitif.parent)
+
+
+def sha256_du_fichier(chemin: Path) -> str:
+    """SHA-256 of a file, in hexadecimal. Raises `OSError`."""
+    with chemin.open("rb") as flux:
+        return hashlib.file_digest(flux, "sha256").hexdigest()
 
 
 def rendre_durables(racine: Path, dossiers: Iterable[Path | str]) -> None:

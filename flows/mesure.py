@@ -18,6 +18,14 @@ from transforms.territoire import NB_SEAUX
 
 # Staged bytes (compressed) that one run of the SQL takes easily in its share of memory.
 TRANCHE_OCTETS = 64 << 20
+# §6.2 "the population of a measure settles 45 days after D": the third month's measure of a date is final.
+MOIS_REPRIS = 3
+
+
+def premiers_du_mois(jour: date) -> list[date]:
+    """The dates of the official monthly measure (§3): the latest firsts of month up to `jour`, earliest first."""
+    mois = [jour.year * 12 + jour.month - 1 - recul for recul in range(MOIS_REPRIS)]
+    return [date(m // 12, m % 12 + 1, 1) for m in reversed(mois)]
 
 
 def avant_les_fenetres(dates: Collection[date]) -> date:
@@ -31,18 +39,18 @@ def entrees(
     essms: pl.DataFrame,
     depots: pl.DataFrame,
     bilans: pl.DataFrame,
-    plis: Mapping[str, str] = MappingProxyType({}),
+    replis: Mapping[str, str] = MappingProxyType({}),
 ) -> Entrees:
-    """Inputs of measures; `depots`, `bilans` and `plis` are those of the register.
+    """Inputs of measures; `depots`, `bilans` and `replis` are those of the register.
 
-    Without `plis`, every row of every deposit is read (for evidence), not only those that are not repeated since.
+    Without `replis`, every row of every deposit is read (for evidence), not only those that are not repeated since.
     """
     lus = depots.filter(
         pl.col("canonique") & (pl.col("statut").is_in(ACCEPTES) | (pl.col("motif") == "TROP_DE_REJETS"))
     ).with_columns(
         accepte=pl.col("statut") != "refuse",
         fichier=pl.lit(f"{reglages.staging}/") + pl.col("fichier"),
-        fichier_faits=pl.lit(f"{reglages.staging}/") + pl.col("fichier").replace(plis),
+        fichier_faits=pl.lit(f"{reglages.staging}/") + pl.col("fichier").replace(replis),
         ordre=pl.struct("date_extraction", "rang", "nom_table").rank("dense").cast(pl.Int64),
     )
     return Entrees(

@@ -38,7 +38,7 @@ from flows.verrou import verrou
 from flows.versions.catalogue import construire_catalogue
 from flows.versions.chaine import controler
 from flows.versions.manifeste import COLONNES, ErreurPublication
-from flows.versions.preuves_remises import epingles
+from flows.versions.preuves_remises import versions_citees
 from flows.versions.publication import preparer_version, publier, reporter, sceller
 from flows.versions.retention import conserver
 from flows.versions.version import actuelle
@@ -48,7 +48,7 @@ from transforms import agregats, regles
 from transforms.dire.alertes import dire_alertes
 from transforms.mesure import Entrees
 from transforms.pages import rapport
-from transforms.publication import ecrire_table, reunir, table_constats, table_depots, table_sources
+from transforms.publication import ecrire_table, table_constats, table_depots, table_sources
 from transforms.refus import a_corriger
 from transforms.suppression import masquer
 
@@ -178,7 +178,7 @@ def recevoir_lot(lot: Sequence[tuple[Depose, Dossier]], nuit: Nuit, compteur: Co
                 raise
             except Exception as erreur:  # the others must go on; the cause goes to the log without any value
                 journal().error("Fichier non traité (%s) : %s", depose.porteur, lieu(erreur))
-                resultat.append(NonTraite(depose.porteur, depose.chemin, type(erreur).__name__))
+                resultat.append(NonTraite(depose.porteur, depose.chemin))
             else:
                 if recu is not None:
                     resultat.append(recu)
@@ -286,7 +286,7 @@ def conserver_versions(nuit: Nuit) -> None:
             curated,
             maintenant=nuit.maintenant,
             nuits=nuit.reglages.nuits_conservees,
-            epingles=epingles(curated),
+            citees=versions_citees(curated),
         )
     except (OSError, ErreurPublication) as erreur:
         journal().warning("Les versions anciennes n'ont pas été retirées : %s", lieu(erreur))
@@ -434,7 +434,7 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
         with RegistreDepots(nuit.reglages.registre) as registre:
             refuser_deux_cles(registre, nuit.cle)
             depots = registre.depots()
-            entrees = mesure.entrees(nuit.reglages, registres.essms, depots, registre.bilans(depuis), registre.plis())
+            entrees = mesure.entrees(nuit.reglages, registres.essms, depots, registre.bilans(depuis), registre.replis())
         if not faire(soigner_ranges, nuit, entrees, deposes, encore):
             break
         nuit = replace(nuit, reconstruire=False)
@@ -443,7 +443,7 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
         faire(controler_publie, nuit, nuit.publiee)
     parts = repartir(mesurer_seaux, mesure.tranches(entrees, depuis), nuit, entrees)
     mesures = {
-        jour: {nom: reunir([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in nuit.dates
+        jour: {nom: pl.concat([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in nuit.dates
     }
     dossier = faire(publier_version, nuit, registres, depots, mesures)
     noter("Version publiée", etape="publication", version=dossier.name, dates=len(nuit.dates))

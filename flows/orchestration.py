@@ -19,7 +19,7 @@ from prefect.utilities.annotations import opaque
 
 from flows import nuit as etapes
 from flows.alerter import dire_echec
-from flows.mensuelle import premiers_du_mois
+from flows.mesure import premiers_du_mois
 from flows.reglages import Reglages, lire_reglages
 from transforms.dire.libelles import LIGNES_REJETEES
 

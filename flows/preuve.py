@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,11 +19,12 @@ import duckdb
 import polars as pl
 
 from flows import mesure
+from flows.disque import ecrire_prive, sha256_du_fichier
 from flows.reglages import Reglages
 from flows.staging import scelles
 from flows.staging.registre import RegistreDepots
 from flows.versions.manifeste import MAILLON, MANIFESTE
-from flows.versions.preuves_remises import epingler, lire_preuves
+from flows.versions.preuves_remises import citer, lire_preuves
 from flows.versions.version import actuelle
 from schemas.curated import PARTITION
 from schemas.erreurs import ErreurDite, Inconnu
@@ -61,7 +61,7 @@ class _Publication:
 
 
 def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Path, maintenant: datetime) -> Preuve:
-    """Write the bundle of one figure to `sortie` and pin the versions it cites. The caller holds the lock of the night.
+    """Write the bundle of one figure to `sortie` and the versions it cites. The caller holds the lock of the night.
 
     Raises `Inconnu`, `NonReproductible`, `LienInvalide`, OSError; nothing is left at `sortie` then.
     """
@@ -84,12 +84,8 @@ def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Pa
     sha256 = hashlib.sha256(octets).hexdigest()
     provisoire = sortie.with_name(f".{sortie.name}.{secrets.token_hex(4)}")
     try:
-        descripteur = os.open(provisoire, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descripteur, "wb") as flux:
-            flux.write(octets)
-            flux.flush()
-            os.fsync(flux.fileno())
-        epingler(
+        ecrire_prive(provisoire, octets)
+        citer(
             reglages.curated,
             sha256=sha256,
             finess_et=finess_et,
@@ -268,7 +264,7 @@ def rapprocher(reglages: Reglages, verdict: preuve.PreuveEntiere) -> list[str]:
     for table in preuve.PUBLIEES:
         relatif = f"{table}/{PARTITION}={iso}/{table}.parquet"
         fichier = version / relatif
-        if hashlib.sha256(fichier.read_bytes()).hexdigest() != inventaire[relatif]["sha256"]:
+        if sha256_du_fichier(fichier) != inventaire[relatif]["sha256"]:
             problemes.append(f"{relatif} a changé dans la version publiée ici.")
             continue
         ici = _lire(fichier).filter(pl.col("finess_et") == verdict.description["finess_et"])

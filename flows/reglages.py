@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, Valida
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
+from flows.disque import ecrire_prive
 from flows.journal import journal
 from schemas.erreurs import ErreurDite
 from transforms.lecture.archive import Limites
@@ -253,11 +254,7 @@ def cle_des_pseudonymes(reglages: Reglages) -> bytes:
             )
         reglages.staging.mkdir(parents=True, exist_ok=True, mode=0o700)
         provisoire = fichier.with_name(f".cle.{secrets.token_hex(4)}")
-        descripteur = os.open(provisoire, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descripteur, "w", encoding="ascii") as flux:
-            flux.write(secrets.token_hex(32))
-            flux.flush()
-            os.fsync(flux.fileno())
+        ecrire_prive(provisoire, secrets.token_hex(32).encode())
         provisoire.rename(fichier)
     valeur = fichier.read_text(encoding="ascii").strip()
     if len(valeur) < CLE_SURE_CARACTERES:

@@ -21,21 +21,11 @@ class Constat:
     message: str
     que_faire: str
     exemple: str
-    publiable: bool
+    publiable: bool = False
 
 
 @cache
 def catalogue() -> Mapping[str, Constat]:
     """All findings by code."""
     brut = tomllib.loads(files("schemas").joinpath("constats.toml").read_text(encoding="utf-8"))
-    return {
-        code: Constat(
-            code=code,
-            niveau=valeurs["niveau"],
-            message=valeurs["message"],
-            que_faire=valeurs["que_faire"],
-            exemple=valeurs["exemple"],
-            publiable=valeurs.get("publiable", False),
-        )
-        for code, valeurs in brut.items()
-    }
+    return {code: Constat(code, **valeurs) for code, valeurs in brut.items()}

@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
 import polars as pl
 
@@ -53,10 +53,10 @@ def _est_csv(chemin: Path) -> bool:
     return chemin.suffix.lower() == ".csv"
 
 
-def lire_finess(chemin: Path, *, restreindre: Set[str] | None = None) -> pl.DataFrame:
+def lire_finess(chemin: Path) -> pl.DataFrame:
     """Establishments of a FINESS file, one row per `finess_et`, sorted by it; columns of `SCHEMA_FINESS`.
 
-    `restreindre`: the only `finess_et` to keep. `commune` is the code of the COG. `ferme`: not active, or a closing
+    `commune` is the code of the COG. `ferme`: not active, or a closing
     date is set (JSON); never in the former CSV, which holds open ones only. Of an establishment listed twice the open
     one is kept, else the first.
 
@@ -64,18 +64,13 @@ def lire_finess(chemin: Path, *, restreindre: Set[str] | None = None) -> pl.Data
     establishment in the file).
     """
     lecture = _etablissements_csv if _est_csv(chemin) else _etablissements_json
-    vide = True
-    gardes: list[_Etablissement] = []
     try:
-        for etablissement in lecture(chemin):
-            vide = False
-            if restreindre is None or etablissement[0] in restreindre:
-                gardes.append(etablissement)
+        lus = list(lecture(chemin))
     except (OSError, EOFError, zlib.error) as erreur:
         raise LectureImpossible("FICHIER_ILLISIBLE", "le fichier FINESS ne se lit pas jusqu'au bout") from erreur
-    if vide:
+    if not lus:
         raise LectureImpossible("CONTENU_INATTENDU", "aucun établissement dans le fichier FINESS")
-    texte = pl.DataFrame(gardes, schema={**SCHEMA_FINESS, "date_fermeture": pl.String}, orient="row")
+    texte = pl.DataFrame(lus, schema={**SCHEMA_FINESS, "date_fermeture": pl.String}, orient="row")
     return (
         texte.with_columns(pl.col("date_fermeture").str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False))
         .sort("ferme", maintain_order=True)
@@ -182,23 +177,14 @@ def _cog(departement: str | None, commune: str | None) -> str | None:
     return departement + commune
 
 
-class EntitesJuridiques(NamedTuple):
-    """What the number of an entité juridique means to a porteur (§4.4).
-
-    `seul_essms`: EJ → the only ESSMS of the project under it; `sans_essms_unique`: EJ with none or several.
+def entites_juridiques(finess: pl.DataFrame, projet: Set[str]) -> tuple[dict[str, str], frozenset[str]]:
+    """What the number of an entité juridique means to a porteur (§4.4), from `lire_finess` and its project (`finess_et`):
+    EJ → the only ESSMS of the project under it; the EJ with several.
     """
-
-    seul_essms: dict[str, str]
-    sans_essms_unique: frozenset[str]
-
-
-def entites_juridiques(finess: pl.DataFrame, projet: Set[str]) -> EntitesJuridiques:
-    """The entités juridiques of `finess` (`lire_finess`), seen from the `finess_et` of one porteur's project."""
-    connues = finess["finess_ej"].drop_nulls().unique()
     du_projet = finess.filter(pl.col("finess_et").is_in(projet), pl.col("finess_ej").is_not_null())
     seuls = du_projet.filter(pl.len().over("finess_ej") == 1).select("finess_ej", "finess_et")
     seul_essms = dict(seuls.iter_rows())
-    return EntitesJuridiques(seul_essms, frozenset(connues.to_list()) - seul_essms.keys())
+    return seul_essms, frozenset(du_projet["finess_ej"]) - seul_essms.keys()
 
 
 def departement(finess: str) -> str:
@@ -210,20 +196,6 @@ def departement(finess: str) -> str:
     return finess[:2]
 
 
-def expr_departement(colonne: str) -> pl.Expr:
-    """`departement` over a String column; null where it is null."""
-    debut, quatrieme = pl.col(colonne).str.slice(0, 2), pl.col(colonne).str.slice(3, 1)
-    return (
-        pl.when(debut == "97")
-        .then(pl.lit("97") + quatrieme)
-        .when((debut == "98") & (quatrieme == "5"))
-        .then(pl.lit("976"))
-        .when(debut == "98")
-        .then(pl.lit("98") + quatrieme)
-        .otherwise(debut)
-    )
-
-
 def cle_luhn_valide(finess: str) -> bool:
     """Whether a text is a FINESS number with a right Luhn key, letters of Corsica taken as A→1, B→2 (§4.6)."""
     if not re.fullmatch(_NUMERO, finess):
@@ -231,13 +203,3 @@ def cle_luhn_valide(finess: str) -> bool:
     chiffres = [int(chiffre) for chiffre in finess.replace("A", "1").replace("B", "2")]
     # Every second digit from the key leftwards is doubled, and the digits of the double added up.
     return (sum(chiffres[::2]) + sum(2 * chiffre // 10 + 2 * chiffre % 10 for chiffre in chiffres[1::2])) % 10 == 0
-
-
-def expr_cle_luhn(colonne: str) -> pl.Expr:
-    """`cle_luhn_valide` over a String column; null where it is null."""
-    numero = pl.col(colonne)
-    nombre = numero.str.replace("A", "1", literal=True).str.replace("B", "2", literal=True)
-    chiffres = [nombre.str.slice(rang, 1).cast(pl.Int32, strict=False) for rang in range(9)]
-    doubles = [2 * chiffre // 10 + 2 * chiffre % 10 for chiffre in chiffres[1::2]]
-    somme = pl.sum_horizontal(*chiffres[::2], *doubles)
-    return numero.str.contains(_NUMERO) & (somme % 10 == 0)

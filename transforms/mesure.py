@@ -110,10 +110,14 @@ def texte_sql(nom: str) -> str:
     return next(f for f in fichiers if f.is_file()).read_text(encoding="utf-8")
 
 
+def litteral(texte: str) -> str:
+    """A text as an SQL string."""
+    return "'" + texte.replace("'", "''") + "'"
+
+
 def chemin_litteral(chemin: str) -> str:
     """A path as an SQL string that no engine expands as a pattern."""
-    sans_motif = "".join(f"[{c}]" if c in "*?[" else c for c in chemin)
-    return "'" + sans_motif.replace("'", "''") + "'"
+    return litteral("".join(f"[{c}]" if c in "*?[" else c for c in chemin))
 
 
 def _vue_deposee(table: str, lecture: str, fichiers: Sequence[str], seaux: Collection[int]) -> str:
@@ -194,7 +198,6 @@ def mesurer(
     date_mesure: date,
     seaux: Collection[int],
     *,
-    memoire: str = "1GB",
     relations: Sequence[str] = RESULTATS,
 ) -> dict[str, pl.DataFrame]:
     """Measure the ESSMS of some buckets at one date: the asked `relations`, each sorted by its first columns.
@@ -202,7 +205,7 @@ def mesurer(
     Raises `duckdb.Error` when a staged file cannot be read.
     """
     essms = entrees.essms.filter(pl.col("seau").is_in(sorted(seaux)))
-    with duckdb.connect(config={"memory_limit": memoire, "threads": 2}) as base:
+    with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
         _preparer(base, replace(entrees, essms=essms), date_mesure)
         utiles: dict[tuple[str, str], list[str]] = {}
         for deposee, lecture, fichier in base.execute("FROM fichiers_utiles ORDER BY ALL").fetchall():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -121,8 +120,3 @@ def ecrire_table(table: str, lignes: pl.DataFrame, version: str, dossier: Path, 
     pq.write_table(disposer(table, lignes, version), octets, compression="zstd", row_group_size=_GROUPE_LIGNES)
     fichier.write_bytes(octets.getbuffer())
     return fichier
-
-
-def reunir(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """One relation from its buckets."""
-    return pl.concat(parts, how="vertical")

@@ -47,7 +47,7 @@ def _executer(options: argparse.Namespace) -> int:
         afficher(json.dumps(contenu, ensure_ascii=False, indent=1))
     else:
         afficher("\n\n".join(verification.dire(a) for a in accuses))
-    statuts = {p.statut for a in accuses for p in a.parties}
+    statuts = {p.sort.statut for a in accuses for p in a.parties}
     if statuts & {"refuse", "en_attente"}:
         return Sortie.FICHIER_REFUSE
     return Sortie.LIGNES_REJETEES if "accepte_avec_rejets" in statuts else Sortie.OK

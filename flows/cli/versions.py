@@ -21,11 +21,11 @@ def ajouter(declarer: Declarer) -> None:
 def _executer(options: argparse.Namespace) -> int:
     from flows import reglages  # noqa: PLC0415
     from flows.versions.chaine import verifier_chaine  # noqa: PLC0415
-    from flows.versions.preuves_remises import epingles  # noqa: PLC0415
+    from flows.versions.preuves_remises import versions_citees  # noqa: PLC0415
     from flows.versions.version import lister_versions  # noqa: PLC0415
 
     r = reglages.lire_reglages(options.data)
-    citees = epingles(r.curated)
+    citees = versions_citees(r.curated)
     versions = [
         {
             "version": version.id,

@@ -6,11 +6,10 @@ import hashlib
 import hmac
 import json
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from flows.reception.inventaire import Depose, EncoreEnEcriture
 from flows.reception.isolement import lire_pieces
 from flows.reglages import Reglages
 from flows.retours import accuses
-from flows.staging.fichiers import Scelle, deposer
+from flows.staging.fichiers import Scelle, deposer, dossier_de_travail
 from flows.staging.registre import FicheExamen, Reception, RegistreDepots, Unite
 from schemas.constats import catalogue
 from schemas.depots import TABLES
@@ -32,6 +31,7 @@ from transforms.lecture.ouverture import Lecture, Piece
 from transforms.nommage import format_de
 from transforms.pages.porteur.accuse import Partie
 from transforms.profils import Profil, en_mots_du_porteur
+from transforms.sort_depot import SortDepot
 from transforms.validation.constats import comptes, constat_de_fichier
 from transforms.validation.examen import BILAN, EXAMEN_VERSION, Examen, examiner
 from transforms.validation.situation import Contexte
@@ -40,9 +40,8 @@ from transforms.validation.situation import Contexte
 FRAICHEUR_SECONDES = 2.0
 # Told to the porteur, but looked at again every night: what stands in the way may be gone.
 _A_RELIRE = ("EXTRACTION_FUTURE", "FICHIER_INACCESSIBLE", "LECTURE_TROP_LONGUE")
-# Why the files of a porteur are not even read, and which of them wait for the agency.
+# Why the files of a porteur are not even read.
 _NON_LUS = {"inconnu": "PORTEUR_INCONNU", "attente": "REGISTRE_A_CORRIGER", "profil": "PROFIL_INCONNU"}
-_EN_ATTENTE = ("REGISTRE_A_CORRIGER", "PROFIL_INCONNU")
 # Findings of one received file that are listed line by line; beyond it, the kinds of each of its parts are only counted.
 _CONSTATS_PAR_FICHIER = 30_000
 _TYPES = {
@@ -114,7 +113,6 @@ class NonTraite:
 
     porteur: str
     chemin: str
-    raison: str
 
 
 def nouveaux(
@@ -183,25 +181,13 @@ def _depot(porteur: str, piece: Piece, chemin: str) -> str:
     return hashlib.sha256(json.dumps(identite).encode()).hexdigest()[:32]
 
 
-def statut(examen: Examen) -> str:
-    """The fate of a content (§7, table `depots`)."""
-    if examen.refus:
-        return "en_attente" if examen.refus in _EN_ATTENTE else "refuse"
-    return "accepte_avec_rejets" if examen.lignes_rejetees else "accepte"
-
-
 def _fiche(depot: str, contexte: str, examen: Examen, fichier: Scelle | None) -> FicheExamen:
     """The fate of a content as it is written down: values that may identify a person are left out."""
     publiables = [c.code for c in catalogue().values() if c.publiable]
     return FicheExamen(
         depot=depot,
         contexte=contexte,
-        statut=statut(examen),
-        motif=examen.refus,
-        lignes_lues=examen.lignes_lues,
-        lignes_utilisees=examen.lignes_utilisees,
-        lignes_rejetees=examen.lignes_rejetees,
-        lignes_hors_projet=examen.lignes_hors_projet,
+        sort=examen.sort,
         fichier=fichier,
         bilan=examen.bilan.with_columns(lignes_utilisees=pl.col("lignes_lues") - pl.col("lignes_rejetees")),
         constats=examen.constats.with_columns(pl.when(pl.col("code").is_in(publiables)).then("valeur").alias("valeur")),
@@ -211,7 +197,7 @@ def _fiche(depot: str, contexte: str, examen: Examen, fichier: Scelle | None) ->
 def examen_de_fichier(code: str, *, detail: str = "", ligne: int | None = None) -> Examen:
     """The examination of a file that is not read."""
     constats = constat_de_fichier(code, detail=detail, ligne=ligne)
-    return Examen(code, constats, pl.DataFrame(schema=BILAN), 0, 0, 0, 0)
+    return Examen(SortDepot(code), constats, pl.DataFrame(schema=BILAN))
 
 
 def ouvrir_depot(depose: Depose, dossier: Dossier, travail: Path, reglages: Reglages) -> tuple[str, Iterator[Piece]]:
@@ -262,17 +248,6 @@ def examiner_piece(piece: Piece, depot: str, dossier: Dossier, cle: bytes, aujou
     return examen
 
 
-@contextmanager
-def dossier_de_travail(staging: Path) -> Iterator[Path]:
-    """A folder that only this process reads, for what is made of one file; gone at the end."""
-    travail = staging / ".reception" / secrets.token_hex(8)
-    travail.mkdir(parents=True, mode=0o700)
-    try:
-        yield travail
-    finally:
-        shutil.rmtree(travail, ignore_errors=True)
-
-
 def recevoir(
     depose: Depose,
     dossier: Dossier,
@@ -287,14 +262,14 @@ def recevoir(
     Killed at any moment, it leaves either nothing or the whole: staged files are named after their content and become
     part of the figures with the one transaction of the register that ends it.
     """
-    unites: list[Unite] = []
-    fiches: list[FicheExamen] = []
-    rendues: list[Partie] = []
     aujourd_hui = reglages.aujourd_hui(maintenant)
     with suppress(EncoreEnEcriture), dossier_de_travail(reglages.staging) as travail:
+        sha256, parties = ouvrir_depot(depose, dossier, travail, reglages)
+        unites: list[Unite] = []
+        fiches: list[FicheExamen] = []
+        rendues: list[Partie] = []
         a_relire = False
-        sha256, pieces = ouvrir_depot(depose, dossier, travail, reglages)
-        for piece in pieces:
+        for piece in parties:
             depot = _depot(depose.porteur, piece, depose.chemin)
             unites.append(Unite(piece.membre, piece.table, piece.date_extraction, piece.partiel, piece.sha256, depot))
             if piece.sha256 and (registre.examen(depot, dossier.contexte) or any(f.depot == depot for f in fiches)):
@@ -305,11 +280,13 @@ def recevoir(
             examen = examiner_piece(piece, depot, dossier, cle, aujourd_hui, provisoire)
             if sum(p.constats.height for p in rendues) > _CONSTATS_PAR_FICHIER:
                 examen = replace(examen, constats=comptes(examen.constats))
-            a_relire = a_relire or examen.refus in _A_RELIRE
-            fichier = deposer(provisoire, reglages.staging, relatif) if provisoire.exists() else None
-            contexte = f"à relire {aujourd_hui}" if examen.refus in _A_RELIRE else dossier.contexte
+            a_relire = a_relire or examen.sort.motif in _A_RELIRE
+            fichier = None
+            if provisoire.exists():
+                fichier = deposer(provisoire, reglages.staging, relatif)
+            contexte = f"à relire {aujourd_hui}" if examen.sort.motif in _A_RELIRE else dossier.contexte
             fiches.append(_fiche(depot, contexte, examen, fichier))
-            rendues.append(accuses.partie(unites[-1], fiches[-1], examen.constats))
+            rendues.append(accuses.partie(unites[-1], examen.sort, examen.constats))
         reception = Reception(
             depose.porteur,
             depose.chemin,
@@ -324,8 +301,8 @@ def recevoir(
         return Recu(
             depose.porteur,
             depose.chemin,
-            tuple(f.statut for f in fiches) or ("deja_recu",),
-            sum(f.lignes_rejetees for f in fiches),
+            tuple(f.sort.statut for f in fiches) or ("deja_recu",),
+            sum(f.sort.lignes_rejetees for f in fiches),
         )
     return None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from flows.disque import sha256_du_fichier
 from flows.reception.reception import Dossier
 from flows.reglages import Reglages
 from transforms.finess import choisir_fichier, entites_juridiques, lire_finess
@@ -45,13 +45,7 @@ class Referentiels:
         profil = self.profils[porteur]
         if isinstance(profil, str):
             return Dossier(porteur, "profil", motif=profil).avec_contexte()
-        ej = entites_juridiques(self.finess, projet) if self.finess is not None else None
-        ambigues = (
-            self.finess.filter(pl.col("finess_et").is_in(sorted(projet)))["finess_ej"].drop_nulls().to_list()
-            if self.finess is not None
-            else []
-        )
-        seuls = ej.seul_essms if ej else {}
+        seuls, ambigues = ({}, frozenset()) if self.finess is None else entites_juridiques(self.finess, projet)
         return Dossier(
             porteur,
             "ouvert",
@@ -59,14 +53,9 @@ class Referentiels:
             ecartes=self.registre.ecartes_de(porteur) - projet,
             bal=self.bal,
             seul_essms_de_ej=seuls,
-            entites_juridiques=frozenset(ambigues) - seuls.keys(),
+            entites_juridiques=ambigues,
             profil=profil,
         ).avec_contexte()
-
-
-def _sha256(chemin: Path) -> str:
-    with chemin.open("rb") as flux:
-        return hashlib.file_digest(flux, "sha256").hexdigest()
 
 
 def _profils(registre: RegistreProjets) -> dict[str, Profil | str | None]:
@@ -125,7 +114,7 @@ def lire_registres(reglages: Reglages, *, garder_extrait: bool = True) -> Refere
         raise ReferentielIllisible(f"projets.csv ne peut pas être lu. {erreur.detail}") from erreur
     except OSError as erreur:
         raise ReferentielIllisible(f"projets.csv ne peut pas être lu : {erreur.strerror}.") from erreur
-    fichiers["projets.csv"] = _sha256(projets)
+    fichiers["projets.csv"] = sha256_du_fichier(projets)
     alertes = [("REFERENTIEL", a) for a in registre.alertes]
     bal: Mapping[str, str] = {}
     if (chemin_bal := dossier / "bal.csv").is_file():
@@ -133,7 +122,7 @@ def lire_registres(reglages: Reglages, *, garder_extrait: bool = True) -> Refere
             with chemin_bal.open("rb") as flux:
                 bal, sur_bal = lire_bal(lire_csv(flux))
             alertes += [("REFERENTIEL", a) for a in sur_bal]
-            fichiers["bal.csv"] = _sha256(chemin_bal)
+            fichiers["bal.csv"] = sha256_du_fichier(chemin_bal)
         except (LectureImpossible, ReferentielIllisible, OSError) as erreur:
             raison = erreur.detail if isinstance(erreur, LectureImpossible) else str(erreur)
             alertes.append(("REFERENTIEL", Alerte(None, None, f"bal.csv n'est pas utilisé. {raison}")))
@@ -143,7 +132,7 @@ def lire_registres(reglages: Reglages, *, garder_extrait: bool = True) -> Refere
         alertes.append(("FINESS_ABSENT", Alerte(None, None, SANS_FINESS)))
     else:
         try:
-            fichiers[chemin_finess.name] = _sha256(chemin_finess)
+            fichiers[chemin_finess.name] = sha256_du_fichier(chemin_finess)
             finess = _finess(chemin_finess, fichiers[chemin_finess.name], reglages.staging, garder_extrait)
         except (LectureImpossible, OSError) as erreur:
             raison = erreur.detail if isinstance(erreur, LectureImpossible) else str(erreur.strerror)

@@ -22,6 +22,7 @@ from transforms.dire.libelles import STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import dire_texte
 from transforms.nommage import en_cours_d_ecriture
 from transforms.pages.porteur.accuse import Accuse, Groupe, Partie, grouper, verdict
+from transforms.sort_depot import SortDepot
 
 LIGNES_MONTREES = 5
 _LONGUEUR_VALEUR = 60
@@ -62,12 +63,7 @@ def verifier(fichier: Path, dossier: Dossier, reglages: Reglages, maintenant: da
                         piece.table,
                         piece.date_extraction,
                         piece.partiel,
-                        reception.statut(examen),
-                        examen.refus,
-                        examen.lignes_lues,
-                        examen.lignes_utilisees,
-                        examen.lignes_rejetees,
-                        examen.lignes_hors_projet,
+                        examen.sort,
                         examen.constats,
                     )
                 )
@@ -84,8 +80,8 @@ def dire(accuse: Accuse) -> str:
     lignes = [f"{dire_texte(accuse.nom, 300)} : {STATUTS_DEPOT[accuse.statut].upper()}", f"  {verdict(accuse)}"]
     for partie in accuse.parties:
         lignes += ["", f"  {_titre(partie)}"]
-        if partie.lignes_lues:
-            lignes.append(f"  {_comptes(partie)}")
+        if partie.sort.lignes_lues:
+            lignes.append(f"  {_comptes(partie.sort)}")
         for groupe in grouper(partie.constats, partie.table):
             lignes += ["", *(f"    {texte}" for texte in _groupe(groupe, partie))]
     return "\n".join(lignes)
@@ -96,14 +92,14 @@ def _titre(partie: Partie) -> str:
     titre = f"{table}, extraction du {jour(partie.date_extraction)}" if partie.date_extraction else table
     membre = f" [{dire_texte(partie.membre, 120)}]" if partie.membre else ""
     partiel = ", partielle" if partie.partiel else ""
-    return f"{titre}{partiel}{membre} : {STATUTS_DEPOT[partie.statut]}"
+    return f"{titre}{partiel}{membre} : {STATUTS_DEPOT[partie.sort.statut]}"
 
 
-def _comptes(partie: Partie) -> str:
-    hors = partie.lignes_hors_projet
+def _comptes(sort: SortDepot) -> str:
+    hors = sort.lignes_hors_projet
     return (
-        f"{accord(partie.lignes_lues, 'ligne lue', 'lignes lues')}, {milliers(partie.lignes_utilisees)} utilisées, "
-        f"{milliers(partie.lignes_rejetees)} rejetées{f' dont {milliers(hors)} hors projet' if hors else ''}"
+        f"{accord(sort.lignes_lues, 'ligne lue', 'lignes lues')}, {milliers(sort.lignes_utilisees)} utilisées, "
+        f"{milliers(sort.lignes_rejetees)} rejetées{f' dont {milliers(hors)} hors projet' if hors else ''}"
     )
 
 
@@ -146,16 +142,7 @@ def en_donnees(accuse: Accuse) -> dict[str, Any]:
         "verdict": verdict(accuse),
         "parties": [
             {
-                "membre": p.membre or None,
-                "table": p.table or None,
-                "date_extraction": p.date_extraction.isoformat() if p.date_extraction else None,
-                "partiel": p.partiel,
-                "statut": p.statut,
-                "motif": p.motif,
-                "lignes_lues": p.lignes_lues,
-                "lignes_utilisees": p.lignes_utilisees,
-                "lignes_rejetees": p.lignes_rejetees,
-                "lignes_hors_projet": p.lignes_hors_projet,
+                **p.en_donnees(),
                 "constats": [_constat(c, p.table) for c in p.constats.iter_rows(named=True)],
             }
             for p in accuse.parties

@@ -19,9 +19,10 @@ import polars as pl
 
 from flows.journal import journal
 from flows.reglages import Reglages
-from flows.staging.registre import FicheExamen, Reception, RegistreDepots, Unite, Verdict
+from flows.staging.registre import FicheExamen, Reception, RegistreDepots, Unite
 from transforms.nommage import empreinte_de_reception, numero_de_recu
 from transforms.pages.porteur.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
+from transforms.sort_depot import SortDepot
 from transforms.validation.constats import CONSTATS, sans_constat
 
 # Owner and group: these files name persons by their dossier.
@@ -92,21 +93,14 @@ def sans_bloquer(porteur: str) -> Iterator[None]:
         journal().warning("Retours non écrits (%s) : vérifiez son dossier (%s).", porteur, erreur.strerror)
 
 
-def partie(
-    unite: Unite, examen: FicheExamen | Verdict, constats: pl.DataFrame, premier: Premier | None = None
-) -> Partie:
+def partie(unite: Unite, sort: SortDepot, constats: pl.DataFrame, premier: Premier | None = None) -> Partie:
     """What the acknowledgement says of one table of a file; `constats` (columns of the register or of an examination)."""
     return Partie(
         membre=unite.membre,
-        table=unite.table,
+        table=unite.nom_table,
         date_extraction=unite.date_extraction,
         partiel=unite.partiel,
-        statut=examen.statut,
-        motif=examen.motif,
-        lignes_lues=examen.lignes_lues,
-        lignes_utilisees=examen.lignes_utilisees,
-        lignes_rejetees=examen.lignes_rejetees,
-        lignes_hors_projet=examen.lignes_hors_projet,
+        sort=sort,
         constats=pl.concat([sans_constat(), constats], how="diagonal_relaxed").select(
             pl.col(nom).cast(dtype) for nom, dtype in CONSTATS.items()
         ),
@@ -120,10 +114,10 @@ def partie_deja_recue(
     """The same for a content already examined: earlier in the same file, or once before (its values are not kept)."""
     for fiche in du_fichier:
         if fiche.depot == unite.depot:
-            return partie(unite, fiche, fiche.constats.clear(), Premier(None, None))
-    verdict = registre.verdict(unite.depot)
-    recu_le = verdict.recu_le.astimezone(reglages.zone)
-    return partie(unite, verdict, verdict.constats, Premier(verdict.chemin, recu_le))
+            return partie(unite, fiche.sort, fiche.constats.clear(), Premier(None, None))
+    sort, chemin, recu_le = registre.premier_examen(unite.depot)
+    premier = Premier(chemin, recu_le.astimezone(reglages.zone))
+    return partie(unite, sort, registre.constats(unite.depot), premier)
 
 
 def accuser(

@@ -17,6 +17,7 @@ from flows.reception.inventaire import Depose, EncoreEnEcriture
 from flows.reception.reception import Dossier
 from flows.reglages import Reglages
 from flows.retours.accuses import dossier_de_retour, lister, nom_de_retour, poser, retirer, sans_bloquer
+from flows.staging.fichiers import dossier_de_travail
 from schemas.curated import ACCEPTES, PAR_DATE, PARTITION
 from transforms.lecture.modele import LectureImpossible
 from transforms.pages.porteur import index, liste_de_travail
@@ -244,10 +245,7 @@ def _identifiants(restes: pl.DataFrame, vu: _Porteur) -> pl.DataFrame:
 def _relire(depose: Depose, sha256: str, cherches: pl.Series, vu: _Porteur) -> list[pl.DataFrame] | None:
     """The dossiers found in one deposit; None when its content is no longer the one that was received."""
     trouves: list[pl.DataFrame] | None = None
-    with (
-        suppress(EncoreEnEcriture, LectureImpossible),
-        reception.dossier_de_travail(vu.reglages.staging) as travail,
-    ):
+    with dossier_de_travail(vu.reglages.staging) as travail, suppress(EncoreEnEcriture, LectureImpossible):
         lu, parties = reception.ouvrir_depot(depose, vu.dossier, travail, vu.reglages)
         if lu == sha256:
             trouves = []

@@ -18,7 +18,7 @@ from flows.reglages import Reglages
 from flows.staging.fichiers import deposer
 from flows.staging.registre import FichierRange, RegistreDepots
 from transforms import faits_replies
-from transforms.mesure import chemin_litteral
+from transforms.mesure import chemin_litteral, litteral
 
 # A table's deposits of one extraction month are put together when they lie in more files than this: those of one night
 # first, then the results. So a row is written again a few times, not every night of its month. Once another month has
@@ -27,7 +27,7 @@ FICHIERS_MAX = 8
 # Only files smaller than this are rewritten.
 PETIT_OCTETS = 32 << 20
 # A fold is kept when it has at most this part of the rows: otherwise the file itself is as good.
-PART_PLIEE_MAX = 0.5
+PART_REPLIEE_MAX = 0.5
 _PREFIXE = "reunis-"
 
 
@@ -89,51 +89,47 @@ def _reunir(staging: Path, registre: RegistreDepots, ranges: Sequence[FichierRan
                 INNER JOIN provenance AS p ON p.depot = s.depot AND p.fichier = s.fichier""",
             provisoire,
         )
-        plie = _plier(base, table, provisoire)
+        a_ranger = _replier(base, table, provisoire)
     reuni = deposer(provisoire, staging, f"{table}/{_PREFIXE}{mois}-{marque}.parquet")
-    pli = deposer(plie, staging, f"{table}/plie-{mois}-{marque}.parquet") if plie else None
-    registre.deplacer(sources, reuni, pli)
+    repli = deposer(a_ranger, staging, f"{table}/repli-{mois}-{marque}.parquet") if a_ranger else None
+    registre.deplacer(sources, reuni, repli)
     return FichierRange(table, mois, reuni.chemin)
 
 
-def replier(staging: Path, registre: RegistreDepots, fichier: str, pli: str) -> None:
+def replier(staging: Path, registre: RegistreDepots, fichier: str, repli: str) -> None:
     """Write again, in its place, the fold of a staged file."""
-    provisoire = staging / ".reception" / Path(pli).name
+    provisoire = staging / ".reception" / Path(repli).name
     provisoire.parent.mkdir(exist_ok=True, mode=0o700)
     with _base(registre.provenance([fichier]), provisoire.parent) as base:
         _copier(base, faits_replies.requete(fichier.partition("/")[0], [str(staging / fichier)]), provisoire)
-    registre.sceller(deposer(provisoire, staging, pli))
+    registre.sceller(deposer(provisoire, staging, repli))
 
 
 @contextmanager
 def _base(provenance: pl.DataFrame, travail: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config={"memory_limit": "512MB", "threads": 2}) as base:
-        base.execute(f"SET temp_directory = {_texte(str(travail / 'tri'))}")
+        base.execute(f"SET temp_directory = {litteral(str(travail / 'tri'))}")
         base.register("provenance", provenance.to_arrow())
         yield base
 
 
-def _plier(base: duckdb.DuckDBPyConnection, table: str, reuni: Path) -> Path | None:
+def _replier(base: duckdb.DuckDBPyConnection, table: str, reuni: Path) -> Path | None:
     if table not in faits_replies.CLES:
         return None
-    plie = reuni.with_suffix(".plie")
-    _copier(base, faits_replies.requete(table, [str(reuni)]), plie)
+    repli = reuni.with_suffix(".repli")
+    _copier(base, faits_replies.requete(table, [str(reuni)]), repli)
     avant, apres = (
         base.execute(f"SELECT count(*) FROM read_parquet({chemin_litteral(str(f))})").fetchall()[0][0]
-        for f in (reuni, plie)
+        for f in (reuni, repli)
     )
-    if apres > PART_PLIEE_MAX * avant:
-        plie.unlink()
+    if apres > PART_REPLIEE_MAX * avant:
+        repli.unlink()
         return None
-    return plie
+    return repli
 
 
 def _copier(base: duckdb.DuckDBPyConnection, requete: str, vers: Path) -> None:
     base.execute(
         f"""COPY (FROM ({requete}) ORDER BY seau, depot, finess_et, ligne)
-            TO {_texte(str(vers))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)"""
+            TO {litteral(str(vers))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)"""
     )
-
-
-def _texte(chemin: str) -> str:
-    return "'" + chemin.replace("'", "''") + "'"

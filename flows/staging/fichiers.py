@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from flows.disque import rendre_durable
+from flows.disque import remplacer, sha256_du_fichier
 from schemas.erreurs import ErreurDite
 
 
@@ -24,8 +27,7 @@ class Scelle(NamedTuple):
 def empreinte(fichier: Path) -> str | None:
     """SHA-256 of a file, None when it cannot be read."""
     try:
-        with fichier.open("rb") as flux:
-            return hashlib.file_digest(flux, "sha256").hexdigest()
+        return sha256_du_fichier(fichier)
     except OSError:
         return None
 
@@ -34,9 +36,17 @@ def deposer(provisoire: Path, staging: Path, relatif: str) -> Scelle:
     """Give a finished file its place `relatif` under `staging`, durably, and its seal."""
     definitif = staging / relatif
     definitif.parent.mkdir(exist_ok=True, mode=0o700)
-    rendre_durable(provisoire)
-    with provisoire.open("rb") as flux:
-        sha256 = hashlib.file_digest(flux, "sha256").hexdigest()
-    provisoire.replace(definitif)
-    rendre_durable(definitif.parent)
+    sha256 = sha256_du_fichier(provisoire)
+    remplacer(provisoire, definitif)
     return Scelle(relatif, sha256)
+
+
+@contextmanager
+def dossier_de_travail(staging: Path) -> Iterator[Path]:
+    """A private folder for the copies of one file, gone at the end (a killed night leaves it to `reception.balayer`)."""
+    travail = staging / ".reception" / secrets.token_hex(8)
+    travail.mkdir(parents=True, mode=0o700)
+    try:
+        yield travail
+    finally:
+        shutil.rmtree(travail, ignore_errors=True)

@@ -6,10 +6,10 @@ SQLite with a write-ahead log: one transaction per file, durable when it returns
 from __future__ import annotations
 
 import hashlib
-import io
 import json
+import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,126 +19,30 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from flows.staging.fichiers import Scelle, deposer, empreinte
+from schemas.erreurs import ErreurDite
 from transforms.nommage import numero_de_recu, rang_des_noms
+from transforms.sort_depot import SortDepot
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS receptions (
-    id INTEGER PRIMARY KEY,
-    porteur TEXT NOT NULL,
-    chemin TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    taille INTEGER NOT NULL,
-    recu_le TEXT NOT NULL,
-    contexte TEXT NOT NULL,
-    UNIQUE (porteur, chemin, sha256)
-) STRICT;
--- What a file looked like when it was last read, so that an unchanged one is not opened again.
-CREATE TABLE IF NOT EXISTS apercus (
-    porteur TEXT NOT NULL,
-    chemin TEXT NOT NULL,
-    taille INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    inode INTEGER NOT NULL,
-    reception INTEGER NOT NULL REFERENCES receptions (id),
-    PRIMARY KEY (porteur, chemin)
-) STRICT, WITHOUT ROWID;
--- A file, or each sheet, member or table of one.
-CREATE TABLE IF NOT EXISTS unites (
-    reception INTEGER NOT NULL REFERENCES receptions (id),
-    membre TEXT NOT NULL,
-    nom_table TEXT NOT NULL,
-    date_extraction TEXT,
-    partiel INTEGER NOT NULL,
-    sha256 TEXT NOT NULL,
-    depot TEXT NOT NULL,
-    PRIMARY KEY (reception, membre, nom_table)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS unites_depot ON unites (depot);
--- What was found in a content; one row per deposit, replaced when the context it was judged in changes.
-CREATE TABLE IF NOT EXISTS examens (
-    depot TEXT PRIMARY KEY,
-    contexte TEXT NOT NULL,
-    statut TEXT NOT NULL,
-    motif TEXT,
-    lignes_lues INTEGER NOT NULL,
-    lignes_utilisees INTEGER NOT NULL,
-    lignes_rejetees INTEGER NOT NULL,
-    lignes_hors_projet INTEGER NOT NULL,
-    fichier TEXT
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS examens_fichier ON examens (fichier);
-CREATE TABLE IF NOT EXISTS bilans (
-    depot TEXT NOT NULL,
-    finess_et TEXT,
-    lignes_utilisees INTEGER NOT NULL,
-    lignes_rejetees INTEGER NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS bilans_depot ON bilans (depot);
-CREATE TABLE IF NOT EXISTS constats (
-    depot TEXT NOT NULL,
-    code TEXT NOT NULL,
-    ligne INTEGER,
-    colonne TEXT,
-    valeur TEXT,
-    detail TEXT NOT NULL,
-    nombre INTEGER NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS constats_depot ON constats (depot);
--- The fold of a staged file, and of how many deposits: no longer good when one of them has been judged again.
-CREATE TABLE IF NOT EXISTS plis (
-    fichier TEXT PRIMARY KEY,
-    pli TEXT NOT NULL,
-    depots INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
--- The SHA-256 of a staged file or fold. One staged before this table was there gets it when it is first read.
-CREATE TABLE IF NOT EXISTS sceaux (fichier TEXT PRIMARY KEY, sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID;
--- The copy of what `depots` gives (a file beside this one, and its SHA-256), and the deposits whose rows changed since.
-CREATE TABLE IF NOT EXISTS copie (fichier TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS changes (depot TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS unite_ajoutee AFTER INSERT ON unites
-BEGIN INSERT OR IGNORE INTO changes VALUES (new.depot); END;
-CREATE TRIGGER IF NOT EXISTS unite_retiree AFTER DELETE ON unites
-BEGIN INSERT OR IGNORE INTO changes VALUES (old.depot); END;
-CREATE TRIGGER IF NOT EXISTS examen_ajoute AFTER INSERT ON examens
-BEGIN INSERT OR IGNORE INTO changes VALUES (new.depot); END;
-CREATE TRIGGER IF NOT EXISTS examen_change
-AFTER UPDATE OF statut, motif, lignes_lues, lignes_utilisees, lignes_rejetees, lignes_hors_projet, fichier ON examens
-BEGIN INSERT OR IGNORE INTO changes VALUES (new.depot); END;
-PRAGMA user_version = 4;
-"""
-
-
+# One transaction per step, statements parted by blank lines.
+_ETAPES = {
+    int(numero): ordres.split("\n\n")
+    for numero, ordres in re.findall(
+        r"^== (\d+)\n\n(.*?)(?=\n\n== |\Z)", Path(__file__).with_suffix(".sql").read_text("utf-8"), re.M | re.S
+    )
+}
+VERSION = max(_ETAPES)
 _LOT = 20_000
 _COPIE = "depots-"
 # The copy is made again when this part of the deposits changed: read from it, one costs a tenth of what it costs here.
 _PART_CHANGEE = 0.02
 _DEPOTS = (
-    "SELECT u.depot, r.porteur, r.chemin, u.membre, u.nom_table, u.sha256, u.date_extraction, u.partiel,"
-    " r.recu_le, e.statut, e.motif, e.lignes_lues, e.lignes_utilisees, e.lignes_rejetees,"
-    " e.lignes_hors_projet, e.fichier, r.taille, r.sha256, numero_de_recu(r.porteur, r.chemin, r.sha256)"
+    "SELECT u.depot, r.porteur, r.chemin AS nom, u.membre, u.nom_table, u.sha256, u.date_extraction, u.partiel,"
+    " r.recu_le, e.statut, e.motif, e.lignes_lues, e.lignes_utilisees, e.lignes_rejetees, e.lignes_hors_projet,"
+    " e.fichier, r.taille, r.sha256 AS sha256_fichier, numero_de_recu(r.porteur, r.chemin, r.sha256) AS recu"
     " FROM unites AS u JOIN receptions AS r ON r.id = u.reception JOIN examens AS e ON e.depot = u.depot"
 )
-_COLONNES_DEPOTS: dict[str, Any] = {
-    "depot": pl.String,
-    "porteur": pl.String,
-    "nom": pl.String,
-    "membre": pl.String,
-    "nom_table": pl.String,
-    "sha256": pl.String,
-    "date_extraction": pl.String,
-    "partiel": pl.Int64,
-    "recu_le": pl.String,
-    "statut": pl.String,
-    "motif": pl.String,
-    "lignes_lues": pl.Int64,
-    "lignes_utilisees": pl.Int64,
-    "lignes_rejetees": pl.Int64,
-    "lignes_hors_projet": pl.Int64,
-    "fichier": pl.String,
-    "taille": pl.Int64,
-    "sha256_fichier": pl.String,
-    "recu": pl.String,
-}
+_COMPTES = ("lignes_lues", "lignes_utilisees", "lignes_rejetees", "lignes_hors_projet")
+_ENTIERS = {"partiel", "taille", "ligne", "nombre", *_COMPTES}
 _A_REFAIRE = "'à refaire'"
 # The fingerprint of the key stays: contents without their file keep their pseudonyms.
 _EXAMEN_A_REFAIRE = "'à refaire-' || substr(contexte, -8)"
@@ -147,6 +51,10 @@ _PORTES = (
     "SELECT count(*) FROM examens AS e WHERE e.fichier = {}"
     " AND EXISTS (SELECT 1 FROM unites AS u WHERE u.depot = e.depot)"
 )
+
+
+class RegistreInconnu(ErreurDite):
+    """The register was written by a duimètre that is too old or too new."""
 
 
 class Apercu(NamedTuple):
@@ -174,7 +82,7 @@ class Unite:
     """A file, or one sheet, member or table of it. `depot` names the content: porteur, table, date, format, SHA-256."""
 
     membre: str
-    table: str
+    nom_table: str
     date_extraction: date | None
     partiel: bool
     sha256: str
@@ -183,7 +91,7 @@ class Unite:
 
 @dataclass(frozen=True)
 class FicheExamen:
-    """The fate of a content: `statut` (`accepte`, `accepte_avec_rejets`, `refuse`, `en_attente`) and its counts.
+    """What was found in a content, and its fate.
 
     `fichier`: staged parquet, None when no row is used. `bilan`: columns `finess_et`,
     `lignes_utilisees`, `lignes_rejetees`. `constats`: columns of `transforms.validation.constats.CONSTATS`, without values that
@@ -192,29 +100,9 @@ class FicheExamen:
 
     depot: str
     contexte: str
-    statut: str
-    motif: str | None
-    lignes_lues: int
-    lignes_utilisees: int
-    lignes_rejetees: int
-    lignes_hors_projet: int
+    sort: SortDepot
     fichier: Scelle | None
     bilan: pl.DataFrame
-    constats: pl.DataFrame
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The fate of a content that came first as `chemin`; `constats`: columns of the register, without identifying values."""
-
-    chemin: str
-    recu_le: datetime
-    statut: str
-    motif: str | None
-    lignes_lues: int
-    lignes_utilisees: int
-    lignes_rejetees: int
-    lignes_hors_projet: int
     constats: pl.DataFrame
 
 
@@ -238,18 +126,14 @@ class RegistreDepots:
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = FULL")
         self._base.execute("PRAGMA foreign_keys = ON")
-        if self._base.execute("PRAGMA user_version").fetchone()[0] < 4:
-            self._base.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
-
-    def fermer(self) -> None:
-        """Close the connection."""
-        self._base.close()
+        if self._version() != VERSION:
+            self._migrer()
 
     def __enter__(self) -> RegistreDepots:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.fermer()
+        self._base.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -260,6 +144,24 @@ class RegistreDepots:
             self._base.execute("ROLLBACK")
             raise
         self._base.execute("COMMIT")
+
+    def _version(self) -> int:
+        return int(self._base.execute("PRAGMA user_version").fetchone()[0])
+
+    def _migrer(self) -> None:
+        """Take the steps from the version found to the last one, whole or not at all, once whoever comes first."""
+        with self._transaction() as base:
+            trouvee = self._version()
+            if trouvee not in (0, *_ETAPES):
+                raise RegistreInconnu(
+                    f"Le registre des dépôts est de la version {trouvee}, ce duimètre connaît les versions "
+                    f"{min(_ETAPES)} à {VERSION} : installez le duimètre qui l'a écrit."
+                )
+            for numero, ordres in _ETAPES.items():
+                if numero > trouvee:
+                    for ordre in ordres:
+                        base.execute(ordre)
+            base.execute(f"PRAGMA user_version = {VERSION}")
 
     def apercus(self) -> set[tuple[str, str, int, int, int, str]]:
         """What each file looked like when it was last read: porteur, path, the three of `Apercu`, context of that reading."""
@@ -283,29 +185,15 @@ class RegistreDepots:
         ).fetchone()
         return None if trouve is None else (datetime.fromisoformat(trouve[0]), trouve[1])
 
-    def verdict(self, depot: str) -> Verdict:
-        """What was found in a content already examined, and when it came first."""
-        statut, motif, lues, utilisees, rejetees, hors_projet = self._base.execute(
-            "SELECT statut, motif, lignes_lues, lignes_utilisees, lignes_rejetees, lignes_hors_projet"
-            " FROM examens WHERE depot = ?",
+    def premier_examen(self, depot: str) -> tuple[SortDepot, str, datetime]:
+        """The fate of a content already examined, the path it came first under and when."""
+        chemin, recu_le, *sort = self._base.execute(
+            f"SELECT r.chemin, r.recu_le, e.motif, {', '.join(f'e.{c}' for c in _COMPTES)} FROM examens AS e"
+            " JOIN unites AS u ON u.depot = e.depot JOIN receptions AS r ON r.id = u.reception"
+            " WHERE e.depot = ? ORDER BY r.recu_le, r.chemin LIMIT 1",
             (depot,),
         ).fetchone()
-        chemin, recu_le = self._base.execute(
-            "SELECT r.chemin, r.recu_le FROM unites AS u JOIN receptions AS r ON r.id = u.reception"
-            " WHERE u.depot = ? ORDER BY r.recu_le, r.chemin LIMIT 1",
-            (depot,),
-        ).fetchone()
-        return Verdict(
-            chemin,
-            datetime.fromisoformat(recu_le),
-            statut,
-            motif,
-            lues,
-            utilisees,
-            rejetees,
-            hors_projet,
-            self.constats(depot),
-        )
+        return SortDepot(*sort), chemin, datetime.fromisoformat(recu_le)
 
     def inscrire(
         self, reception: Reception, apercu: Apercu, unites: Sequence[Unite], examens: Iterable[FicheExamen]
@@ -313,83 +201,33 @@ class RegistreDepots:
         """Write down a file, what it holds and what was found, in one transaction."""
         with self._transaction() as base:
             (numero,) = base.execute(
-                "INSERT INTO receptions (porteur, chemin, sha256, taille, recu_le, contexte) VALUES (?, ?, ?, ?, ?, ?)"
+                "INSERT INTO receptions (porteur, chemin, sha256, taille, recu_le, contexte)"
+                " VALUES (:porteur, :chemin, :sha256, :taille, :recu_le, :contexte)"
                 " ON CONFLICT (porteur, chemin, sha256) DO UPDATE SET contexte = excluded.contexte RETURNING id",
-                (
-                    reception.porteur,
-                    reception.chemin,
-                    reception.sha256,
-                    reception.taille,
-                    reception.recu_le.isoformat(),
-                    reception.contexte,
-                ),
+                _valeurs(vars(reception)),
             ).fetchone()
-            base.execute(
-                "INSERT OR REPLACE INTO apercus (porteur, chemin, taille, mtime_ns, inode, reception)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (reception.porteur, reception.chemin, apercu.taille, apercu.mtime_ns, apercu.inode, numero),
-            )
+            nom = {"porteur": reception.porteur, "chemin": reception.chemin}
+            _ecrire(base, "apercus", [{**nom, **apercu._asdict(), "reception": numero}])
             base.execute("DELETE FROM unites WHERE reception = ?", (numero,))
-            base.executemany(
-                "INSERT INTO unites (reception, membre, nom_table, date_extraction, partiel, sha256, depot)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        numero,
-                        u.membre,
-                        u.table,
-                        u.date_extraction.isoformat() if u.date_extraction else None,
-                        int(u.partiel),
-                        u.sha256,
-                        u.depot,
-                    )
-                    for u in unites
-                ],
-            )
+            _ecrire(base, "unites", [{"reception": numero, **vars(unite)} for unite in unites], verbe="INSERT")
             for examen in examens:
-                self._inscrire_examen(base, examen)
+                de = {"depot": examen.depot}
+                fichier = examen.fichier and examen.fichier.chemin
+                donnees = examen.sort.en_donnees()
+                _ecrire(base, "examens", [{**de, "contexte": examen.contexte, **donnees, "fichier": fichier}])
+                if examen.fichier:
+                    _sceller(base, [examen.fichier])
+                for table, cadre, colonnes in (
+                    ("bilans", examen.bilan, ("finess_et", "lignes_utilisees", "lignes_rejetees")),
+                    ("constats", examen.constats, ("code", "ligne", "colonne", "valeur", "detail", "nombre")),
+                ):
+                    base.execute(f"DELETE FROM {table} WHERE depot = :depot", de)
+                    _ecrire(base, table, [{**de, **ligne} for ligne in cadre.select(colonnes).iter_rows(named=True)])
 
-    @staticmethod
-    def _inscrire_examen(base: sqlite3.Connection, examen: FicheExamen) -> None:
-        base.execute(
-            "INSERT OR REPLACE INTO examens (depot, contexte, statut, motif, lignes_lues, lignes_utilisees,"
-            " lignes_rejetees, lignes_hors_projet, fichier) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                examen.depot,
-                examen.contexte,
-                examen.statut,
-                examen.motif,
-                examen.lignes_lues,
-                examen.lignes_utilisees,
-                examen.lignes_rejetees,
-                examen.lignes_hors_projet,
-                examen.fichier and examen.fichier.chemin,
-            ),
-        )
-        if examen.fichier:
-            _sceller(base, [examen.fichier])
-        base.execute("DELETE FROM bilans WHERE depot = ?", (examen.depot,))
-        base.executemany(
-            "INSERT INTO bilans (depot, finess_et, lignes_utilisees, lignes_rejetees) VALUES (?, ?, ?, ?)",
-            [
-                (examen.depot, *ligne)
-                for ligne in examen.bilan.select("finess_et", "lignes_utilisees", "lignes_rejetees").iter_rows()
-            ],
-        )
-        base.execute("DELETE FROM constats WHERE depot = ?", (examen.depot,))
-        base.executemany(
-            "INSERT INTO constats (depot, code, ligne, colonne, valeur, detail, nombre) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (examen.depot, *ligne)
-                for ligne in examen.constats.select(
-                    "code", "ligne", "colonne", "valeur", "detail", "nombre"
-                ).iter_rows()
-            ],
-        )
-
-    def _lire(self, requete: str, schema: dict[str, Any], valeurs: Sequence[str] = ()) -> pl.DataFrame:
+    def _lire(self, requete: str, valeurs: Sequence[str] = ()) -> pl.DataFrame:
         """The rows of a query, taken in lots: as Python values a million deposits would weigh gigabytes."""
         curseur = self._base.execute(requete, valeurs)
+        schema = {nom: pl.Int64() if nom in _ENTIERS else pl.String() for nom, *_ in curseur.description}
         lots = [pl.DataFrame(lot, schema=schema, orient="row") for lot in iter(lambda: curseur.fetchmany(_LOT), [])]
         return pl.concat(lots) if lots else pl.DataFrame(schema=schema)
 
@@ -424,9 +262,9 @@ class RegistreDepots:
     def _lire_depots(self, copie: pl.DataFrame | None) -> pl.DataFrame:
         """The rows of `_DEPOTS`, those that did not change since the copy was made being taken from it."""
         if copie is None:
-            return self._lire(_DEPOTS, _COLONNES_DEPOTS)
-        changes = self._lire("SELECT depot FROM changes", {"depot": pl.String})
-        neufs = self._lire(f"{_DEPOTS} WHERE u.depot IN (SELECT depot FROM changes)", _COLONNES_DEPOTS)
+            return self._lire(_DEPOTS)
+        changes = self._lire("SELECT depot FROM changes")
+        neufs = self._lire(f"{_DEPOTS} WHERE u.depot IN (SELECT depot FROM changes)")
         return pl.concat([copie.join(changes, on="depot", how="anti"), neufs])
 
     def _lire_copie(self) -> pl.DataFrame | None:
@@ -441,7 +279,7 @@ class RegistreDepots:
         if hashlib.sha256(octets).hexdigest() != connue[1]:
             return None
         copie = pl.read_parquet(octets)
-        return copie if copie.schema == _COLONNES_DEPOTS else None
+        return copie if copie.schema == self._lire(f"{_DEPOTS} LIMIT 0").schema else None
 
     def recopier(self) -> None:
         """Make the copy that `depots` reads again, when enough has changed; the caller holds the lock of the night.
@@ -454,16 +292,12 @@ class RegistreDepots:
             copie = self._lire_copie()
             if copie is not None and changes <= _PART_CHANGEE * tous:
                 return
-            octets = io.BytesIO()
-            self._lire_depots(copie).write_parquet(octets, compression="zstd", compression_level=1)
-            sha256 = hashlib.sha256(octets.getbuffer()).hexdigest()
-            nom = f"{_COPIE}{sha256[:16]}.parquet"
-            provisoire = self._dossier / f".{nom}"
-            provisoire.write_bytes(octets.getbuffer())
-            deposer(provisoire, self._dossier, nom)
+            provisoire = self._dossier / f".{_COPIE}en_cours.parquet"
+            self._lire_depots(copie).write_parquet(provisoire, compression="zstd", compression_level=1)
+            nom = f"{_COPIE}{(empreinte(provisoire) or '')[:16]}.parquet"
             base.execute("DELETE FROM changes")
             base.execute("DELETE FROM copie")
-            base.execute("INSERT INTO copie (fichier, sha256) VALUES (?, ?)", (nom, sha256))
+            base.execute("INSERT INTO copie (fichier, sha256) VALUES (?, ?)", deposer(provisoire, self._dossier, nom))
         for ancienne in self._dossier.glob(f"*{_COPIE}*.parquet"):
             if ancienne.name != nom:
                 ancienne.unlink()
@@ -473,7 +307,6 @@ class RegistreDepots:
         return self._lire(
             "SELECT b.depot, b.finess_et, b.lignes_utilisees, b.lignes_rejetees FROM bilans AS b"
             " WHERE b.depot IN (SELECT depot FROM unites WHERE date_extraction >= ?)",
-            {"depot": pl.String, "finess_et": pl.String, "lignes_utilisees": pl.Int64, "lignes_rejetees": pl.Int64},
             (depuis.isoformat(),),
         )
 
@@ -482,15 +315,6 @@ class RegistreDepots:
         return self._lire(
             "SELECT depot, code, ligne, colonne, valeur, detail, nombre FROM constats"
             + (" WHERE depot = ?" if depot is not None else ""),
-            {
-                "depot": pl.String,
-                "code": pl.String,
-                "ligne": pl.Int64,
-                "colonne": pl.String,
-                "valeur": pl.String,
-                "detail": pl.String,
-                "nombre": pl.Int64,
-            },
             () if depot is None else (depot,),
         )
 
@@ -517,26 +341,25 @@ class RegistreDepots:
             "SELECT DISTINCT e.depot, e.fichier, r.porteur, u.date_extraction FROM examens AS e"
             " LEFT JOIN unites AS u ON u.depot = e.depot LEFT JOIN receptions AS r ON r.id = u.reception"
             " WHERE e.fichier IN (SELECT value FROM json_each(?))",
-            {"depot": pl.String, "fichier": pl.String, "porteur": pl.String, "date_extraction": pl.String},
             (json.dumps(list(fichiers)),),
         ).with_columns(pl.col("date_extraction").str.to_date("%Y-%m-%d"))
 
-    def deplacer(self, fichiers: Sequence[str], vers: Scelle, pli: Scelle | None) -> None:
-        """Say that the rows of `fichiers` now lie in the file `vers`, and those of its facts that matter in `pli`."""
+    def deplacer(self, fichiers: Sequence[str], vers: Scelle, repli: Scelle | None) -> None:
+        """Say that the rows of `fichiers` now lie in the file `vers`, and those of its facts that matter in `repli`."""
         with self._transaction() as base:
             base.executemany("UPDATE examens SET fichier = ? WHERE fichier = ?", [(vers.chemin, f) for f in fichiers])
-            base.executemany("DELETE FROM plis WHERE fichier = ?", [(f,) for f in fichiers])
-            _sceller(base, [vers, *([pli] if pli else [])])
-            if pli is not None:
+            base.executemany("DELETE FROM replis WHERE fichier = ?", [(f,) for f in fichiers])
+            _sceller(base, [vers, *([repli] if repli else [])])
+            if repli is not None:
                 base.execute(
-                    f"INSERT OR REPLACE INTO plis (fichier, pli, depots) SELECT ?1, ?2, ({_PORTES.format('?1')})",
-                    (vers.chemin, pli.chemin),
+                    f"REPLACE INTO replis (fichier, repli, depots) SELECT ?1, ?2, ({_PORTES.format('?1')})",
+                    (vers.chemin, repli.chemin),
                 )
 
-    def plis(self) -> dict[str, str]:
-        """Staged file → its fold, for those whose deposits are all still as they were folded."""
+    def replis(self) -> dict[str, str]:
+        """Staged file → its fold (`transforms.faits_replies`), for those whose deposits are all still as they were folded."""
         lignes = self._base.execute(
-            f"SELECT p.fichier, p.pli FROM plis AS p WHERE p.depots = ({_PORTES.format('p.fichier')})"
+            f"SELECT p.fichier, p.repli FROM replis AS p WHERE p.depots = ({_PORTES.format('p.fichier')})"
         )
         return dict(lignes.fetchall())
 
@@ -603,8 +426,20 @@ class RegistreDepots:
     def fichiers(self) -> set[str]:
         """Staged files in use, relative to `staging/`."""
         ranges = self._base.execute("SELECT DISTINCT fichier FROM examens WHERE fichier IS NOT NULL")
-        return {f for (f,) in ranges} | set(self.plis().values())
+        return {f for (f,) in ranges} | set(self.replis().values())
+
+
+def _valeurs(ligne: Mapping[str, Any]) -> dict[str, Any]:
+    """What SQLite stores: days and instants as ISO text."""
+    return {colonne: v.isoformat() if isinstance(v, date) else v for colonne, v in ligne.items()}
+
+
+def _ecrire(base: sqlite3.Connection, table: str, lignes: Sequence[Mapping[str, Any]], verbe: str = "REPLACE") -> None:
+    """Write rows, column → value, all with the same columns."""
+    if lignes:
+        colonnes, places = ", ".join(lignes[0]), ", ".join(f":{colonne}" for colonne in lignes[0])
+        base.executemany(f"{verbe} INTO {table} ({colonnes}) VALUES ({places})", map(_valeurs, lignes))
 
 
 def _sceller(base: sqlite3.Connection, scelles: Iterable[Scelle]) -> None:
-    base.executemany("INSERT OR REPLACE INTO sceaux (fichier, sha256) VALUES (?, ?)", scelles)
+    base.executemany("REPLACE INTO sceaux (fichier, sha256) VALUES (?, ?)", scelles)

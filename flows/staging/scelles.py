@@ -29,7 +29,7 @@ def soigner(
     when, tried often enough (`encore`), its deposits could not be read.
     """
     presents = {(d.porteur, d.chemin, *d.apercu) for d in deposes}
-    replies = {pli: fichier for fichier, pli in registre.plis().items()}
+    replies = {repli: fichier for fichier, repli in registre.replis().items()}
     relus, sans_remede = False, []
     for abime in a_refaire:
         fichier = replies.get(abime, abime)

@@ -13,6 +13,7 @@ import duckdb
 from flows.versions.manifeste import COLONNES, contenu_du_manifeste
 from flows.versions.version import CATALOGUE, id_en_cours
 from schemas.curated import PARTITION
+from transforms.mesure import litteral
 
 VARIABLE_DOSSIER = "duimetre_version"
 """DuckDB variable that tells the views of a catalogue where their version now is, when the data root was moved."""
@@ -79,17 +80,17 @@ def construire_catalogue(
     with duckdb.connect() as base:
         jeux = _jeux_de_colonnes(base, vues, nouvelle, precedente)
         # A view is bound when created: the variable shows it files that are there now.
-        base.execute(f"SET VARIABLE {VARIABLE_DOSSIER} = {_chaine(_motif(nouvelle))}")
-        base.execute(f"ATTACH {_chaine(str(catalogue))} AS {_nom('catalogue')} (STORAGE_VERSION '{VERSION_STOCKAGE}')")
+        base.execute(f"SET VARIABLE {VARIABLE_DOSSIER} = {litteral(_motif(nouvelle))}")
+        base.execute(f"ATTACH {litteral(str(catalogue))} AS {_nom('catalogue')} (STORAGE_VERSION '{VERSION_STOCKAGE}')")
         base.execute("USE catalogue")
         base.execute("BEGIN")  # one write to the disk, not one for each comment
         requetes = {vue.nom: _requete(vue, nouvelle, publiee, jeux.get(vue.nom, [])) for vue in vues}
         for vue in vues:
             base.execute(f"CREATE VIEW {_nom(vue.nom)} AS {requetes[vue.nom]}")
-            base.execute(f"COMMENT ON VIEW {_nom(vue.nom)} IS {_chaine(vue.description)}")
+            base.execute(f"COMMENT ON VIEW {_nom(vue.nom)} IS {litteral(vue.description)}")
             for colonne in vue.colonnes:
                 cible = f"{_nom(vue.nom)}.{_nom(colonne.nom)}"
-                base.execute(f"COMMENT ON COLUMN {cible} IS {_chaine(colonne.description)}")
+                base.execute(f"COMMENT ON COLUMN {cible} IS {litteral(colonne.description)}")
         for macro in macros:
             # A name in a macro is looked up where it is called: with its own queries it works under any ATTACH.
             noms = {table: requetes[table] for table in macro.tables} | dict(macro.relations)
@@ -97,7 +98,7 @@ def construire_catalogue(
             base.execute(
                 f"CREATE MACRO {_nom(macro.nom)}({', '.join(macro.parametres)}) AS TABLE WITH {sources} {macro.requete}"
             )
-            base.execute(f"COMMENT ON MACRO TABLE {_nom(macro.nom)} IS {_chaine(macro.description)}")
+            base.execute(f"COMMENT ON MACRO TABLE {_nom(macro.nom)} IS {litteral(macro.description)}")
         base.execute("COMMIT")
         base.execute("USE memory")
         base.execute("DETACH catalogue")
@@ -110,7 +111,7 @@ def _requete(vue: Vue, nouvelle: Path, publiee: Path, jeux: Sequence[Sequence[st
     if not any(nouvelle.glob(motif[1:])):
         nulles = ", ".join(f"CAST(NULL AS {colonne.type_sql}) AS {_nom(colonne.nom)}" for colonne in vue.colonnes)
         return f"SELECT {nulles} WHERE false"
-    racine = f"coalesce(getvariable('{VARIABLE_DOSSIER}'), {_chaine(_motif(publiee))})"
+    racine = f"coalesce(getvariable('{VARIABLE_DOSSIER}'), {litteral(_motif(publiee))})"
     colonnes = [f"CAST({_nom(c.nom)} AS {c.type_sql}) AS {_nom(c.nom)}" for c in vue.colonnes]
     options = ""
     if vue.partitionnee:
@@ -123,7 +124,7 @@ def _requete(vue: Vue, nouvelle: Path, publiee: Path, jeux: Sequence[Sequence[st
             expression if c.nom in connues else f"CAST(NULL AS {c.type_sql}) AS {_nom(c.nom)}"
             for c, expression in zip(vue.colonnes, colonnes, strict=True)
         ]
-    return f"SELECT {', '.join(colonnes)} FROM read_parquet({racine} || {_chaine(motif)}{options})"
+    return f"SELECT {', '.join(colonnes)} FROM read_parquet({racine} || {litteral(motif)}{options})"
 
 
 def _jeux_de_colonnes(
@@ -149,13 +150,9 @@ def _jeux_des_fichiers(base: duckdb.DuckDBPyConnection, version: Path, table: st
         return set()
     schemas = base.execute(
         "SELECT DISTINCT list(concat_ws(' ', name, type, converted_type, logical_type) ORDER BY name) "
-        f"FROM parquet_schema({_chaine(f'{_motif(version)}/{motif}')}) WHERE num_children IS NULL GROUP BY file_name"
+        f"FROM parquet_schema({litteral(f'{_motif(version)}/{motif}')}) WHERE num_children IS NULL GROUP BY file_name"
     ).fetchall()
     return {tuple(schema) for (schema,) in schemas}
-
-
-def _chaine(valeur: str) -> str:
-    return "'" + valeur.replace("'", "''") + "'"
 
 
 def _nom(valeur: str) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from flows.disque import sha256_du_fichier
 from schemas.erreurs import ErreurDite
 
 MANIFESTE = "manifeste.json"
@@ -89,9 +90,7 @@ def sha256_de(octets: bytes) -> str:
 
 def empreinte_fichier(chemin: Path) -> dict[str, Any]:
     """What the inventory says of a file: `taille_octets`, `sha256`."""
-    with chemin.open("rb") as flux:
-        empreinte = hashlib.file_digest(flux, "sha256").hexdigest()
-        return {"taille_octets": os.fstat(flux.fileno()).st_size, "sha256": empreinte}
+    return {"taille_octets": chemin.stat().st_size, "sha256": sha256_du_fichier(chemin)}
 
 
 def reference(precedente: Path | None, nom: str) -> dict[str, str] | None:

@@ -2,7 +2,7 @@
 
     curated/preuves/<début du sha256>.json   what was handed out: bundle, its SHA-256, figure, versions it cites
 
-One small file per bundle, written whole before the bundle is released: a kill leaves a pin too many, never one missing.
+One small file per bundle, written whole before the bundle is released: a kill leaves a version cited too many, never one missing.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flows.disque import rendre_durable
+from flows.disque import remplacer
 from flows.versions.manifeste import ErreurPublication
 
 _DOSSIER = "preuves"
 
 
-def epingler(
+def citer(
     curated: Path, *, sha256: str, finess_et: str, date_mesure: str, versions: list[str], cree_le: datetime
 ) -> None:
-    """Register a bundle and pin the versions it cites."""
+    """Register a bundle and the versions it cites."""
     dossier = curated / _DOSSIER
     dossier.mkdir(exist_ok=True)
     contenu = {
@@ -32,15 +32,12 @@ def epingler(
         "cree_le": cree_le.isoformat(),
     }
     provisoire = dossier / f".{sha256[:32]}"
-    with provisoire.open("w", encoding="utf-8") as flux:
-        flux.write(json.dumps(contenu, indent=2) + "\n")
-    rendre_durable(provisoire)
-    provisoire.replace(dossier / f"{sha256[:32]}.json")
-    rendre_durable(dossier)
+    provisoire.write_text(json.dumps(contenu, indent=2) + "\n", encoding="utf-8")
+    remplacer(provisoire, dossier / f"{sha256[:32]}.json")
 
 
 def lire_preuves(curated: Path) -> list[dict[str, Any]]:
-    """The bundles handed out (keys of `epingler`). Raises `ErreurPublication` when one cannot be read."""
+    """The bundles handed out (keys of `citer`). Raises `ErreurPublication` when one cannot be read."""
     preuves = []
     for fichier in sorted((curated / _DOSSIER).glob("*.json")):
         try:
@@ -53,6 +50,6 @@ def lire_preuves(curated: Path) -> list[dict[str, Any]]:
     return preuves
 
 
-def epingles(curated: Path) -> set[str]:
+def versions_citees(curated: Path) -> set[str]:
     """The versions that a bundle cites."""
     return {version for preuve in lire_preuves(curated) for version in preuve["versions"]}

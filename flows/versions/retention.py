@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from flows.disque import rendre_durable
-from flows.versions.manifeste import MAILLON, ecrire_neuf
+from flows.disque import remplacer, rendre_durable
+from flows.versions.manifeste import MAILLON
 from flows.versions.version import CATALOGUE, Version, journal_versions, lister_versions
 
 A_SUPPRIMER = ".a_supprimer"
@@ -26,20 +26,20 @@ def conserver(
     maintenant: datetime,
     nuits: int = 30,
     delai: timedelta = timedelta(hours=48),
-    epingles: Collection[str] = (),
+    citees: Collection[str] = (),
 ) -> list[str]:
     """Remove the versions nobody needs any more; returns their identifiers. The caller holds the lock of the night.
 
     Kept: the versions of the last `nuits` days that had a publication; for ever, of each month, the last version of
     its first day with a publication (what readers had at the end of that day; the 1st, unless its night failed), days
-    being those of `cree_le`; the current version; `epingles` (cited by an evidence bundle); a version in use
+    being those of `cree_le`; the current version; `citees` (cited by an evidence bundle); a version in use
     (`lecture`, or any DuckDB client that has its catalogue open, as far as the file system shows its lock); a version
     that was current less than `delai` ago, for readers that take no lock; a version that cannot be read. What cannot
     be removed is logged and tried again next time.
     """
     versions = lister_versions(curated)
     gardees = {version.id for version in versions if version.actuelle or version.cree_le is None}
-    gardees |= _dernieres_nuits(versions, nuits) | _premieres_du_mois(versions) | set(epingles)
+    gardees |= _dernieres_nuits(versions, nuits) | _premieres_du_mois(versions) | set(citees)
     limite = (maintenant - delai).timestamp()
     supprimees = []
     for version in versions:
@@ -117,9 +117,6 @@ def _garder_maillon(curated: Path, dossier: Path) -> None:
     chaine = curated / "chaine"
     chaine.mkdir(exist_ok=True)
     provisoire = chaine / ".en_cours"
-    provisoire.unlink(missing_ok=True)
-    ecrire_neuf(provisoire, (dossier / MAILLON).read_bytes())
-    rendre_durable(provisoire)
-    provisoire.replace(chaine / f"{dossier.name}.json")
-    rendre_durable(chaine)
+    provisoire.write_bytes((dossier / MAILLON).read_bytes())
+    remplacer(provisoire, chaine / f"{dossier.name}.json")
     rendre_durable(curated)

@@ -106,8 +106,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="duimetre-alterations-") as temporaire:
         region(Path(temporaire))
         for fichier, dit, ecarts in campagne(Path(temporaire), options.bits, options.graine):
-            genre = next((g for g in ("plie-", "reunis-") if g in fichier), "seul")
-            sort = "relu de raw" if "relus" in dit else "pli refait" if "refait" in dit else "non lu"
+            genre = next((g for g in ("repli-", "reunis-") if g in fichier), "seul")
+            sort = "relu de raw" if "relus" in dit else "repli refait" if "refait" in dit else "non lu"
             bilan[f"{genre} : {sort}" + " ; AUTRES CHIFFRES" * bool(ecarts)] += 1
             if ecarts:
                 print(fichier, dit, ecarts, flush=True)

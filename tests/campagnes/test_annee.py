@@ -30,10 +30,10 @@ def test_les_faits_plies_donnent_les_figures_d_une_reconstruction(
     # Seven tables, each in at most three small files, three files made of them, and their folds.
     assert couts[-1].fichiers_staging <= 7 * 3 * 3
     with RegistreDepots(lire_reglages(tmp_path).registre) as registre:
-        plis = registre.plis()
-    assert {pli.partition("/")[0] for pli in plis.values()} == {"dossiers", "mises_a_jour", "mss"}
-    for pli in plis.values():
-        assert (tmp_path / "staging" / pli).is_file()
+        replis = registre.replis()
+    assert {repli.partition("/")[0] for repli in replis.values()} == {"dossiers", "mises_a_jour", "mss"}
+    for repli in replis.values():
+        assert (tmp_path / "staging" / repli).is_file()
 
     midi = datetime.combine(DEBUT + timedelta(days=NUITS), time(12), UTC)
     dates = [DEBUT + timedelta(days=n) for n in (-30, 3, NUITS, 45)]
@@ -44,7 +44,7 @@ def test_les_faits_plies_donnent_les_figures_d_une_reconstruction(
     monkeypatch.setattr(compaction, "FICHIERS_MAX", 10_000)
     nuit_directe(tmp_path, dates, midi + timedelta(hours=1))
     with RegistreDepots(lire_reglages(tmp_path).registre) as registre:
-        assert registre.plis() == {}
+        assert registre.replis() == {}
     memes_lignes(tmp_path, attendu)
 
 

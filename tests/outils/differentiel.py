@@ -28,10 +28,10 @@ def _propre(numero: int, nom: str | None) -> str | None:
     return None if nom is None else f"{numero}/{nom}"
 
 
-def entrees(mondes: Sequence[Monde], dossier: Path, *, plier: bool) -> Entrees:
+def entrees(mondes: Sequence[Monde], dossier: Path, *, replier: bool) -> Entrees:
     """Stage the deposits of some worlds under `dossier` as the reception would, without pseudonyms: one file per table.
 
-    With `plier` the facts are read in a fold of that file, as after a compaction.
+    With `replier` the facts are read in a fold of that file, as after a compaction.
     """
     essms: list[dict[str, Any]] = []
     depots, bilans = [], []
@@ -76,8 +76,8 @@ def entrees(mondes: Sequence[Monde], dossier: Path, *, plier: bool) -> Entrees:
     for table, de_la_table in lignes.items():
         _deposer(table, de_la_table, _fichier(dossier, table))
     ranges = pl.DataFrame(depots, schema=DEPOTS, orient="row")
-    if plier:
-        ranges = ranges.with_columns(fichier_faits=pl.col("fichier").replace(_plier(ranges, dossier)))
+    if replier:
+        ranges = ranges.with_columns(fichier_faits=pl.col("fichier").replace(_replier(ranges, dossier)))
     return Entrees(
         essms=pl.concat(
             [pl.DataFrame(schema=dtypes("essms")), pl.DataFrame(essms)], how="diagonal_relaxed"
@@ -101,21 +101,21 @@ def _deposer(table: str, lignes: list[dict[str, Any]], fichier: Path) -> None:
     cadre.with_columns(pl.lit(SEAU, pl.UInt8).alias("seau")).write_parquet(fichier)
 
 
-def _plier(depots: pl.DataFrame, dossier: Path) -> dict[str, str]:
+def _replier(depots: pl.DataFrame, dossier: Path) -> dict[str, str]:
     """Fold every staged file; gives file → fold."""
-    plis = {}
+    replis = {}
     with duckdb.connect() as base:
         base.register("provenance", depots.select("depot", "porteur", "date_extraction").to_arrow())
         for table in faits_replies.CLES:
             if (fichier := _fichier(dossier, table)).exists():
-                plis[str(fichier)] = str(fichier.with_suffix(".pli"))
+                replis[str(fichier)] = str(fichier.with_suffix(".repli"))
                 base.execute(
-                    f"COPY ({faits_replies.requete(table, [str(fichier)])}) TO '{plis[str(fichier)]}' (FORMAT parquet)"
+                    f"COPY ({faits_replies.requete(table, [str(fichier)])}) TO '{replis[str(fichier)]}' (FORMAT parquet)"
                 )
-    return plis
+    return replis
 
 
-def mesurer_en_sql(mondes: Sequence[Monde], *, plier: bool = False) -> list[Resultat]:
+def mesurer_en_sql(mondes: Sequence[Monde], *, replier: bool = False) -> list[Resultat]:
     """The same results as the oracle's, from `transforms/sql/`: one run per measure date, whatever the number of worlds."""
     resultats = [Resultat() for _ in mondes]
     par_date: dict[date, list[int]] = defaultdict(list)
@@ -123,7 +123,7 @@ def mesurer_en_sql(mondes: Sequence[Monde], *, plier: bool = False) -> list[Resu
         par_date[date_mesure].append(rang)
     for date_mesure, rangs in par_date.items():
         with tempfile.TemporaryDirectory() as dossier:
-            lus = entrees([mondes[r] for r in rangs], Path(dossier), plier=plier)
+            lus = entrees([mondes[r] for r in rangs], Path(dossier), replier=replier)
             relations = mesurer(lus, date_mesure, [SEAU], relations=("indicateurs", "maturin_sms", "alertes"))
         for nom, relation in relations.items():
             for ligne in relation.iter_rows(named=True):

@@ -29,6 +29,7 @@ from transforms.dire.texte_sur import csv_excel
 from transforms.pages.porteur.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
 from transforms.pages.porteur.index import FICHIERS_MAX, FichierRecu, Situation
 from transforms.pages.porteur.index import page_du_porteur as en_page
+from transforms.sort_depot import SortDepot
 from transforms.validation.constats import CONSTATS, constat_de_fichier
 
 D = date(2026, 4, 1)
@@ -125,7 +126,7 @@ def test_nom_sur(chemin: str, attendu: str) -> None:
 
 
 def partie(constats: pl.DataFrame, **autres: object) -> Partie:
-    base = Partie("", "sejours", D, False, "refuse", "TROP_DE_REJETS", 500_000, 0, 500_000, 0, constats)
+    base = Partie("", "sejours", D, False, SortDepot("TROP_DE_REJETS", 500_000, 0, 500_000), constats)
     return replace(base, **autres)  # type: ignore[arg-type]
 
 

@@ -61,7 +61,7 @@ def test_un_bit_change_n_a_jamais_d_autres_chiffres(region: Path) -> None:
     assert sorts == {"relus depuis raw", "il est refait"}
 
 
-@pytest.mark.parametrize("motif", ["plie-*", "reunis-*", "[!pr]*"])
+@pytest.mark.parametrize("motif", ["repli-*", "reunis-*", "[!r]*"])
 @pytest.mark.parametrize("mal", [abimer, Path.unlink])
 def test_la_nuit_refait_ce_qui_est_abime_ou_parti(region: Path, motif: str, mal: Callable[[Path], None]) -> None:
     attendu = publie(region)
@@ -70,7 +70,7 @@ def test_la_nuit_refait_ce_qui_est_abime_ou_parti(region: Path, motif: str, mal:
     bilan = nuit_directe(region, [JOUR], APRES)
     memes_lignes(region, attendu)
     # A fold is made again from its file, which is whole; the others from the deposits.
-    assert (bilan.recus == ()) == (motif == "plie-*")
+    assert (bilan.recus == ()) == (motif == "repli-*")
     assert nuit_directe(region, [JOUR], APRES + timedelta(minutes=1)).recus == ()
 
 

@@ -23,7 +23,7 @@ import yaml
 from test_orchestration import petite_region, propre, query
 
 from flows.cli.principal import _parseur
-from flows.mensuelle import premiers_du_mois
+from flows.mesure import premiers_du_mois
 from flows.versions.version import actuelle
 
 RACINE = Path(__file__).parents[2]

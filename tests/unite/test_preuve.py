@@ -257,7 +257,7 @@ def test_the_published_figure_is_proved_whatever_arrived_since(publiee: Path) ->
     assert [d["nom"] for d in dit["depots"]] == [d["nom"] for d in json.loads(avant["preuve.json"])["depots"]]
     assert apres["version_calcul/manifeste.json"] == avant["version/manifeste.json"]
     assert lancer("preuve", "--verifier", str(chemin), "--data", str(publiee)) == 0
-    assert preuves_remises.epingles(publiee / "curated") == {dit["version"], calcul}
+    assert preuves_remises.versions_citees(publiee / "curated") == {dit["version"], calcul}
 
 
 def test_the_version_that_computed_it_was_removed(publiee: Path) -> None:
@@ -299,7 +299,7 @@ def test_what_cannot_be_reproduced_is_said_and_nothing_is_written(
     assert lancer(*demande) == 1
     assert "ne sont plus lisibles dans staging" in capsys.readouterr().err
     assert not sortie.exists()
-    assert preuves_remises.epingles(publiee / "curated") == set()
+    assert preuves_remises.versions_citees(publiee / "curated") == set()
     assert [f.name for f in publiee.parent.iterdir()] == ["data"]
 
 

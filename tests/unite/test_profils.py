@@ -41,7 +41,7 @@ def lire(tmp_path: Path, nom: str, contenu: bytes | str, profil: str | None) -> 
         sortie = tmp_path / f"{rang}.parquet"
         contexte = Contexte("d", piece.table, piece.date_extraction, frozenset({A, B}), b"cle")
         examen = examiner(piece.lire(), contexte, sortie)
-        assert examen.refus is None, examen.constats
+        assert examen.sort.motif is None, examen.constats
         rows[piece.table] = (
             pl.read_parquet(sortie).sort("ligne").select("ligne", *champs_de(piece.table)).rows()
             if sortie.exists()
@@ -211,7 +211,7 @@ def test_un_journal_sans_rendez_vous_n_est_pas_un_depot_d_agenda(tmp_path: Path)
     assert list(lire(tmp_path, "export_journal_01042026.csv", sans, "heliade")) == ["mises_a_jour"]
     vide = JOURNAL.split("\r\n", maxsplit=1)[0] + "\r\n"
     accuse = juger(tmp_path, "export_journal_01042026.csv", vide, charger("heliade"))
-    assert [(p.table, p.motif) for p in accuse.parties] == [("mises_a_jour", "AUCUNE_LIGNE")]
+    assert [(p.table, p.sort.motif) for p in accuse.parties] == [("mises_a_jour", "AUCUNE_LIGNE")]
 
 
 def test_un_journal_sans_sa_colonne_de_type_dit_laquelle(tmp_path: Path) -> None:

@@ -431,7 +431,7 @@ def test_retention_keeps_thirty_nights_and_firsts_of_month_for_ever(tmp_path: Pa
             version_nue(tmp_path, f"{jour:%Y%m%d}T0900", datetime(jour.year, jour.month, jour.day, 9, tzinfo=UTC))
     vieillir(tmp_path)
     tous = ids(tmp_path)
-    supprimees = retention.conserver(tmp_path, maintenant=datetime.now(UTC), nuits=30, epingles={"20260210T0400"})
+    supprimees = retention.conserver(tmp_path, maintenant=datetime.now(UTC), nuits=30, citees={"20260210T0400"})
     # First publication of the series; last of 1 February; 1 March has none; an evidence bundle; the last 30 nights.
     attendues = ["20260120T0400", "20260201T0900", "20260210T0400", "20260302T0400"]
     attendues += [f"{jour:%Y%m%d}T0400" for jour in jours[-30:]]

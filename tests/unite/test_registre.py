@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -13,19 +14,28 @@ from polars.testing import assert_frame_equal
 
 from flows.staging import registre as module
 from flows.staging.fichiers import Scelle
-from flows.staging.registre import Apercu, FicheExamen, Reception, RegistreDepots, Unite
+from flows.staging.registre import Apercu, FicheExamen, Reception, RegistreDepots, RegistreInconnu, Unite
+from transforms.sort_depot import SortDepot
 from transforms.validation.constats import CONSTATS
 from transforms.validation.examen import BILAN
 
+ANCIENS = Path(__file__).parent / "registres_anciens"
 INSTANT = datetime(2026, 4, 1, 2, tzinfo=UTC)
 
 
-def fiche(depot: str, statut: str, fichier: str | None, lignes: int) -> FicheExamen:
-    sans_constat = pl.DataFrame(schema=CONSTATS)
+# The fates of a content.
+ACCEPTE, AVEC_REJETS, REFUSE, EN_ATTENTE = (
+    SortDepot(None, 9, 9),
+    SortDepot(None, 9, 8, 1),
+    SortDepot("TROP_DE_REJETS", 9, 0, 9),
+    SortDepot("PROFIL_INCONNU"),
+)
+
+
+def fiche(depot: str, sort: SortDepot, fichier: str | None) -> FicheExamen:
     bilan = pl.DataFrame(schema=BILAN).with_columns(lignes_utilisees=pl.lit(0))
-    motif = "TROP_DE_REJETS" if statut == "refuse" else None
     scelle = Scelle(fichier, "0" * 64) if fichier else None
-    return FicheExamen(depot, "contexte", statut, motif, lignes, lignes, 0, 0, scelle, bilan, sans_constat)
+    return FicheExamen(depot, "contexte", sort, scelle, bilan, pl.DataFrame(schema=CONSTATS))
 
 
 def inscrire(registre: RegistreDepots, hasard: random.Random, nuit: int) -> None:
@@ -38,9 +48,9 @@ def inscrire(registre: RegistreDepots, hasard: random.Random, nuit: int) -> None
         unites.append(
             Unite(f"feuille{rang}", "mss", date(2026, 3, 1) + timedelta(days=rang), rang == 1, contenu, depot)
         )
-        statut = hasard.choice(["accepte", "accepte_avec_rejets", "refuse", "en_attente"])
-        fichier = f"mss/{depot}.parquet" if statut.startswith("accepte") else None
-        fiches.append(fiche(depot, statut, fichier, hasard.randrange(50)))
+        sort = hasard.choice([ACCEPTE, AVEC_REJETS, REFUSE, EN_ATTENTE])
+        fichier = f"mss/{depot}.parquet" if sort.motif is None else None
+        fiches.append(fiche(depot, replace(sort, lignes_hors_projet=hasard.randrange(50)), fichier))
     reception = Reception(
         hasard.choice("ab"), chemin, contenu, 1000 + nuit, INSTANT + timedelta(days=nuit), f"contexte {nuit}"
     )
@@ -97,46 +107,85 @@ def test_ce_qui_n_a_pas_change_est_lu_dans_la_copie(tmp_path: Path) -> None:
         assert registre.depots().is_empty()
 
 
-def test_un_registre_d_avant_les_plis_est_mis_a_jour(tmp_path: Path) -> None:
-    chemin = tmp_path / "staging" / "registre.sqlite"
-    RegistreDepots(chemin).fermer()
+def ancien(chemin: Path, version: int) -> None:
+    """A register as duimètre wrote it then (`registres_anciens/`): two deposits of one folded file, one refused."""
     with sqlite3.connect(chemin) as base:
-        base.executescript("DROP TABLE plis; DROP TABLE copie; DROP TABLE changes; PRAGMA user_version = 1;")
-    with RegistreDepots(chemin) as registre:
-        assert registre.plis() == {}
-        registre.deplacer(["mss/a.parquet"], Scelle("mss/reunis.parquet", "0"), Scelle("mss/plie.parquet", "1"))
-        assert registre.plis() == {"mss/reunis.parquet": "mss/plie.parquet"}
+        for numero in range(2, version + 1):
+            base.executescript((ANCIENS / f"version_{numero}.sql").read_text(encoding="utf-8"))
+        base.executescript("""
+            INSERT INTO receptions VALUES (1, 'asso', 'a.zip', 'aa', 10, '2026-03-01T02:00:00+00:00', 'ctx');
+            INSERT INTO apercus VALUES ('asso', 'a.zip', 10, 11, 12, 1);
+            INSERT INTO unites VALUES (1, 'a.csv', 'mss', '2026-03-01', 0, 'a1', 'd1'),
+                (1, 'b.csv', 'mss', '2026-03-02', 1, 'a2', 'd2'), (1, 'c.csv', 'mss', '2026-03-03', 0, 'a3', 'd3');
+            INSERT INTO examens VALUES ('d1', 'ctx', 'accepte', NULL, 5, 5, 0, 0, 'mss/a.parquet'),
+                ('d2', 'ctx', 'accepte_avec_rejets', NULL, 5, 2, 3, 1, 'mss/a.parquet'),
+                ('d3', 'ctx', 'refuse', 'TROP_DE_REJETS', 9, 0, 9, 0, NULL);
+            INSERT INTO plis VALUES ('mss/a.parquet', 'mss/plie.parquet', 2);
+        """)
 
 
-def test_un_registre_d_avant_la_copie_la_recoit(tmp_path: Path) -> None:
-    chemin = tmp_path / "registre.sqlite"
-    with RegistreDepots(chemin) as registre:
-        for nuit in range(5):
-            inscrire(registre, random.Random(nuit), nuit)
-        attendu = registre.depots()
+def schema(chemin: Path) -> set[tuple[str, str, str]]:
     with sqlite3.connect(chemin) as base:
-        declencheurs = base.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        base.executescript("".join(f"DROP TRIGGER {nom};" for (nom,) in declencheurs))
-        base.executescript("DROP TABLE copie; DROP TABLE changes; PRAGMA user_version = 2;")
-    with RegistreDepots(chemin) as registre:
-        assert_frame_equal(registre.depots(), attendu)
+        assert base.execute("PRAGMA user_version").fetchone() == (module.VERSION,)
+        objets = base.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return {(genre, nom, " ".join(sql.split())) for genre, nom, sql in objets}
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_un_registre_ancien_est_mis_a_jour(tmp_path: Path, version: int) -> None:
+    chemin, neuf = tmp_path / "registre.sqlite", tmp_path / "neuf.sqlite"
+    ancien(chemin, version)
+    with RegistreDepots(neuf), RegistreDepots(chemin) as registre:
+        assert schema(chemin) == schema(neuf)
+        attendus = [
+            ("a.csv", "accepte", None, 5, 5, 0, 0, "mss/a.parquet"),
+            ("b.csv", "accepte_avec_rejets", None, 5, 2, 3, 1, "mss/a.parquet"),
+            ("c.csv", "refuse", "TROP_DE_REJETS", 9, 0, 9, 0, None),
+        ]
+        colonnes = ["membre", "statut", "motif", *module._COMPTES, "fichier"]
+        assert registre.depots().select(colonnes).sort("membre").rows() == attendus
+        assert registre.premier_examen("d2") == (
+            SortDepot(None, 5, 2, 3, 1),
+            "a.zip",
+            datetime(2026, 3, 1, 2, tzinfo=UTC),
+        )
+        assert registre.replis() == {"mss/a.parquet": "mss/plie.parquet"}
         registre.recopier()
-        assert_frame_equal(registre.depots(), attendu)
+        assert registre.depots().select(colonnes).sort("membre").rows() == attendus
+        registre.deplacer(["mss/a.parquet"], Scelle("mss/reunis.parquet", "0"), Scelle("mss/plie2.parquet", "1"))
+        assert registre.replis() == {"mss/reunis.parquet": "mss/plie2.parquet"}
+        assert registre.depots()["fichier"].drop_nulls().unique().to_list() == ["mss/reunis.parquet"]
+
+
+@pytest.mark.parametrize("version", [1, module.VERSION + 1])
+def test_un_registre_d_une_version_inconnue_reste_tel_quel(tmp_path: Path, version: int) -> None:
+    chemin = tmp_path / "registre.sqlite"
+    with sqlite3.connect(chemin) as base:
+        base.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(RegistreInconnu, match=f"est de la version {version}, ce duimètre connaît les versions 2 à 5"):
+        RegistreDepots(chemin)
+    with sqlite3.connect(chemin) as base:
+        assert base.execute("PRAGMA user_version").fetchone() == (version,)
+        assert base.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+
+
+def test_une_mise_a_jour_interrompue_ne_laisse_rien(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chemin = tmp_path / "registre.sqlite"
+    ancien(chemin, 2)
+    with monkeypatch.context() as m:
+        m.setitem(module._ETAPES, 4, ["CREATE TABLE sceaux (fichier)", "DROP TABLE absente"])
+        with pytest.raises(sqlite3.OperationalError, match="absente"):
+            RegistreDepots(chemin)
+    with RegistreDepots(chemin) as registre:
+        assert registre.replis() == {"mss/a.parquet": "mss/plie.parquet"}
 
 
 def test_un_registre_d_avant_les_sceaux_les_donne_a_la_premiere_lecture(tmp_path: Path) -> None:
     chemin = tmp_path / "registre.sqlite"
-    with RegistreDepots(chemin) as registre:
-        inscrire(registre, random.Random(1), 1)
-        attendu = registre.depots()
-    with sqlite3.connect(chemin) as base:
-        base.executescript("DROP TABLE sceaux; PRAGMA user_version = 3;")
+    ancien(chemin, 3)
     (tmp_path / "mss").mkdir()
     (tmp_path / "mss" / "a.parquet").write_bytes(b"des lignes")
     with RegistreDepots(chemin) as registre:
-        assert_frame_equal(registre.depots(), attendu)
         assert registre.abimes(["mss/a.parquet", "mss/disparu.parquet"]) == ["mss/disparu.parquet"]
         (tmp_path / "mss" / "a.parquet").write_bytes(b"des lignEs")
         assert registre.abimes(["mss/a.parquet"]) == ["mss/a.parquet"]
-    with sqlite3.connect(chemin) as base:
-        assert base.execute("PRAGMA user_version").fetchone() == (4,)

@@ -52,7 +52,7 @@ def controler(dossier: Path, table: str, texte: str, **contexte: Any) -> Control
     examen = examiner(lire_csv(io.BytesIO(contenu.encode())), Contexte(**donnees), sortie)
     lignes = pl.read_parquet(sortie) if sortie.exists() else pl.DataFrame()
     assert not list(dossier.glob("*.brut"))
-    assert examen.lignes_lues == examen.lignes_utilisees + examen.lignes_rejetees
+    assert examen.sort.lignes_lues == examen.sort.lignes_utilisees + examen.sort.lignes_rejetees
     constats = list(examen.constats.select("code", "ligne", "colonne", "valeur").iter_rows())
     return Controle(examen, constats, lignes)
 
@@ -199,15 +199,15 @@ def test_ligne_rejetee(tmp_path: Path, code: str, table: str) -> None:
     controle = controler(tmp_path, table, texte)
     assert [c for c in controle.constats if c[0] != "TROP_DE_REJETS"] == [(code, *attendu) for attendu in attendus]
     assert catalogue()[code].niveau == "ligne"
-    if controle.examen.refus is None:
+    if controle.examen.sort.motif is None:
         rejetees = {ligne for ligne, _, _ in attendus}
         lues = len(textwrap.dedent(texte).strip("\n").splitlines()) - 1
-        assert controle.examen.lignes_rejetees == len(rejetees)
-        assert controle.examen.lignes_utilisees == lues - len(rejetees)
+        assert controle.examen.sort.lignes_rejetees == len(rejetees)
+        assert controle.examen.sort.lignes_utilisees == lues - len(rejetees)
         gardees = [] if controle.lignes.is_empty() else controle.lignes["ligne"].to_list()
         assert not rejetees.intersection(gardees)
     else:
-        assert controle.examen.refus == "TROP_DE_REJETS"
+        assert controle.examen.sort.motif == "TROP_DE_REJETS"
 
 
 @pytest.mark.parametrize("table", FAITS)
@@ -243,7 +243,7 @@ def test_toutes_les_fautes_d_une_ligne_en_une_fois(tmp_path: Path) -> None:
         ("FINESS_INVALIDE", 2, "finess_et", "12-45"),
         ("VALEUR_MANQUANTE", 2, "id_dossier", None),
     ]
-    assert (controle.examen.lignes_rejetees, controle.examen.lignes_utilisees) == (1, 1)
+    assert (controle.examen.sort.lignes_rejetees, controle.examen.sort.lignes_utilisees) == (1, 1)
 
 
 def test_structures_hors_projet(tmp_path: Path) -> None:
@@ -267,9 +267,9 @@ def test_structures_hors_projet(tmp_path: Path) -> None:
         ("HORS_PROJET", 3, ESSMS["AUTRE"], 2),
         ("HORS_PROJET", 5, "12345678", 1),
     ]
-    assert controle.examen.refus is None
-    assert (controle.examen.lignes_lues, controle.examen.lignes_rejetees) == (5, 4)
-    assert controle.examen.lignes_hors_projet == 4
+    assert controle.examen.sort.motif is None
+    assert (controle.examen.sort.lignes_lues, controle.examen.sort.lignes_rejetees) == (5, 4)
+    assert controle.examen.sort.lignes_hors_projet == 4
     # It is named in no count of the project.
     assert controle.examen.bilan.rows() == [(E1, 1, 0)]
 
@@ -322,7 +322,7 @@ def test_doublons_exacts(tmp_path: Path) -> None:
     assert controle.constats == [("DOUBLON_EXACT", 3, None, None)]
     (detail, nombre) = controle.examen.constats.select("detail", "nombre").row(0)
     assert (detail, nombre) == ("2 lignes en double, gardées une fois (lignes 3, 4)", 2)
-    assert (controle.examen.lignes_rejetees, controle.lignes["ligne"].to_list()) == (0, [2])
+    assert (controle.examen.sort.lignes_rejetees, controle.lignes["ligne"].to_list()) == (0, [2])
     rendez_vous = (
         "finess_et|id_dossier|id_evenement|debut\n@E1|D1|R1|2026-01-01\n@E1|D1|R1|2026-01-01\n@E1|D1|R1|2026-01-08"
     )
@@ -372,7 +372,7 @@ def test_regle_des_20_pour_cent(tmp_path: Path, bonnes: int, mauvaises: int, hor
     lignes += [f"@E1|F{n}|2025-02-30" for n in range(mauvaises)]
     lignes += [f"{ESSMS['AUTRE']}|X{n}|2025-02-30" for n in range(hors_projet)]
     controle = controler(tmp_path, "sejours", "\n".join(lignes))
-    assert controle.examen.refus == ("TROP_DE_REJETS" if refuse else None)
+    assert controle.examen.sort.motif == ("TROP_DE_REJETS" if refuse else None)
     assert controle.lignes.height == (0 if refuse else bonnes)
     # « everything is reported »: also the rows of a refused file, and what each ESSMS lost.
     assert sum(c[0] == "DATE_INVALIDE" for c in controle.constats) == mauvaises
@@ -384,7 +384,7 @@ def test_regle_des_20_pour_cent(tmp_path: Path, bonnes: int, mauvaises: int, hor
 def test_les_cles_en_double_comptent_dans_la_regle(tmp_path: Path) -> None:
     lignes = [f"@E1|D{n}|P{n}" for n in range(10)] + ["@E1|D0|Q0", "@E1|D1|Q1"]
     controle = controler(tmp_path, "dossiers", "\n".join(["finess_et|id_dossier|id_personne", *lignes]))
-    assert controle.examen.refus == "TROP_DE_REJETS"  # 4 rows of 12
+    assert controle.examen.sort.motif == "TROP_DE_REJETS"  # 4 rows of 12
 
 
 @pytest.mark.parametrize(
@@ -412,7 +412,7 @@ def test_fichier_refuse(
     """§5, « file refused (nothing of it is used) »."""
     controle = controler(tmp_path, table, texte)
     assert controle.constats == attendus
-    assert controle.examen.refus == attendus[0][0]
+    assert controle.examen.sort.motif == attendus[0][0]
     assert catalogue()[attendus[0][0]].niveau == "fichier"
     assert controle.lignes.is_empty()
 
@@ -555,7 +555,7 @@ def test_un_fichier_de_plusieurs_lots_est_juge_comme_un_petit(tmp_path: Path, ta
     for taille_lot in (1000, 7):
         sortie = tmp_path / f"{taille_lot}.parquet"
         examen = examiner(lire_csv(io.BytesIO(contenu), taille_lot=taille_lot), contexte, sortie)
-        vus.append((examen.constats.rows(), examen.bilan.rows(), examen.lignes_utilisees, pl.read_parquet(sortie)))
+        vus.append((examen.constats.rows(), examen.bilan.rows(), examen.sort.lignes_utilisees, pl.read_parquet(sortie)))
     (*seul, rangees), (*plusieurs, rangees_aussi) = vus
     assert seul == plusieurs
     assert rangees.height and rangees.equals(rangees_aussi) and rangees.schema == rangees_aussi.schema

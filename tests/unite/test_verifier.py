@@ -149,11 +149,9 @@ def test_la_meme_reponse_que_la_nuit(racine: Path, tmp_path: Path) -> None:
         depots = registre.depots()
         constats = registre.constats()
     (partie,) = accuse.parties
-    assert recu is not None and recu.statuts == (partie.statut,) == ("accepte_avec_rejets",)
-    assert depots.select(
-        "sha256", "lignes_lues", "lignes_utilisees", "lignes_rejetees", "lignes_hors_projet"
-    ).rows() == [
-        (accuse.sha256, partie.lignes_lues, partie.lignes_utilisees, partie.lignes_rejetees, partie.lignes_hors_projet)
+    assert recu is not None and recu.statuts == (partie.sort.statut,) == ("accepte_avec_rejets",)
+    assert depots.select("sha256", *partie.sort.en_donnees()).rows() == [
+        (accuse.sha256, *partie.sort.en_donnees().values())
     ]
     cles = ["code", "ligne", "colonne", "detail", "nombre"]
     assert sorted(constats.select(cles).rows(), key=str) == sorted(partie.constats.select(cles).rows(), key=str)

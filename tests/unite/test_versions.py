@@ -136,7 +136,7 @@ def test_a_night_keeps_the_last_nights_the_firsts_of_month_and_what_a_bundle_cit
     premiere = (region / "curated" / "actuel").readlink().name
     mai = [datetime(2026, 5, jour, 3, tzinfo=UTC) for jour in (1, 2, 3, 4)]
     premier_mai, citee, oubliee, veille = nuits(region, *mai)
-    preuves_remises.epingler(
+    preuves_remises.citer(
         region / "curated",
         sha256="a" * 64,
         finess_et=ESSMS["E1"],

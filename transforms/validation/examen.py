@@ -19,6 +19,7 @@ from schemas.depots import TABLES, champs_de, cle
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.pseudonymes import pseudonymiser_colonnes
+from transforms.sort_depot import SortDepot
 from transforms.territoire import seau
 from transforms.validation.constats import RANG, Releve, constat_de_fichier, constat_des_copies, constats_de_lignes
 from transforms.validation.doublons import comparer, repere
@@ -41,18 +42,13 @@ _LIGNES_PAR_GROUPE = 50_000
 class Examen:
     """What a file gives.
 
-    `refus`: code of the refusal or None. `constats`: findings (columns `CONSTATS`; `nombre` rows concerned, `ligne` the
-    first). `bilan`: one row per FINESS of the project that the file names, null for a missing or malformed one (columns
-    `BILAN`). `lignes_lues` = `lignes_utilisees` + `lignes_rejetees`; `lignes_hors_projet` are among the rejected ones.
+    `constats`: findings (columns `CONSTATS`; `nombre` rows concerned, `ligne` the first). `bilan`: one row per FINESS of
+    the project that the file names, null for a missing or malformed one (columns `BILAN`).
     """
 
-    refus: str | None
+    sort: SortDepot
     constats: pl.DataFrame
     bilan: pl.DataFrame
-    lignes_lues: int
-    lignes_utilisees: int
-    lignes_rejetees: int
-    lignes_hors_projet: int
 
 
 def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
@@ -92,7 +88,7 @@ def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
 
 
 def _refus(code: str, constats: pl.DataFrame) -> Examen:
-    return Examen(code, constats, pl.DataFrame(schema=BILAN), 0, 0, 0, 0)
+    return Examen(SortDepot(code), constats, pl.DataFrame(schema=BILAN))
 
 
 def _examiner(
@@ -167,17 +163,11 @@ def _examiner(
         releve.noter(constat_de_fichier("TROP_DE_REJETS", detail=f"{rejetees_} sur {lues}"))
         bilan = bilan.with_columns(lignes_rejetees=pl.col("lignes_lues"))
         toutes = lues + hors_projet
-        return Examen("TROP_DE_REJETS", releve.constats(), bilan, toutes, 0, toutes, hors_projet)
+        sort = SortDepot("TROP_DE_REJETS", toutes, 0, toutes, hors_projet)
+        return Examen(sort, releve.constats(), bilan)
     ecrivain.ranger(sortie, contexte, doublons.ecartees())
-    return Examen(
-        refus=None,
-        constats=releve.constats(),
-        bilan=bilan,
-        lignes_lues=lues + hors_projet,
-        lignes_utilisees=lues - rejetees_,
-        lignes_rejetees=rejetees_ + hors_projet,
-        lignes_hors_projet=hors_projet,
-    )
+    sort = SortDepot(None, lues + hors_projet, lues - rejetees_, rejetees_ + hors_projet, hors_projet)
+    return Examen(sort, releve.constats(), bilan)
 
 
 class _Brut:

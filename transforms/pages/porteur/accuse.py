@@ -17,6 +17,7 @@ from transforms.dire.formats import accord, instant, jour, majuscule, milliers
 from transforms.dire.libelles import LIGNES_REJETEES, STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import csv_excel, dire_texte, lisible
 from transforms.pages.environnement import remplir
+from transforms.sort_depot import SortDepot
 from transforms.validation.constats import LIGNES_LISTEES, est_la_suite
 
 # What a page shows: the whole list is in the error file.
@@ -42,20 +43,15 @@ class Premier:
 class Partie:
     """What one table of the file gives; the file itself when it has only one (`membre` "").
 
-    `statut`, `motif` and the counts are those of the table `depots`; `constats` has the columns
-    `transforms.validation.constats.CONSTATS`. `premier`: the same content was received before, and this is its verdict.
+    `constats` has the columns `transforms.validation.constats.CONSTATS`. `premier`: the same content was received before, and this
+    is its verdict.
     """
 
     membre: str
     table: str
     date_extraction: date | None
     partiel: bool
-    statut: str
-    motif: str | None
-    lignes_lues: int
-    lignes_utilisees: int
-    lignes_rejetees: int
-    lignes_hors_projet: int
+    sort: SortDepot
     constats: pl.DataFrame
     premier: Premier | None = None
 
@@ -63,6 +59,16 @@ class Partie:
     def groupes(self) -> list[Groupe]:
         """Its findings as the page and its JSON tell them, see `grouper`."""
         return grouper(self.constats, self.table)
+
+    def en_donnees(self) -> dict[str, Any]:
+        """What the JSON of an acknowledgement and of a verification say of it, before its findings."""
+        return {
+            "membre": self.membre or None,
+            "table": self.table or None,
+            "date_extraction": self.date_extraction.isoformat() if self.date_extraction else None,
+            "partiel": self.partiel,
+            **self.sort.en_donnees(),
+        }
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class Accuse:
     @property
     def statut(self) -> str:
         """The verdict on the whole file: the worst of its parts; `deja_recu` when nothing in it is new."""
-        statuts = {p.statut for p in self.parties if p.premier is None}
+        statuts = {p.sort.statut for p in self.parties if p.premier is None}
         if not statuts:
             return "deja_recu"
         if statuts == {"accepte"}:
@@ -190,8 +196,8 @@ def grouper(constats: pl.DataFrame, table: str) -> list[Groupe]:
 
 def verdict(accuse: Accuse) -> str:
     """The fate of the file and what comes next, in one or two sentences."""
-    rejetees = sum(p.lignes_rejetees for p in accuse.parties)
-    refusees = sum(p.statut == "refuse" for p in accuse.parties)
+    rejetees = sum(p.sort.lignes_rejetees for p in accuse.parties)
+    refusees = sum(p.sort.statut == "refuse" for p in accuse.parties)
     match accuse.statut:
         case "deja_recu":
             premier = next(p.premier for p in accuse.parties if p.premier)
@@ -274,17 +280,8 @@ def en_json(accuse: Accuse) -> str:
 
 def _partie_json(partie: Partie) -> dict[str, Any]:
     return {
-        "membre": partie.membre or None,
-        "table": partie.table or None,
-        "date_extraction": partie.date_extraction.isoformat() if partie.date_extraction else None,
-        "partiel": partie.partiel,
-        "statut": partie.statut,
-        "motif": partie.motif,
+        **partie.en_donnees(),
         "deja_recu_le": partie.premier.recu_le.isoformat() if partie.premier and partie.premier.recu_le else None,
-        "lignes_lues": partie.lignes_lues,
-        "lignes_utilisees": partie.lignes_utilisees,
-        "lignes_rejetees": partie.lignes_rejetees,
-        "lignes_hors_projet": partie.lignes_hors_projet,
         "constats": [
             {
                 "code": g.code,
