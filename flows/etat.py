@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from os.path import lexists
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ from transforms.dire.formats import accord, instant, taille
 from transforms.dire.libelles import INDICATEURS, STATUTS_DEPOT
 from transforms.nommage import echapper
 from transforms.refus import a_corriger
+from transforms.tables_publiees import TablesPubliees
 
 PEREMPTION = timedelta(hours=26)
 _LUES = ("depots", "essms", "alertes")
@@ -96,9 +97,9 @@ def constater(reglages: Reglages, maintenant: datetime) -> Etat:
         raise abime
     manifeste = json.loads((publiee / MANIFESTE).read_text(encoding="utf-8"))
     publie_le = datetime.fromisoformat(manifeste["cree_le"])
-    depots = _lire(publiee / "depots" / "depots.parquet")
-    essms = _lire(publiee / "essms" / "essms.parquet")
-    alertes = [_lire(publiee / "alertes" / f"date_mesure={d}" / "alertes.parquet") for d in manifeste["dates_mesure"]]
+    tables = TablesPubliees(publiee)
+    depots, essms = tables.table("depots"), tables.table("essms")
+    alertes = [tables.table("alertes", date.fromisoformat(d)) for d in manifeste["dates_mesure"]]
     porteurs = set(essms["porteur"].to_list())
     jours = _jours_de_silence(depots, maintenant)
     return Etat(
@@ -136,11 +137,6 @@ def _refus_en_attente(reglages: Reglages) -> dict[str, int]:
     with RegistreDepots(reglages.registre) as registre:
         restants = a_corriger(registre.depots(), lambda porteur, nom: lexists(reglages.depots / porteur / nom))
     return {echapper(porteur): nombre for porteur, nombre in _decompte(restants["porteur"]).items()}
-
-
-def _lire(fichier: Path) -> pl.DataFrame:
-    with fichier.open("rb") as flux:
-        return pl.read_parquet(flux)
 
 
 def _decompte(valeurs: pl.Series) -> dict[str, int]:

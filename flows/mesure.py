@@ -11,9 +11,10 @@ from types import MappingProxyType
 import polars as pl
 
 from flows.reglages import Reglages
-from schemas.curated import ACCEPTES, PARTITION
+from schemas.curated import ACCEPTES
 from transforms import regles
 from transforms.mesure import BILANS, DEPOTS, PRECEDENTS, RESULTATS, Entrees, mesurer
+from transforms.tables_publiees import TablesPubliees
 from transforms.territoire import NB_SEAUX
 
 # Staged bytes (compressed) that one run of the SQL takes easily in its share of memory.
@@ -85,32 +86,18 @@ def mesurer_dates(
 
     The relation `a_completer` is made for that date only.
     """
+    publiees = TablesPubliees(publiee)
     resultats: dict[date, dict[str, pl.DataFrame]] = {}
     for date_mesure in sorted(set(dates)):
-        precedente = _date_precedente(publiee, dates, date_mesure)
+        precedente = max((d for d in {*publiees.dates, *dates} if d < date_mesure), default=None)
         if precedente is None:
             precedents = pl.DataFrame(schema=PRECEDENTS)
         elif precedente in resultats:
             precedents = resultats[precedente]["indicateurs"].select(list(PRECEDENTS))
         else:
-            assert publiee is not None  # the date comes from there
-            precedents = _taux_publies(publiee, precedente)
+            precedents = publiees.table("indicateurs", precedente, list(PRECEDENTS))
         relations = (*RESULTATS, "a_completer") if date_mesure == a_completer else RESULTATS
         resultats[date_mesure] = mesurer(
             replace(entrees, precedents=precedents), date_mesure, seaux, relations=relations
         )
     return resultats
-
-
-def _date_precedente(publiee: Path | None, autres: Sequence[date], date_mesure: date) -> date | None:
-    """The latest measure date before `date_mesure`, among those published and those of tonight."""
-    dossiers = [] if publiee is None else (publiee / "indicateurs").glob(f"{PARTITION}=*")
-    connues = {date.fromisoformat(d.name.partition("=")[2]) for d in dossiers}
-    return max((d for d in {*connues, *autres} if d < date_mesure), default=None)
-
-
-def _taux_publies(publiee: Path, date_mesure: date) -> pl.DataFrame:
-    """The rates of a published measure (columns `PRECEDENTS`)."""
-    fichier = publiee / "indicateurs" / f"{PARTITION}={date_mesure.isoformat()}" / "indicateurs.parquet"
-    with fichier.open("rb") as flux:
-        return pl.read_parquet(flux, columns=list(PRECEDENTS)).select(list(PRECEDENTS))

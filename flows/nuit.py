@@ -51,6 +51,7 @@ from transforms.pages import rapport
 from transforms.publication import ecrire_table, table_constats, table_depots, table_sources
 from transforms.refus import a_corriger
 from transforms.suppression import masquer
+from transforms.tables_publiees import TablesPubliees
 
 LOTS_MAX = 16
 _FORMAT_VERSION = "%Y%m%dT%H%M%S%fZ"
@@ -236,14 +237,13 @@ def publier_version(
     reglages, version = nuit.reglages, nuit.version
     nouvelle = preparer_version(reglages.curated, version)
     for jour, relations in mesures.items():
-        iso = jour.isoformat()
-        ecrire_table("indicateurs", relations["indicateurs"], version, nouvelle, date_mesure=iso)
-        ecrire_table("maturin_sms", relations["maturin_sms"], version, nouvelle, date_mesure=iso)
+        ecrire_table("indicateurs", relations["indicateurs"], version, nouvelle, date_mesure=jour)
+        ecrire_table("maturin_sms", relations["maturin_sms"], version, nouvelle, date_mesure=jour)
         alertes = pl.concat([dire_alertes(relations["alertes"]), _alertes_generales(registres)], how="diagonal_relaxed")
-        ecrire_table("alertes", alertes, version, nouvelle, date_mesure=iso)
-        ecrire_table("populations", relations["populations"], version, nouvelle, date_mesure=iso)
+        ecrire_table("alertes", alertes, version, nouvelle, date_mesure=jour)
+        ecrire_table("populations", relations["populations"], version, nouvelle, date_mesure=jour)
         sources = table_sources(relations["sources"], registres.essms)
-        ecrire_table("sources", sources, version, nouvelle, date_mesure=iso)
+        ecrire_table("sources", sources, version, nouvelle, date_mesure=jour)
     ecrire_table("essms", registres.essms, version, nouvelle, date_mesure=None)
     montres = table_depots(depots)
     ecrire_table("depots", montres, version, nouvelle, date_mesure=None)
@@ -313,9 +313,13 @@ def ecrire_agregats(
     for table, lignes in par_date.items():
         for jour_mesure in mesures:
             du_jour = lignes.filter(pl.col("date_mesure") == jour_mesure)
-            ecrire_table(table, du_jour, version, nouvelle, date_mesure=jour_mesure.isoformat())
-    par_jour = {f.parent.name: f for v in (nuit.publiee, nouvelle) if v for f in v.glob("indicateurs/*/*.parquet")}
-    ecrire_table("evolution", agregats.suivre(list(par_jour.values())), version, nouvelle, date_mesure=None)
+            ecrire_table(table, du_jour, version, nouvelle, date_mesure=jour_mesure)
+    historique = {
+        jour: tables.chemin("indicateurs", jour)
+        for tables in map(TablesPubliees, (nuit.publiee, nouvelle))
+        for jour in tables.dates
+    }
+    ecrire_table("evolution", agregats.suivre(historique), version, nouvelle, date_mesure=None)
     fraicheur = agregats.dater(depots.filter("canonique"), registres.essms, nuit.aujourd_hui)
     ecrire_table("fraicheur", fraicheur, version, nouvelle, date_mesure=None)
 

@@ -26,10 +26,10 @@ from flows.staging.registre import RegistreDepots
 from flows.versions.manifeste import MAILLON, MANIFESTE
 from flows.versions.preuves_remises import citer, lire_preuves
 from flows.versions.version import actuelle
-from schemas.curated import PARTITION
 from schemas.erreurs import ErreurDite, Inconnu
 from transforms import preuve, regles
 from transforms.publication import table_depots
+from transforms.tables_publiees import TablesPubliees
 from transforms.territoire import seau
 
 
@@ -103,17 +103,13 @@ def _publication(curated: Path, finess_et: str, date_mesure: date) -> _Publicati
     version = actuelle(curated)
     if version is None:
         raise Inconnu("Aucune version n'est publiée. Lancez « duimetre nuit ».")
-    iso = date_mesure.isoformat()
-    lignes = {}
-    for table in preuve.PUBLIEES:
-        fichier = version / table / f"{PARTITION}={iso}" / f"{table}.parquet"
-        if not fichier.is_file():
-            raise Inconnu(f"Aucune mesure n'est publiée à la date du {date_mesure:%d/%m/%Y}.")
-        lignes[table] = (
-            _lire(fichier)
-            .filter(pl.col("finess_et") == finess_et)
-            .select(pl.lit(date_mesure).alias("date_mesure"), pl.all())
-        )
+    tables = TablesPubliees(version)
+    lignes = {
+        table: tables.table(table, tables.choisir(date_mesure))
+        .filter(pl.col("finess_et") == finess_et)
+        .select(pl.lit(date_mesure).alias("date_mesure"), pl.all())
+        for table in preuve.PUBLIEES
+    }
     if lignes["indicateurs"].is_empty():
         raise Inconnu(f"L'ESSMS {finess_et} n'a pas de chiffre publié au {date_mesure:%d/%m/%Y}.")
     calcul = lignes["indicateurs"]["version"][0]
@@ -121,14 +117,9 @@ def _publication(curated: Path, finess_et: str, date_mesure: date) -> _Publicati
     return _Publication(version, calcul, dossier if (dossier / MANIFESTE).is_file() else None, lignes)
 
 
-def _lire(fichier: Path) -> pl.DataFrame:
-    with fichier.open("rb") as flux:
-        return pl.read_parquet(flux)
-
-
 def _essms(publication: _Publication, finess_et: str) -> pl.DataFrame:
     """The ESSMS as the version that computed the figure knew it."""
-    table = _lire((publication.dossier_calcul or publication.version) / "essms" / "essms.parquet")
+    table = TablesPubliees(publication.dossier_calcul or publication.version).table("essms")
     essms = table.filter(pl.col("finess_et") == finess_et).drop("version")
     if essms.is_empty():
         raise NonReproductible(
@@ -260,14 +251,14 @@ def rapprocher(reglages: Reglages, verdict: preuve.PreuveEntiere) -> list[str]:
         if (version / nom).read_bytes() != verdict.fichiers[f"version/{nom}"]
     ]
     inventaire = json.loads((version / MANIFESTE).read_bytes())["fichiers"]
-    iso = verdict.description["date_mesure"]
+    tables, jour = TablesPubliees(version), date.fromisoformat(verdict.description["date_mesure"])
     for table in preuve.PUBLIEES:
-        relatif = f"{table}/{PARTITION}={iso}/{table}.parquet"
-        fichier = version / relatif
+        fichier = tables.chemin(table, jour)
+        relatif = fichier.relative_to(version).as_posix()
         if sha256_du_fichier(fichier) != inventaire[relatif]["sha256"]:
             problemes.append(f"{relatif} a changé dans la version publiée ici.")
             continue
-        ici = _lire(fichier).filter(pl.col("finess_et") == verdict.description["finess_et"])
+        ici = tables.table(table, jour).filter(pl.col("finess_et") == verdict.description["finess_et"])
         citees = pl.read_parquet(verdict.fichiers[f"publie/{table}.parquet"]).drop("date_mesure")
         if not ici.equals(citees):
             problemes.append(f"Les lignes de {table} ne sont pas celles de la version publiée ici.")

@@ -5,7 +5,7 @@ The SQL is in `transforms/sql/agregats/`, one relation per file; this module say
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -50,20 +50,19 @@ def financer(indicateurs: pl.DataFrame, essms: pl.DataFrame) -> pl.DataFrame:
     return _executer(entrees, ("financement",), ("financement",))["financement"]
 
 
-def suivre(fichiers: Sequence[Path]) -> pl.DataFrame:
+def suivre(fichiers: Mapping[date, Path]) -> pl.DataFrame:
     """The latest measure of each ESSMS and indicator beside its history (columns of `evolution`).
 
-    `fichiers`: the partitions of `indicateurs`, in folders `date_mesure=AAAA-MM-JJ`.
+    `fichiers`: those of `indicateurs`, by measure date.
     """
-    jours = pl.DataFrame(
-        {
-            "fichier": [str(f) for f in fichiers],
-            "date_mesure": [date.fromisoformat(f.parent.name.partition("=")[2]) for f in fichiers],
-        }
-    )
+    jours = pl.DataFrame({"fichier": [str(f) for f in fichiers.values()], "date_mesure": list(fichiers)})
     colonnes = ["finess_et", "porteur", "indicateur", "taux", "atteint"]
     lus = pl.scan_parquet(
-        list(fichiers), include_file_paths="fichier", glob=False, hive_partitioning=False, extra_columns="ignore"
+        list(fichiers.values()),
+        include_file_paths="fichier",
+        glob=False,
+        hive_partitioning=False,
+        extra_columns="ignore",
     )
     historique = lus.select(*colonnes, "fichier").collect().join(jours, on="fichier").drop("fichier")
     return _executer({"historique": historique}, ("evolution",), ("evolution",))["evolution"]

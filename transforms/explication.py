@@ -12,11 +12,11 @@ from typing import Any
 import polars as pl
 
 from schemas.curated import INDICATEURS as ORDRE
-from schemas.curated import PARTITION
 from schemas.erreurs import Inconnu
 from transforms.agregats import besoins
 from transforms.dire.formats import accord, cible, enumerer, jour, jour_en_lettres, majuscule, milliers, taux
 from transforms.dire.libelles import ETAPES, INDICATEURS, STATUTS, dire_etat_de_source, etat_de_source, nom_de_source
+from transforms.tables_publiees import TablesPubliees
 
 
 @dataclass(frozen=True)
@@ -78,34 +78,26 @@ class Explication:
 def expliquer(version: Path, finess: str, date_mesure: date | None = None) -> Explication:
     """Explain one ESSMS at one measure date (default: its latest). Raises `Inconnu`."""
     finess = finess.strip().upper()
-    dates = sorted(
-        date.fromisoformat(p.name.partition("=")[2]) for p in (version / "indicateurs").glob(f"{PARTITION}=*")
-    )
-    if date_mesure is not None and date_mesure not in dates:
-        publiees = ", ".join(d.isoformat() for d in dates[-5:])
-        raise Inconnu(
-            f"Aucune mesure n'est publiée au {date_mesure.isoformat()}. Dernières dates publiées : {publiees}."
-        )
-    for jour_mesure in [date_mesure] if date_mesure is not None else reversed(dates):
-        lignes = _lire(version, "indicateurs", jour_mesure, finess)
+    publiees = TablesPubliees(version)
+    for jour_mesure in [publiees.choisir(date_mesure)] if date_mesure else reversed(publiees.dates):
+        lignes = _lire(publiees, "indicateurs", jour_mesure, finess)
         if lignes:
-            return _assembler(version, finess, jour_mesure, lignes)
-    a_cette_date = "" if date_mesure is None else f" au {date_mesure.isoformat()}"
+            return _assembler(publiees, finess, jour_mesure, lignes)
+    a_cette_date = f" à la date du {jour(date_mesure)}" if date_mesure else ""
     raise Inconnu(
         f"L'ESSMS « {finess} » n'a pas de mesure publiée{a_cette_date}. "
         "Vérifiez le numéro FINESS (9 caractères) et sa présence dans projets.csv."
     )
 
 
-def _lire(version: Path, table: str, date_mesure: date, finess: str) -> list[dict[str, Any]]:
-    with (version / table / f"{PARTITION}={date_mesure.isoformat()}" / f"{table}.parquet").open("rb") as flux:
-        return pl.read_parquet(flux).filter(pl.col("finess_et") == finess).to_dicts()
+def _lire(publiees: TablesPubliees, table: str, date_mesure: date, finess: str) -> list[dict[str, Any]]:
+    return publiees.table(table, date_mesure).filter(pl.col("finess_et") == finess).to_dicts()
 
 
-def _assembler(version: Path, finess: str, date_mesure: date, lignes: list[dict[str, Any]]) -> Explication:
-    (essms,) = _lire(version, "maturin_sms", date_mesure, finess)
-    sources = {s["table"]: s for s in _lire(version, "sources", date_mesure, finess)}
-    (populations,) = _lire(version, "populations", date_mesure, finess)
+def _assembler(publiees: TablesPubliees, finess: str, date_mesure: date, lignes: list[dict[str, Any]]) -> Explication:
+    (essms,) = _lire(publiees, "maturin_sms", date_mesure, finess)
+    sources = {s["table"]: s for s in _lire(publiees, "sources", date_mesure, finess)}
+    (populations,) = _lire(publiees, "populations", date_mesure, finess)
     necessaires = besoins()
     indicateurs = [
         _indicateur(ligne, [_source(sources[t], ligne["fin_fenetre"]) for t in necessaires[ligne["indicateur"]]])
@@ -125,7 +117,7 @@ def _assembler(version: Path, finess: str, date_mesure: date, lignes: list[dict[
         file_active=populations["file_active"],
         personnes_eligibles=populations["personnes_eligibles"],
         indicateurs=tuple(indicateurs),
-        alertes=tuple(a["message"] for a in _lire(version, "alertes", date_mesure, finess)),
+        alertes=tuple(a["message"] for a in _lire(publiees, "alertes", date_mesure, finess)),
     )
 
 

@@ -14,12 +14,12 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from schemas import curated
-from schemas.erreurs import Inconnu
 from transforms.agregats import situer_depots, sommer
 from transforms.dire.formats import jour as en_jour
 from transforms.dire.texte_sur import csv_excel, sans_formule
 from transforms.publication import disposer
 from transforms.suppression import masquer
+from transforms.tables_publiees import TablesPubliees
 
 # Limit of the format, header left out.
 LIGNES_MAX = 1_048_575
@@ -48,8 +48,9 @@ def exporter_classeur(version: Path, fichier: Path, date_mesure: date | None = N
     """
     import xlsxwriter  # noqa: PLC0415 - the public export does not need it
 
-    retenue = _date(version, date_mesure)
-    tables = {nom: _lire(version, nom, retenue) for nom in curated.TABLES}
+    publiees = TablesPubliees(version)
+    retenue = publiees.choisir(date_mesure)
+    tables = {nom: publiees.table(nom, retenue) for nom in curated.TABLES}
     flux = io.BytesIO()
     livre = xlsxwriter.Workbook(
         flux, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -69,9 +70,10 @@ def publics(version: Path, dossier: Path, date_mesure: date | None, seuil: int) 
     The sums are made again from the published figures and hidden with `seuil` (specification §8). Raises `Inconnu`,
     `OSError`.
     """
-    retenue = _date(version, date_mesure)
-    indicateurs = _lire(version, "indicateurs", retenue).with_columns(date_mesure=pl.lit(retenue))
-    essms = situer_depots(_lire(version, "maturin_sms", retenue))
+    publiees = TablesPubliees(version)
+    retenue = publiees.choisir(date_mesure)
+    indicateurs = publiees.table("indicateurs", retenue).with_columns(date_mesure=pl.lit(retenue))
+    essms = situer_depots(publiees.table("maturin_sms", retenue))
     territoires = masquer(sommer(indicateurs, essms)["territoires"], seuil)
     dossier.mkdir(parents=True, exist_ok=True)
     chemins = [dossier / nom for nom in ("territoires.parquet", "territoires.csv", "dictionnaire.csv", "LISEZMOI.txt")]
@@ -81,26 +83,6 @@ def publics(version: Path, dossier: Path, date_mesure: date | None, seuil: int) 
     chemins[2].write_bytes(csv_excel(_descriptions("territoires")))
     chemins[3].write_text(_LISEZMOI.format(jour=en_jour(retenue), seuil=seuil), encoding="utf-8")
     return chemins
-
-
-def _date(version: Path, date_mesure: date | None) -> date:
-    dates = sorted(
-        date.fromisoformat(p.name.partition("=")[2]) for p in (version / "indicateurs").glob(f"{curated.PARTITION}=*")
-    )
-    if date_mesure is None:
-        return dates[-1]
-    if date_mesure not in dates:
-        publiees = ", ".join(d.isoformat() for d in dates[-5:])
-        raise Inconnu(
-            f"Aucune mesure n'est publiée au {date_mesure.isoformat()}. Dernières dates publiées : {publiees}."
-        )
-    return date_mesure
-
-
-def _lire(version: Path, table: str, date_mesure: date) -> pl.DataFrame:
-    partition = f"{curated.PARTITION}={date_mesure.isoformat()}" if table in curated.PAR_DATE else ""
-    with (version / table / partition / f"{table}.parquet").open("rb") as flux:
-        return pl.read_parquet(flux)
 
 
 def _descriptions(table: str) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +15,7 @@ from schemas.erreurs import ErreurDite
 from transforms.dire.constats import dire_constat
 from transforms.finess import cle_luhn_valide
 from transforms.nommage import echapper, membre_publiable, nom_publiable
+from transforms.tables_publiees import TablesPubliees
 from transforms.validation.modele import fautives
 
 _GROUPE_LIGNES = 20_000
@@ -107,15 +109,14 @@ def disposer(table: str, lignes: pl.DataFrame, version: str) -> pa.Table:
     return arrow.cast(schema_arrow(table))
 
 
-def ecrire_table(table: str, lignes: pl.DataFrame, version: str, dossier: Path, *, date_mesure: str | None) -> Path:
-    """Write one published table (or its partition of `date_mesure`, ISO) under `dossier`; give the file.
+def ecrire_table(table: str, lignes: pl.DataFrame, version: str, dossier: Path, *, date_mesure: date | None) -> Path:
+    """Write one published table (or its partition of `date_mesure`) under `dossier`; give the file.
 
     Raises as `disposer` does.
     """
     assert (table in PAR_DATE) == (date_mesure is not None), table
-    partition = dossier / table / f"date_mesure={date_mesure}" if date_mesure else dossier / table
-    partition.mkdir(parents=True)
-    fichier = partition / f"{table}.parquet"
+    fichier = TablesPubliees(dossier).chemin(table, date_mesure)
+    fichier.parent.mkdir(parents=True)
     octets = io.BytesIO()  # pyarrow writes each page of a column by itself
     pq.write_table(disposer(table, lignes, version), octets, compression="zstd", row_group_size=_GROUPE_LIGNES)
     fichier.write_bytes(octets.getbuffer())

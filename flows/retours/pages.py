@@ -18,11 +18,12 @@ from flows.reception.reception import Dossier
 from flows.reglages import Reglages
 from flows.retours.accuses import dossier_de_retour, lister, nom_de_retour, poser, retirer, sans_bloquer
 from flows.staging.fichiers import dossier_de_travail
-from schemas.curated import ACCEPTES, PAR_DATE, PARTITION
+from schemas.curated import ACCEPTES
 from transforms.lecture.modele import LectureImpossible
 from transforms.pages.porteur import index, liste_de_travail
 from transforms.pages.porteur.index import FICHIERS_MAX, FichierRecu, Refus, Situation
 from transforms.refus import a_corriger
+from transforms.tables_publiees import TablesPubliees
 
 # Where the identifiers of dossiers are looked for: the table that defines them first.
 _TABLES_DES_DOSSIERS = ("dossiers", "sejours")
@@ -58,8 +59,7 @@ def date_des_pages(dates: Sequence[date], publiee: Path | None, aujourd_hui: dat
 
     So a night that measures the past leaves the pages of a later measure alone, and a measure of the future freezes none.
     """
-    dossiers = [] if publiee is None else (publiee / "indicateurs").glob(f"{PARTITION}=*")
-    connues = {*dates, *(date.fromisoformat(d.name.partition("=")[2]) for d in dossiers)}
+    connues = {*dates, *TablesPubliees(publiee).dates}
     choisie = max((d for d in connues if d <= aujourd_hui), default=max(connues))
     return choisie if choisie in dates else None
 
@@ -77,7 +77,8 @@ def ecrire_pages(
     `depots`: those of the register; `deposes`: the files in the drop folders. A porteur whose folder cannot be written
     stops nobody. Raises `OSError` for what is not about one porteur.
     """
-    tables = {t: _lire_table(mesure, t) for t in ("indicateurs", "sources", "essms", "constats")}
+    publiees = TablesPubliees(mesure.version)
+    tables = {t: publiees.table(t, mesure.jour) for t in ("indicateurs", "sources", "essms", "constats")}
     par_porteur: dict[str, dict[str, Depose]] = {}
     for depose in deposes:
         par_porteur.setdefault(depose.porteur, {})[depose.chemin] = depose
@@ -105,14 +106,6 @@ def ecrire_pages(
             for ancienne in lister(ouvert):
                 if ancienne.startswith("a_completer_") and ancienne.endswith(".csv") and ancienne not in listes:
                     retirer(ouvert, ancienne)
-
-
-def _lire_table(mesure: MesurePubliee, table: str) -> pl.DataFrame:
-    dossier = mesure.version / table
-    if table in PAR_DATE:
-        dossier /= f"{PARTITION}={mesure.jour.isoformat()}"
-    with (dossier / f"{table}.parquet").open("rb") as flux:
-        return pl.read_parquet(flux)
 
 
 def _situation(vu: _Porteur, mesure: MesurePubliee, listes: Mapping[str, bytes]) -> Situation:

@@ -18,6 +18,7 @@ from scenario import deposer, fichier_csv, nuit_directe, projets
 from schemas.curated import ALERTES, CLES, PAR_DATE, TABLES
 from transforms.agregats import besoins, dater, financer, sommer, suivre
 from transforms.suppression import masquer
+from transforms.tables_publiees import TablesPubliees
 
 D = date(2026, 4, 1)
 Requete = Callable[..., list[tuple[Any, ...]]]
@@ -139,9 +140,9 @@ def test_secteur_et_region_inconnus_ont_leur_ligne() -> None:
 # --- evolution, fraicheur ----------------------------------------------------------------------------------------
 
 
-def historique(racine: Path, *mesures: tuple[str, float | None]) -> list[Path]:
+def historique(racine: Path, *mesures: tuple[str, float | None]) -> dict[date, Path]:
     """Published partitions of one ESSMS and one indicator, target 90."""
-    fichiers = []
+    fichiers = {}
     for jour, taux in mesures:
         fichier = racine / f"date_mesure={jour}" / "indicateurs.parquet"
         fichier.parent.mkdir(parents=True)
@@ -155,7 +156,7 @@ def historique(racine: Path, *mesures: tuple[str, float | None]) -> list[Path]:
             },
             schema_overrides={"taux": pl.Float64, "atteint": pl.Boolean},
         ).write_parquet(fichier)
-        fichiers.append(fichier)
+        fichiers[date.fromisoformat(jour)] = fichier
     return fichiers
 
 
@@ -376,9 +377,10 @@ def test_toutes_les_tables_sont_publiees_a_toutes_les_dates() -> None:
 
 def test_les_agregats_de_la_demo_prennent_moins_d_une_seconde() -> None:
     version = demo_publiee.version()
-    fichiers = sorted(version.glob("indicateurs/*/*.parquet"))
+    publiees = TablesPubliees(version)
+    fichiers = {jour: publiees.chemin("indicateurs", jour) for jour in publiees.dates}
     lignes = pl.concat(
-        pl.read_parquet(f).with_columns(date_mesure=pl.lit(date.fromisoformat(f.parent.name[-10:]))) for f in fichiers
+        publiees.table("indicateurs", jour).with_columns(date_mesure=pl.lit(jour)) for jour in publiees.dates
     )
     dimension = pl.read_parquet(version / "essms" / "essms.parquet")
     depots = pl.read_parquet(version / "depots" / "depots.parquet").rename({"table": "nom_table"})

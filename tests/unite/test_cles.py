@@ -41,7 +41,7 @@ def test_a_key_said_twice_is_not_written(table: str, region: Path, tmp_path: Pat
     lignes = pl.read_parquet(
         region / "curated" / "actuel" / table / f"{partition}{table}.parquet", hive_partitioning=False
     )
-    jour = str(JOUR) if table in PAR_DATE else None
+    jour = JOUR if table in PAR_DATE else None
     ecrire_table(table, lignes, "v", tmp_path / "sans", date_mesure=jour)
     with pytest.raises(CleEnDouble, match=f"« {table} » aurait 1 ligne"):
         ecrire_table(table, pl.concat([lignes, lignes.head(1)]), "v", tmp_path / "avec", date_mesure=jour)

@@ -87,7 +87,7 @@ def verifier_phrases(e: Explication) -> None:
 def test_inconnus() -> None:
     with pytest.raises(Inconnu, match="999999999"):
         expliquer(demo_publiee.version(), "999999999")
-    with pytest.raises(Inconnu, match="2026-04-01"):
+    with pytest.raises(Inconnu, match="01/04/2026"):
         expliquer(demo_publiee.version(), FINESS, date(2025, 1, 1))
 
 

@@ -111,7 +111,7 @@ def test_le_seuil_change_ce_qui_est_cache(tmp_path: Path) -> None:
 
 
 def test_une_date_non_publiee_est_dite(tmp_path: Path) -> None:
-    with pytest.raises(Inconnu, match="2026-04-01"):
+    with pytest.raises(Inconnu, match="01/04/2026"):
         publics(demo_publiee.version(), tmp_path, date(2025, 1, 1), 11)
 
 

@@ -28,7 +28,7 @@ import pytest
 from flows import disque
 from flows.versions import catalogue, chaine, publication, retention, version
 from flows.versions.catalogue import ColonneVue, Vue
-from flows.versions.manifeste import VersionInvalide, ecrire_neuf, en_json
+from flows.versions.manifeste import VersionInvalide, ecrire_neuf, octets_json
 from flows.versions.version import LienInvalide
 
 RACINE = Path(__file__).parents[2]
@@ -647,9 +647,9 @@ def test_rewritten_link_missing_link_added_and_removed_files(tmp_path: Path) -> 
         "taille_octets": 4,
         "sha256": hashlib.sha256(b"faux").hexdigest(),
     }
-    octets = en_json(manifeste)
+    octets = octets_json(manifeste)
     maillon = json.loads((un / "maillon.json").read_bytes()) | {"manifeste_sha256": hashlib.sha256(octets).hexdigest()}
-    for nom, contenu in (("manifeste.json", octets), ("maillon.json", en_json(maillon))):
+    for nom, contenu in (("manifeste.json", octets), ("maillon.json", octets_json(maillon))):
         (un / nom).unlink()
         (un / nom).write_bytes(contenu)
     assert chaine.verifier_version(un) == []

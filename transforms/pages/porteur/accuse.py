@@ -43,8 +43,8 @@ class Premier:
 class Partie:
     """What one table of the file gives; the file itself when it has only one (`membre` "").
 
-    `constats` has the columns `transforms.validation.constats.CONSTATS`. `premier`: the same content was received before, and this
-    is its verdict.
+    `constats` has the columns `CONSTATS` of the validation. `premier`: the same content was received before, and this is its
+    verdict.
     """
 
     membre: str

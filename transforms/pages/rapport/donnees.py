@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from schemas.curated import PAR_DATE, dtypes
+from transforms.tables_publiees import TablesPubliees
 
 Ligne = dict[str, Any]
 Tables = Mapping[str, pl.DataFrame]
@@ -37,14 +38,11 @@ MEDIANE_MIN = 3
 def lire_version(version: Path) -> Tables:
     """The tables of a version (its directory), each with its `date_mesure` where it has one.
 
-    Raises `ValueError` when the version has no measure, `OSError` or `polars` errors when a file cannot be read.
+    Raises `Inconnu` when the version has no measure, `OSError` or `polars` errors when a file cannot be read.
     """
-    dates = sorted(
-        date.fromisoformat(p.name.partition("=")[2]) for p in (version / "indicateurs").glob("date_mesure=*")
-    )
-    if not dates:
-        raise ValueError("no measure date in this version")
-    return {t: _lire_table(version, t, dates_montrees(dates) if t in _HISTORIQUES else dates[-1:]) for t in _LUES}
+    publiees = TablesPubliees(version)
+    derniere, montrees = publiees.choisir(), dates_montrees(publiees.dates)
+    return {t: _lire_table(publiees, t, montrees if t in _HISTORIQUES else [derniere]) for t in _LUES}
 
 
 def dates_montrees(dates: Sequence[date]) -> list[date]:
@@ -56,16 +54,14 @@ def dates_montrees(dates: Sequence[date]) -> list[date]:
     return sorted({*premieres.values(), triees[-1]})[-DATES_MAX:]
 
 
-def _lire_table(version: Path, table: str, dates: Sequence[date]) -> pl.DataFrame:
+def _lire_table(publiees: TablesPubliees, table: str, dates: Sequence[date]) -> pl.DataFrame:
     types = dtypes(table)
     if table not in PAR_DATE:
-        return pl.read_parquet(version / table / f"{table}.parquet", columns=list(types), glob=False)
+        return publiees.table(table, colonnes=types)
     parts = [pl.DataFrame(schema={"date_mesure": pl.Date, **types})]
     for jour in dates:
-        fichier = version / table / f"date_mesure={jour.isoformat()}" / f"{table}.parquet"
-        if fichier.exists():
-            lue = pl.read_parquet(fichier, glob=False, hive_partitioning=False)
-            parts.append(lue.with_columns(pl.lit(jour).alias("date_mesure")))
+        if publiees.chemin(table, jour).exists():
+            parts.append(publiees.table(table, jour).with_columns(pl.lit(jour).alias("date_mesure")))
     # A former partition may lack a column that came since; what it has besides is not shown.
     return pl.concat(parts, how="diagonal_relaxed").select("date_mesure", *types)
 
