@@ -701,8 +701,7 @@ def panne(monkeypatch: pytest.MonkeyPatch, rang: int, code: int, *, avec_syncfs:
     with monkeypatch.context() as contexte:
         for nom in APPELS:
             contexte.setattr(os, nom, piege(nom, getattr(os, nom)))
-        for module in (publication, retention):
-            contexte.setattr(module, "ecrire_neuf", piege("ecrire", ecrire_neuf))
+        contexte.setattr(publication, "ecrire_neuf", piege("ecrire", ecrire_neuf))
         contexte.setattr(disque, "_syncfs", lambda: syncfs if avec_syncfs else None)
         yield appels
 
