@@ -70,3 +70,11 @@ def test_les_marques_du_contrat_sont_bien_formees() -> None:
 )
 def test_une_marque_mal_formee_se_voit(ligne: str, fautive: bool) -> None:
     assert bool(defauts_de_marques(ligne)) == fautive
+
+
+def test_les_chemins_de_l_architecture_existent() -> None:
+    """`docs/architecture.md` names files and folders as they are."""
+    page = (RACINE / "docs" / "architecture.md").read_text(encoding="utf-8")
+    cites = re.findall(r"`((?:flows|transforms|schemas|tests)/[\w/.]+)`", page)
+    assert len(cites) > 20
+    assert [c for c in cites if not (RACINE / c).exists()] == []
