@@ -58,7 +58,7 @@ def ecrire_neuf(chemin: Path, octets: bytes) -> None:
         flux.write(octets)
 
 
-def en_json(valeur: Mapping[str, Any]) -> bytes:
+def octets_json(valeur: Mapping[str, Any]) -> bytes:
     """One line per input and per file: people compare two of them, and there may be tens of thousands."""
     return ("{\n" + ",\n".join(f"{_ligne(cle)}: {_bloc(valeur[cle])}" for cle in sorted(valeur)) + "\n}\n").encode()
 

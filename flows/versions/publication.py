@@ -38,8 +38,8 @@ from flows.versions.manifeste import (
     VersionInvalide,
     ecrire_neuf,
     empreinte_fichier,
-    en_json,
     fichiers_du_manifeste,
+    octets_json,
     parcourir_version,
     reference,
     sha256_de,
@@ -171,8 +171,10 @@ def sceller(nouvelle: Path, *, cree_le: datetime, precedente: Path | None, conte
         ):
             reportes.add(chemin)
     commun = {"version": id_version, "cree_le": cree_le.isoformat()}
-    manifeste = en_json({**contenu, **commun, "precedente": reference(precedente, MANIFESTE), "fichiers": inventaire})
-    maillon = en_json(
+    manifeste = octets_json(
+        {**contenu, **commun, "precedente": reference(precedente, MANIFESTE), "fichiers": inventaire}
+    )
+    maillon = octets_json(
         {**commun, "precedente": reference(precedente, MAILLON), "manifeste_sha256": sha256_de(manifeste)}
     )
     ecrire_neuf(nouvelle / MANIFESTE, manifeste)
