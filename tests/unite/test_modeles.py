@@ -102,7 +102,7 @@ def test_l_exemple_est_accepte_par_frictionless_et_par_duimetre_sans_un_mot(tabl
     accuse = verdict(chemin)
     assert accuse.statut == "accepte"
     assert accuse.parties[0].constats.height == 0, accuse.parties[0].constats
-    assert accuse.parties[0].lignes_utilisees == len(lignes_exemple(table)) >= 2
+    assert accuse.parties[0].sort.lignes_utilisees == len(lignes_exemple(table)) >= 2
 
 
 CASSES = {
@@ -156,7 +156,7 @@ def test_un_modele_excel_rempli_est_accepte(table: str, tmp_path: Path) -> None:
     livre.save(chemin)
     accuse = verdict(chemin)
     assert accuse.statut == "accepte" and accuse.parties[0].constats.height == 0
-    assert accuse.parties[0].lignes_utilisees == len(lignes_exemple(table))
+    assert accuse.parties[0].sort.lignes_utilisees == len(lignes_exemple(table))
 
 
 @pytest.mark.parametrize("table", TABLES)

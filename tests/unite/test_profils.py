@@ -216,7 +216,7 @@ def test_un_journal_sans_rendez_vous_n_est_pas_un_depot_d_agenda(tmp_path: Path)
 
 def test_un_journal_sans_sa_colonne_de_type_dit_laquelle(tmp_path: Path) -> None:
     accuse = juger(tmp_path, "export_journal_01042026.csv", JOURNAL.replace(";Type;", ";Genre;"), charger("heliade"))
-    assert accuse.statut == "refuse" and accuse.parties[0].motif == "CONTENU_INATTENDU"
+    assert accuse.statut == "refuse" and accuse.parties[0].sort.motif == "CONTENU_INATTENDU"
     assert "« Type »" in accuse.parties[0].constats["detail"][0]
 
 
@@ -287,7 +287,7 @@ def test_noms_qu_un_profil_ne_reconnait_pas(nom: str) -> None:
 
 def test_un_nom_etranger_rappelle_ceux_de_l_editeur(tmp_path: Path) -> None:
     accuse = juger(tmp_path, "truc.csv", "a;b\n1;2\n", charger("atrium"))
-    assert accuse.parties[0].motif == "NOM_INVALIDE"
+    assert accuse.parties[0].sort.motif == "NOM_INVALIDE"
     detail = accuse.parties[0].constats["detail"][0]
     assert "Atrium DUI" in detail and "ATR_SEJOUR_AAAAMMJJ…" in detail
 
@@ -395,7 +395,7 @@ def test_un_profil_inutilisable_fait_attendre_les_fichiers_et_alerte(
     chemin = tmp_path / "sejours_2026-04-01.csv"
     chemin.write_text(SIMPLES["sejours"], encoding="utf-8")
     accuse = verifier(chemin, dossier, reglages, MAINTENANT)
-    assert accuse.statut == "en_attente" and accuse.parties[0].motif == "PROFIL_INCONNU"
+    assert accuse.statut == "en_attente" and accuse.parties[0].sort.motif == "PROFIL_INCONNU"
 
 
 def test_le_contexte_change_avec_le_profil() -> None:
