@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -90,9 +91,12 @@ def test_aucun_identifiant_brut_ne_sort(nuitee: tuple[Path, str, Temoin], region
         if f.is_file() and "statiques" not in f.parts
     }
     assert {"staging/registre.sqlite", "staging/prefect/prefect.db"} <= octets.keys()
+    # Six digits of a moment are no identifier: Prefect's database writes « 1970-01-01 00:00:00.000000 ».
+    moment = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{6}")
     for nom, contenu in octets.items():
+        sans_moment = moment.sub(b"\0", contenu)
         for identifiant in region.identifiants:
-            assert identifiant.encode() not in contenu, nom
+            assert identifiant.encode() not in sans_moment, nom
 
 
 def test_ce_qui_est_prive_l_est(nuitee: tuple[Path, str, Temoin]) -> None:
