@@ -5,10 +5,10 @@
     curated/chaine/<id>.json       what remains of a version that retention removed: its link of the chain
     curated/versions/.reserve      directories of the version removed last, for the next one
 
-A publication is, under the lock of the night: `preparer`, write the tables, `construire_catalogue`, `reporter`,
+A publication is, under the lock of the night: `preparer_version`, write the tables, `construire_catalogue`, `reporter`,
 `sceller`, `publier`, then `conserver`. Everything happens in `versions/.<id>.en_cours` until the last two renames;
 the second one, of the symlink, is the publication. `versions/.<id>.en_cours` and `.actuel.<id>` are what a killed run
-leaves and what the next `preparer` sweeps.
+leaves and what the next `preparer_version` sweeps.
 
 For readers: the symlink moves while they read, so resolve it once, not once per file. Opening
 `curated/actuel/catalogue.duckdb` read-only does (its views name the files of their own version); so does

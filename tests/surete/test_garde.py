@@ -510,7 +510,7 @@ def test_une_nuit_tuee_ne_laisse_aucun_lecteur(tmp_path: Path) -> None:
     programme = f"""
 import sys, time
 from pathlib import Path
-from flows.isolement import lire_pieces
+from flows.reception.isolement import lire_pieces
 from flows.reglages import Bornes
 from transforms.lecture.archive import Limites
 from transforms.lecture.ouverture import Lecture

@@ -400,12 +400,6 @@ def _textes_partages(flux: IO[bytes]) -> list[str]:
 class _Grille:
     """The rows of a sheet, gathered in `lignes` while its XML is parsed."""
 
-    __slots__ = (
-        "_c", "_caracteres", "_cellules", "_formats", "_garde", "_largeur", "_limites", "_numero", "_par_defaut",
-        "_phonetique", "_porteurs_de_texte", "_precedent", "_rang", "_rangs", "_row", "_rph", "_sans_numero", "_style",
-        "_texte", "_textes", "_type", "lignes",
-    )  # fmt: skip
-
     def __init__(self, textes: list[str], formats: dict[str, Convertisseur], limites: LimitesClasseur) -> None:
         self.lignes: list[LigneLue] = []
         self._textes, self._formats, self._limites = textes, formats, limites
