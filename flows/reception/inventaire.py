@@ -98,7 +98,7 @@ def parcourir(depots: Path) -> Iterator[Depose]:
         if porteur.is_dir(follow_symlinks=False):
             yield from _parcourir(depots, porteur.name)
         else:
-            journal().warning("Dans raw/depots, %r n'est pas un dossier : il n'est pas lu.", texte_du_nom(porteur.name))
+            journal().warning("Dans raw/depots, ce qui n'est pas le dossier d'un porteur n'est pas lu.")
 
 
 def _parcourir(base: Path, racine: str) -> Iterator[Depose]:

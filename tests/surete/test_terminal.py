@@ -19,7 +19,7 @@ NUIT = """
 import sys
 from datetime import date
 from pathlib import Path
-from flows.cli import parler_utf8
+from flows.cli.principal import parler_utf8
 parler_utf8()
 from scenario import nuit_directe
 nuit_directe(Path(sys.argv[1]), [date(2026, 4, 1)])
@@ -29,7 +29,7 @@ print("\\xe9t\\xe9")
 
 def lancer(code: str, *arguments: str, **reglages: str) -> tuple[int, str, str]:
     """Exit code, standard output and error of Python code under such a terminal."""
-    chemins = os.pathsep.join([str(RACINE), str(RACINE / "tests")])
+    chemins = os.pathsep.join([str(RACINE), str(RACINE / "tests" / "outils")])
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": chemins} | POSIX | reglages
     fini = subprocess.run([sys.executable, "-c", code, *arguments], env=environ, capture_output=True, check=False)
     return fini.returncode, fini.stdout.decode(), fini.stderr.decode(errors="replace")

@@ -107,6 +107,7 @@ def test_the_run_its_tasks_and_their_states_have_names(nuitee: tuple[Path, str])
     assert query(base, "SELECT name, state_name, run_count FROM task_run ORDER BY name") == [
         (nom, "Completed", 1)
         for nom in (
+            "contrôler ce qui est rangé",
             "inventorier les dépôts",
             "lire les référentiels",
             "mesurer des seaux d'ESSMS, lot 1 sur 1",
@@ -184,10 +185,10 @@ def test_a_server_that_cannot_start_does_not_stop_the_night(suite: Path) -> None
     processus = lancer(suite)
     sortie, erreurs = processus.communicate(timeout=120)
     assert (processus.returncode, erreurs) == (0, "")
-    assert "Le serveur_prefect Prefect ne répond pas : la nuit se fait sans lui." in sortie
+    assert "Le serveur Prefect ne répond pas : la nuit se fait sans lui." in sortie
     assert actuelle(suite / "curated") != avant
     journal = max((suite / "staging" / "journaux").glob("*.jsonl")).read_text(encoding="utf-8")
-    assert '"niveau": "avertissement", "message": "Le serveur_prefect Prefect ne répond pas' in journal
+    assert '"niveau": "avertissement", "message": "Le serveur Prefect ne répond pas' in journal
     assert '"resultat": "publiee"' in journal
 
 
