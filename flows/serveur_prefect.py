@@ -100,6 +100,7 @@ def demarrer(dossier: Path) -> Serveur:
     for cle in ("PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_API_KEY"):
         os.environ.pop(cle, None)
     os.environ.update(PREFECT_HOME=str(dossier), PREFECT_API_URL=url, PREFECT_API_AUTH_STRING=secret)
+    os.environ["PREFECT_CLIENT_MAX_RETRIES"] = "2"  # on the loopback, who does not answer is dead: 6 s, not 60, a call
     sans_proxy = f"{os.environ.get('no_proxy') or os.environ.get('NO_PROXY') or 'localhost'},127.0.0.1"
     os.environ.update(no_proxy=sans_proxy, NO_PROXY=sans_proxy)
     # Registered before Prefect is imported: what it sends when the process ends still finds a server.
