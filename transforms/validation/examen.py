@@ -30,7 +30,7 @@ from transforms.validation.typage import typer
 BILAN = {"finess_et": pl.String, "lignes_lues": pl.Int64, "lignes_rejetees": pl.Int64}
 
 # To be raised when the same file could be judged otherwise: files still there are then examined again.
-EXAMEN_VERSION = 3
+EXAMEN_VERSION = 4
 
 REJET_MAX_PCT = 20
 REJET_MIN_LIGNES = 3
