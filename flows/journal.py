@@ -1,8 +1,9 @@
 """What the night says: plain French lines, and the advance of long steps, through one logger.
 
-On the console the lines are for people. Each night also has a file of its own in `staging/journaux/`, JSON lines:
-`heure` (UTC), `niveau`, `message`, and when they make sense `etape`, `porteur`, counts. Nothing that identifies a person
-ever goes through here: no value of a file, no name of a file, no message of an unexpected error.
+On the console the lines are for people. Each night also has a file of its own in `staging/journaux/`, and the receptions
+between two nights one per day in `receptions/` there, JSON lines: `heure` (UTC), `niveau`, `message`, and when they make
+sense `etape`, `porteur`, counts. Nothing that identifies a person ever goes through here: no value of a file, no name of a
+file, no message of an unexpected error.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TextIO
 NOM = "duimetre"
 
 _NIVEAUX = {"DEBUG": "detail", "INFO": "info", "WARNING": "avertissement", "ERROR": "erreur", "CRITICAL": "erreur"}
+RECEPTIONS = "receptions"
 # An advance is written at its end, and this often before.
 _PERIODE_AVANCEMENT_S = 10.0
 
@@ -79,25 +81,31 @@ class _Fichier(logging.Handler):
 
 
 @contextmanager
-def tenir(dossier: Path, conserver: int) -> Iterator[None]:
+def tenir(dossier: Path, conserver: int, *, reception: bool = False) -> Iterator[None]:
     """Keep the file of one night in `dossier` for the time of the `with`; the `conserver` latest files stay.
 
     Its last line has `etape` = `fin`, `resultat` (`publiee` or `echec`) and `duree_s`; a file without it is that of a
     night which was killed, or is not over. A log that cannot be written never stops the night: the console says it.
-    A `with` inside another has no file of its own.
+    A `with` inside another has no file of its own. A `reception` is no night: it adds to the file of its day (UTC) in
+    `receptions/`, its result being `recue` or `echec`.
     """
     if any(isinstance(h, _Fichier) for h in journal().handlers):
         yield
         return
-    debut = time.monotonic()
-    nom = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{os.getpid()}.jsonl"
+    debut, maintenant = time.monotonic(), datetime.now(UTC)
+    if reception:
+        qui, resultat, dossier = "La réception", "recue", dossier / RECEPTIONS
+        nom, neuf = f"{maintenant:%Y%m%d}.jsonl", os.O_NOFOLLOW
+    else:
+        qui, resultat = "La nuit", "publiee"
+        nom, neuf = f"{maintenant:%Y%m%dT%H%M%S%fZ}-{os.getpid()}.jsonl", os.O_EXCL
     try:
         dossier.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for ancien in sorted(dossier.glob("*.jsonl"))[: -(conserver - 1) or None]:
+        for ancien in sorted(f for f in dossier.glob("*.jsonl") if f.name != nom)[: -(conserver - 1) or None]:
             ancien.unlink()
-        descripteur = os.open(dossier / nom, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        descripteur = os.open(dossier / nom, os.O_WRONLY | os.O_CREAT | os.O_APPEND | neuf, 0o600)
     except OSError as erreur:
-        journal().warning("Le journal de la nuit ne peut pas être écrit (%s).", erreur.strerror)
+        journal().warning("%s : son journal ne peut pas être écrit (%s).", qui, erreur.strerror)
         yield
         return
     niveau = journal().level
@@ -106,14 +114,14 @@ def tenir(dossier: Path, conserver: int) -> Iterator[None]:
     fichier = _Fichier(flux)
     journal().addHandler(fichier)
     journal().setLevel(logging.DEBUG)
-    fichier.ecrire("info", "La nuit commence.", etape="debut", pid=os.getpid())
+    fichier.ecrire("info", f"{qui} commence.", etape="debut", pid=os.getpid())
     try:
         yield
     except BaseException as erreur:
-        fichier.ecrire("erreur", f"La nuit a échoué : {lieu(erreur)}", **_fin("echec", debut))
+        fichier.ecrire("erreur", f"{qui} a échoué : {lieu(erreur)}", **_fin("echec", debut))
         raise
     else:
-        fichier.ecrire("info", "La nuit est finie.", **_fin("publiee", debut))
+        fichier.ecrire("info", f"{qui} est finie.", **_fin(resultat, debut))
     finally:
         journal().removeHandler(fichier)
         journal().setLevel(niveau)

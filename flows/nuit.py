@@ -68,8 +68,8 @@ T = TypeVar("T")
 class Nuit:
     """What all the steps of one night know. `publiee`: the version that it follows, if any.
 
-    `jour_des_pages`: the measure the porteurs' pages are about, when it is one of tonight's. `reconstruire`: every file
-    of raw/ is read again.
+    A reception between two nights (`flows/recevoir.py`) measures no date. `jour_des_pages`: the measure the porteurs'
+    pages are about, when it is one of tonight's. `reconstruire`: every file of raw/ is read again.
     """
 
     reglages: Reglages
@@ -127,13 +127,17 @@ DIRECT = Direct()
 
 @dataclass(frozen=True)
 class Bilan:
-    """What the night did: `recus` tonight, `non_traites`, and the published measure(s)."""
+    """What the night did: `recus` since the version it follows, `non_traites`, and the published measure(s).
+
+    `deja_lus`: how many of the `recus` a reception had read before the night (`flows/recevoir.py`).
+    """
 
     version: str
     dossier: Path
     recus: tuple[Recu, ...]
     non_traites: tuple[NonTraite, ...]
     mesures: Mapping[date, pl.DataFrame]
+    deja_lus: int
 
 
 def lire_referentiels(nuit: Nuit) -> registres_ars.Referentiels:
@@ -400,10 +404,9 @@ def executer(
 
     `reconstruire`: read every file of raw/ again, as if it had just come.
 
-    Raises `VerrouPris` when another night runs, `ReferentielIllisible` without a usable projets.csv, `ReglageInvalide`.
-    Whatever it raises, the version that was published stays.
+    Waits for a reception to end. Raises `VerrouPris` when another night runs, `ReferentielIllisible` without a usable
+    projets.csv, `ReglageInvalide`. Whatever it raises, the version that was published stays.
     """
-    instant = maintenant or datetime.now(UTC)
     with (
         verrou(reglages.staging),
         tenir(reglages.journaux, reglages.journaux_conserves),
@@ -411,6 +414,7 @@ def executer(
         _ramassage_leger(),
         interruptibles(),
     ):
+        instant = maintenant or datetime.now(UTC)
         bilan = _enchainer(_preparer(reglages, dates, instant, reconstruire), executant)
         for ligne in resumer(bilan, reglages):
             journal().info(ligne, extra={"champs": {"etape": "bilan"}})
@@ -433,8 +437,9 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
     depuis = mesure.avant_les_fenetres(nuit.dates)
     traites: list[Recu | NonTraite] = []
     for encore in (True, True, False):
-        deposes, recus = _recevoir(nuit, registres, executant)
+        deposes, recus = recevoir_depots(nuit, registres, executant)
         traites += recus
+        faire(reunir_fichiers, nuit)
         with RegistreDepots(nuit.reglages.registre) as registre:
             refuser_deux_cles(registre, nuit.cle)
             depots = registre.depots()
@@ -454,10 +459,10 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
     if nuit.jour_des_pages is not None:
         faire(rendre, nuit, registres, dossier, mesures[nuit.jour_des_pages]["a_completer"], depots, deposes)
     faire(conserver_versions, nuit)
-    return _bilan(dossier, traites, mesures)
+    return _bilan(dossier, traites, _lus_avant(nuit, depots, traites), mesures)
 
 
-def _recevoir(
+def recevoir_depots(
     nuit: Nuit, registres: registres_ars.Referentiels, executant: Executant
 ) -> tuple[list[Depose], list[Recu | NonTraite]]:
     """All files of the drop folders, and what became of those to read."""
@@ -467,8 +472,24 @@ def _recevoir(
     traites = [resultat for lot in lots for resultat in lot]
     for porteur, comptes in receptions(traites).items():
         noter("Dépôts reçus", etape="reception", porteur=porteur, **comptes)
-    executant.faire(reunir_fichiers, nuit)
     return deposes, traites
+
+
+def _lus_avant(nuit: Nuit, depots: pl.DataFrame, traites: Sequence[Recu | NonTraite]) -> list[Recu]:
+    """The files that receptions read since the publication that this night follows, told as the night tells its own."""
+    debut = datetime.min if nuit.publiee is None else datetime.strptime(nuit.publiee.name, _FORMAT_VERSION)
+    neuf = pl.col("statut") != "deja_recu"
+    lus = (
+        depots.filter(pl.col("recu_le").is_between(debut.replace(tzinfo=UTC), nuit.maintenant, closed="none"))
+        .group_by("porteur", "nom", "sha256_fichier", maintain_order=True)
+        .agg(pl.col("statut").filter(neuf), pl.col("lignes_rejetees").filter(neuf).sum())
+    )
+    cette_nuit = {(t.porteur, t.chemin) for t in traites}
+    return [
+        Recu(porteur, nom, tuple(statuts) or ("deja_recu",), rejetees)
+        for porteur, nom, _, statuts, rejetees in lus.iter_rows()
+        if (porteur, nom) not in cette_nuit
+    ]
 
 
 @contextmanager
@@ -493,14 +514,18 @@ def refuser_deux_cles(registre: RegistreDepots, cle: bytes) -> None:
 
 
 def _bilan(
-    dossier: Path, traites: Sequence[Recu | NonTraite], mesures: Mapping[date, Mapping[str, pl.DataFrame]]
+    dossier: Path,
+    traites: Sequence[Recu | NonTraite],
+    avant: Sequence[Recu],
+    mesures: Mapping[date, Mapping[str, pl.DataFrame]],
 ) -> Bilan:
     return Bilan(
         version=dossier.name,
         dossier=dossier,
-        recus=tuple(r for r in traites if isinstance(r, Recu)),
+        recus=(*avant, *(r for r in traites if isinstance(r, Recu))),
         non_traites=tuple(r for r in traites if isinstance(r, NonTraite)),
         mesures={jour: relations["indicateurs"] for jour, relations in mesures.items()},
+        deja_lus=len(avant),
     )
 
 
@@ -530,9 +555,10 @@ def resumer(bilan: Bilan, reglages: Reglages) -> list[str]:
     """The end of the night in a few French lines."""
     statuts = [s for recu in bilan.recus for s in recu.statuts]
     refuses = sum(s == "refuse" for s in statuts)
+    avant = f", dont {bilan.deja_lus} par « duimetre recevoir »" if bilan.deja_lus else ""
     lignes = [
         "",
-        f"Fichiers reçus : {len(bilan.recus)} ; tables acceptées : "
+        f"Fichiers reçus : {len(bilan.recus)}{avant} ; tables acceptées : "
         f"{sum(s in curated.ACCEPTES for s in statuts)} ; refusées : {refuses} ; "
         f"en attente : {sum(s == 'en_attente' for s in statuts)} ; déjà reçues : {sum(s == 'deja_recu' for s in statuts)}",
         f"Lignes rejetées : {sum(r.lignes_rejetees for r in bilan.recus)}",

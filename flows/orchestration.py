@@ -18,9 +18,13 @@ from prefect.tasks import Task
 from prefect.utilities.annotations import opaque
 
 from flows import nuit as etapes
+from flows import recevoir
 from flows.alerter import dire_echec
+from flows.journal import journal
 from flows.mesure import premiers_du_mois
+from flows.reception.reception import NonTraite, Recu
 from flows.reglages import Reglages, lire_reglages
+from flows.verrou import VerrouPris
 from transforms.dire.libelles import LIGNES_REJETEES
 
 T = TypeVar("T")
@@ -117,6 +121,10 @@ def _montrer(bilan: etapes.Bilan, reglages: Reglages) -> None:
     create_markdown_artifact(
         "\n".join([f"# Nuit {bilan.version}", *lignes, "", liens]), key="nuit", description="Ce que la nuit a fait"
     )
+    _montrer_recus((*bilan.recus, *bilan.non_traites), "refus", "Refusé et rejeté, par porteur")
+
+
+def _montrer_recus(traites: Sequence[Recu | NonTraite], cle: str, description: str) -> None:
     create_table_artifact(
         [
             {
@@ -126,10 +134,10 @@ def _montrer(bilan: etapes.Bilan, reglages: Reglages) -> None:
                 LIGNES_REJETEES[1]: comptes["lignes_rejetees"],
                 "fichiers non traités": comptes["non_traites"],
             }
-            for porteur, comptes in etapes.receptions((*bilan.recus, *bilan.non_traites)).items()
+            for porteur, comptes in etapes.receptions(traites).items()
         ],
-        key="refus",
-        description="Refusé et rejeté, par porteur",
+        key=cle,
+        description=description,
     )
 
 
@@ -174,7 +182,7 @@ def nuit(
     return _executer(_reglages(data, fuseau), dates_mesure, reconstruire=reconstruire)
 
 
-# Another night may hold the lock: this one waits its turn.
+# Another night may hold the lock: this one comes again later.
 @flow(name="mesure mensuelle", retries=3, retry_delay_seconds=1200, **_FLOT)
 @_sans_valeur
 def mesure_mensuelle(data: str | None = None, fuseau: str | None = None) -> etapes.Bilan:
@@ -186,6 +194,25 @@ def mesure_mensuelle(data: str | None = None, fuseau: str | None = None) -> etap
     """
     reglages = _reglages(data, fuseau)
     return _executer(reglages, premiers_du_mois(_aujourd_hui(reglages)))
+
+
+@flow(name="réception", flow_run_name="réception", **_FLOT | {"description": "Répond à ce qui vient d'être déposé."})
+@_sans_valeur
+def reception(data: str | None = None, fuseau: str | None = None) -> None:
+    """See `recevoir.repondre`. That a night holds the lock is no failure: it reads those files itself.
+
+    Args:
+        data: Racine des données ; vide : DUIMETRE_DATA, puis ./data.
+        fuseau: Fuseau de la région, s'il n'est pas celui des réglages.
+    """
+    reglages = _reglages(data, fuseau)
+    try:
+        traites = recevoir.repondre(reglages, executant=Taches())
+    except VerrouPris as pris:
+        journal().info(str(pris))
+        return
+    if traites:
+        _montrer_recus(traites, "reception", "Reçu entre deux nuits, par porteur")
 
 
 def lancer(reglages: Reglages, dates: list[date] | None, *, reconstruire: bool) -> None:

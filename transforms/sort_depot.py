@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,3 +33,11 @@ class SortDepot:
     def en_donnees(self) -> dict[str, Any]:
         """The columns of `depots` that tell it, in their order."""
         return {"statut": self.statut, **asdict(self)}
+
+
+def sort_du_fichier(statuts: Iterable[str]) -> str:
+    """The status of a whole file from those of its parts that are new: `deja_recu` when none is."""
+    distincts = set(statuts) - {"deja_recu"}
+    if len(distincts) < 2:
+        return distincts.pop() if distincts else "deja_recu"
+    return "accepte_avec_rejets"

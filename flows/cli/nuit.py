@@ -38,9 +38,9 @@ def lancer_nuit(data: Path | None, dates: list[date] | None, *, reconstruire: bo
     try:
         with verrou(reglages.staging):
             return _sous_prefect(reglages, dates, reconstruire=reconstruire)
-    except VerrouPris:
-        dire_erreur("Une autre nuit est en cours sur ces données : celle-ci ne fait rien.")
-        return Sortie.VERROU
+    except VerrouPris as erreur:
+        dire_erreur(f"Cette nuit ne fait rien. {erreur}")
+        return erreur.code
     except r.ReglageInvalide as erreur:
         dire_erreur(f"Rien n'est publié. {erreur}")
         return Sortie.ECHEC

@@ -15,12 +15,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from flows.cli import demo, etat, expliquer, exporter, generer, modeles, nuit, preuve, revenir, verifier, versions
+from flows.cli import (
+    demo,
+    etat,
+    expliquer,
+    exporter,
+    generer,
+    modeles,
+    nuit,
+    preuve,
+    recevoir,
+    revenir,
+    verifier,
+    versions,
+)
 from flows.cli.commun import Fonction, dire_erreur
 from flows.journal import NOM
 from schemas.erreurs import ErreurDite, Sortie
 
-COMMANDES = (nuit, verifier, modeles, etat, expliquer, exporter, preuve, versions, revenir, generer, demo)
+COMMANDES = (nuit, recevoir, verifier, modeles, etat, expliquer, exporter, preuve, versions, revenir, generer, demo)
 
 _FRANCAIS = {
     "usage: ": "usage : ",
@@ -73,11 +86,15 @@ def _version() -> str:
 
 
 class _Affichage(logging.Handler):
-    """Plain lines; on a terminal, one bar for the steps that say how far they are."""
+    """Plain lines; on a terminal, one bar for the steps that say how far they are.
 
-    def __init__(self, terminal: bool) -> None:
+    Where the output is for a machine, on standard error.
+    """
+
+    def __init__(self, machine: bool) -> None:
         super().__init__(logging.INFO)
-        self._terminal = terminal
+        self._flux = sys.stderr if machine else sys.stdout
+        self._terminal = self._flux.isatty() and not machine
         self._barre: Any = None
         self._taches: dict[str, Any] = {}
 
@@ -85,14 +102,16 @@ class _Affichage(logging.Handler):
         etape, fait, total = getattr(record, "avancement", (None, 0, 0))
         if etape is None:
             self.fermer()
-            sys.stdout.write(record.getMessage() + "\n")
-            sys.stdout.flush()
+            self._dire(record.getMessage())
         elif not self._terminal:
             if fait == total:
-                sys.stdout.write(f"{etape} : {total} sur {total}\n")
-                sys.stdout.flush()
+                self._dire(f"{etape} : {total} sur {total}")
         else:
             self._avancer(etape, fait, total)
+
+    def _dire(self, ligne: str) -> None:
+        self._flux.write(ligne + "\n")
+        self._flux.flush()
 
     def _avancer(self, etape: str, fait: int, total: int) -> None:
         if self._barre is None:
@@ -110,11 +129,11 @@ class _Affichage(logging.Handler):
             self._barre, self._taches = None, {}
 
 
-def _journal() -> None:
+def _journal(machine: bool) -> None:
     journal = logging.getLogger(NOM)
     journal.setLevel(logging.INFO)
     journal.propagate = False
-    journal.handlers = [_Affichage(sys.stdout.isatty())]
+    journal.handlers = [_Affichage(machine)]
 
 
 def parler_utf8() -> None:
@@ -134,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if isinstance(flux, io.TextIOWrapper):  # what the terminal cannot write never stops a command
             flux.reconfigure(errors="backslashreplace")
     options = _parseur().parse_args(arguments)
-    _journal()
+    _journal(getattr(options, "json", False))
     try:
         code = options.fonction(options)
     except ErreurDite as erreur:

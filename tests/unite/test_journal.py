@@ -93,7 +93,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path, caplog: pyte
     logging.getLogger(journal.NOM).propagate = True
     with journal.tenir(tmp_path / "journaux", 3):
         journal.journal().info("la nuit continue")
-    assert "Le journal de la nuit ne peut pas être écrit" in caplog.text
+    assert "La nuit : son journal ne peut pas être écrit" in caplog.text
 
 
 def test_the_advance_of_a_long_step_is_written_at_its_end(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def test_code_10_quand_une_nuit_tourne_deja(tmp_path: Path) -> None:
         fcntl.flock(verrou, fcntl.LOCK_EX)
         code, _, erreurs = executer("nuit", "--data", tmp_path)
     assert code == 10
-    assert "Une autre nuit est en cours" in erreurs
+    assert "Une nuit est en cours" in erreurs
 
 
 def test_code_1_sans_projets_lisible(nuitee: tuple[Path, str, Temoin], tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import json
 import os
 import re
 import shutil
@@ -147,7 +149,7 @@ def test_the_journal_and_two_artifacts_are_there_without_any_value(nuitee: tuple
 def test_the_parameters_are_described_and_none_is_for_tests() -> None:
     from flows import orchestration  # noqa: PLC0415 - Prefect takes a second to import
 
-    for flot in (orchestration.nuit, orchestration.mesure_mensuelle):
+    for flot in (orchestration.nuit, orchestration.mesure_mensuelle, orchestration.reception):
         decrits = {nom: p.get("description", "") for nom, p in flot.parameters.properties.items()}
         assert decrits.keys() <= {"data", "dates_mesure", "fuseau", "reconstruire"}
         assert all(texte.endswith(".") for texte in decrits.values())
@@ -282,6 +284,49 @@ def test_a_passing_error_is_tried_again_and_no_message_of_an_error_is_kept(suite
     assert "Echec: ValueError (<string>:" in message
     for fichier in home.rglob("*"):
         assert not fichier.is_file() or b"Dupont" not in fichier.read_bytes(), fichier
+
+
+RECEPTION = """
+import sys
+from pathlib import Path
+from flows.serveur_prefect import demarrer
+
+serveur_prefect = demarrer(Path(sys.argv[1]) / "staging" / "prefect")
+from flows import orchestration, verrou
+
+verrou.ATTENTE_RECEPTION_S = 0.0
+assert serveur_prefect.pret()
+orchestration.reception(sys.argv[1])
+"""
+
+
+def test_a_reception_is_a_run_of_its_own_and_no_failure_when_a_night_runs(suite: Path) -> None:
+    deposer(suite, "sejours_2026-04-02.csv", f"finess_et;id_dossier;date_entree\n{ESSMS['E1']};D1;Dupont\n")
+    version = actuelle(suite / "curated")
+    lancement = [sys.executable, "-c", RECEPTION, suite]
+    with (suite / "staging" / "verrou").open("r+") as pris:
+        fcntl.flock(pris, fcntl.LOCK_EX)
+        subprocess.run(lancement, env=propre(HOME=str(suite)), check=True)
+    base = suite / "staging" / "prefect" / "prefect.db"
+    executions = "SELECT state_name FROM flow_run WHERE name = 'réception' ORDER BY created"
+    taches = (
+        "SELECT name FROM task_run WHERE flow_run_id IN (SELECT id FROM flow_run WHERE name = 'réception') ORDER BY 1"
+    )
+    assert (query(base, executions), query(base, taches)) == ([("Completed",)], [])
+    subprocess.run(lancement, env=propre(HOME=str(suite)), check=True)
+    assert query(base, executions) == [("Completed",)] * 2
+    assert [nom for (nom,) in query(base, taches)] == [
+        "inventorier les dépôts",
+        "lire les référentiels",
+        *(f"recevoir des fichiers, lot {n} sur 3" for n in (1, 2, 3)),  # two files were copied since they were read
+    ]
+    messages = [message for (message,) in query(base, "SELECT message FROM log")]
+    assert any(m.startswith("Une nuit est en cours : elle lit elle-même ce qui est déposé") for m in messages)
+    (table,) = query(base, "SELECT json_extract(data, '$') FROM artifact WHERE key = 'reception'")[0]
+    assert json.loads(table) == [
+        {"porteur": "asso", "fichiers": 3, "tables refusées": 1, "lignes rejetées": 1, "fichiers non traités": 0}
+    ]
+    assert actuelle(suite / "curated") == version
 
 
 @pytest.mark.parametrize(("erreur", "essais"), [(OSError, 3), (ValueError, 1)])

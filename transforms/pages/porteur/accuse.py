@@ -17,7 +17,7 @@ from transforms.dire.formats import accord, instant, jour, majuscule, milliers
 from transforms.dire.libelles import LIGNES_REJETEES, STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import csv_excel, dire_texte, lisible
 from transforms.pages.environnement import remplir
-from transforms.sort_depot import SortDepot
+from transforms.sort_depot import SortDepot, sort_du_fichier
 from transforms.validation.constats import LIGNES_LISTEES, est_la_suite
 
 # What a page shows: the whole list is in the error file.
@@ -89,16 +89,8 @@ class Accuse:
 
     @property
     def statut(self) -> str:
-        """The verdict on the whole file: the worst of its parts; `deja_recu` when nothing in it is new."""
-        statuts = {p.sort.statut for p in self.parties if p.premier is None}
-        if not statuts:
-            return "deja_recu"
-        if statuts == {"accepte"}:
-            return "accepte"
-        for seul in ("refuse", "en_attente"):
-            if statuts == {seul}:
-                return seul
-        return "accepte_avec_rejets"
+        """The verdict on the whole file."""
+        return sort_du_fichier(p.sort.statut for p in self.parties if p.premier is None)
 
 
 @dataclass(frozen=True)
