@@ -13,6 +13,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
+from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
 from prefect.utilities.annotations import opaque
@@ -20,7 +21,6 @@ from prefect.utilities.annotations import opaque
 from flows import nuit as etapes
 from flows import recevoir
 from flows.alerter import dire_echec
-from flows.journal import journal
 from flows.mesure import premiers_du_mois
 from flows.reception.reception import NonTraite, Recu
 from flows.reglages import Reglages, lire_reglages
@@ -198,7 +198,7 @@ def mesure_mensuelle(data: str | None = None, fuseau: str | None = None) -> etap
 
 @flow(name="réception", flow_run_name="réception", **_FLOT | {"description": "Répond à ce qui vient d'être déposé."})
 @_sans_valeur
-def reception(data: str | None = None, fuseau: str | None = None) -> None:
+def reception(data: str | None = None, fuseau: str | None = None) -> State[None] | None:
     """See `recevoir.repondre`. That a night holds the lock is no failure: it reads those files itself.
 
     Args:
@@ -209,10 +209,10 @@ def reception(data: str | None = None, fuseau: str | None = None) -> None:
     try:
         traites = recevoir.repondre(reglages, executant=Taches())
     except VerrouPris as pris:
-        journal().info(str(pris))
-        return
+        return Completed(message=str(pris))
     if traites:
         _montrer_recus(traites, "reception", "Reçu entre deux nuits, par porteur")
+    return None
 
 
 def lancer(reglages: Reglages, dates: list[date] | None, *, reconstruire: bool) -> None:

@@ -79,7 +79,8 @@ def _attendre(principal: int, marque: int, *, reception: bool) -> None:
         if not dit and (par_reception or par_nuit):
             qui = "Une réception (« duimetre recevoir »)" if par_reception else "Une nuit"
             minutes = round((limite - debut) / 60)
-            journal().info(f"{qui} est en cours : attente de sa fin, {minutes} minutes au plus.")
+            # A warning: the journal of the run is not open yet, and Prefect shows no less of what is said outside it.
+            journal().warning(f"{qui} est en cours : attente de sa fin, {minutes} minutes au plus.")
             dit = True
         time.sleep(_PAS_S)
 
