@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Self
 
 import polars as pl
@@ -24,7 +24,7 @@ from schemas.depots import TABLES, champs_de
 from transforms import types
 from transforms.lecture.entetes import apparier, nom_normalise
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
-from transforms.nommage import Nom, format_de, lire_nom
+from transforms.nommage import Nom, format_de, lire_nom, mots_de_partiel, plier, sans_marque
 from transforms.traduction import Saisie, Texte, lire_toml
 
 _FORMATS_DE_FICHIER = ("csv", "csv.gz", "xlsx", "parquet")
@@ -248,37 +248,39 @@ def _formats(textes: Sequence[str]) -> tuple[FormatDate, ...]:
 # --- names of files --------------------------------------------------------------------------------------------------
 
 
-def _expression_du_motif(motif: str) -> re.Pattern[str]:
-    """`*` stands for anything, `{AAAAMMJJ}` (or another date format) for the extraction date."""
+@lru_cache(256)
+def _expression_du_motif(motif: str) -> tuple[re.Pattern[str], FormatDate]:
+    """What a folded name must match, and its date format: `*` is anything, `{AAAAMMJJ}` (or another) the extraction date."""
     dates = _DATE_DU_MOTIF.findall(motif)
     if len(dates) != 1:
         raise ProfilInvalide(f"motif « {motif} » : la date d'extraction y figure une fois, par exemple {{AAAAMMJJ}}")
-    format_ = FormatDate.lire(dates[0])
+    FormatDate.lire(dates[0])
+    plie = FormatDate.lire(plier(dates[0]).upper())
     avant, apres = (
-        ".*".join(re.escape(p) for p in morceau.split("*")) for morceau in motif.split(f"{{{dates[0]}}}", 1)
+        ".*".join(re.escape(plier(p)) for p in morceau.split("*")) for morceau in motif.split(f"{{{dates[0]}}}", 1)
     )
-    return re.compile(f"({avant})(?P<date>{format_.forme})({apres})", re.IGNORECASE | re.DOTALL)
+    return re.compile(f"{avant}(?P<date>{plie.forme}){apres}", re.DOTALL), plie
 
 
 def _nom_selon(fichier: FichierProfil, chemin: str) -> Nom | None:
-    """The name of a deposit read by the pattern of a profile, None when it is another name."""
-    base = unicodedata.normalize("NFC", PurePosixPath(chemin).name)
+    """The name of a deposit read by the pattern of a profile, both folded (§4), None when it is another name."""
+    base = chemin.rpartition("/")[2]
     extension = format_de(base)
     if extension not in _FORMATS_DE_FICHIER or extension is None:
         return None
-    trouve = _expression_du_motif(fichier.motif).fullmatch(base[: -len(extension) - 1])
+    entier = plier(base[: -len(extension) - 1])
+    expression, format_ = _expression_du_motif(fichier.motif)
+    trouve = expression.fullmatch(sans_marque(entier)[0]) or expression.fullmatch(entier)
     if trouve is None:
         return None
-    format_ = FormatDate.lire(_DATE_DU_MOTIF.findall(fichier.motif)[0])
-    for expression, remplacement in format_.expressions():
-        texte = pl.select(pl.lit(trouve["date"]).str.replace(expression, remplacement)).item()
+    for forme, remplacement in format_.expressions():
+        texte = pl.select(pl.lit(trouve["date"]).str.replace(forme, remplacement)).item()
         if _DATE_REECRITE.fullmatch(texte):
             try:
                 jour = date.fromisoformat(texte[:10])
             except ValueError:
                 return None
-            partiel = fichier.partiel or "partiel" in base.casefold()
-            return Nom(fichier.tables[0].table, jour, partiel, extension)
+            return Nom(fichier.tables[0].table, jour, fichier.partiel or mots_de_partiel(entier), extension)
     return None
 
 

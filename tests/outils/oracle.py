@@ -4,6 +4,8 @@ Written from the sentences of the specification alone, each quoted where it is a
 can be compared with something that shares nothing with it. Slow and literal on purpose.
 """
 
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,6 +84,10 @@ REGLES = {
 }
 
 # §4.1: "Key: (`finess_et`, `id_dossier`)", "(`finess_et`, `id_dossier`, `date_entree`)", "(`finess_et`, `id_projet`)".
+NOMS_DE_TABLES = (
+    "dossiers", "sejours", "mises_a_jour", "projets", "agenda", "mss", "dmp", "eprescription", "eparcours",
+    "tddui", "duimetre",
+)  # fmt: skip
 CLES_ETAT = {"dossiers": ("id_dossier",), "sejours": ("id_dossier", "date_entree"), "projets": ("id_projet",)}
 
 # §6.5, Sources, the table "numerator needs | denominator needs".
@@ -126,19 +132,60 @@ def fenetre(essms: Essms, d: date, regles: Regles) -> tuple[date, date]:
 # §6.2 What is current
 
 
-def ordre(depot: Depot) -> tuple[date, str, str, str, str]:
-    """Give the place of a deposit in the order of date and name (§6.2).
+Place = tuple[str, int, str]
 
-    "Ties are settled by file name (base names compared by Unicode code point, then path; inside an archive or workbook
-    the container's name first)."
+
+def ordre(depot: Depot) -> tuple[date, Place, Place, Place]:
+    """Give the place of a deposit in the order of date and name (§4).
+
+    "the name so folded, without extension, digits compared as numbers; then the copy mark (none, `Copie`, 1, 2, …); then
+    the path by code point; inside an archive or workbook the container's name first."
     """
-    return (
-        depot.date_extraction,
-        PurePosixPath(depot.chemin).name,
-        depot.chemin,
-        PurePosixPath(depot.membre).name,
-        depot.membre,
+    classeur, _, _ = depot.membre.rpartition("/")
+    fichier = classeur if classeur.lower().endswith(".xlsx") else depot.membre
+    return (depot.date_extraction, place(depot.chemin), place(fichier), place(depot.membre))
+
+
+def place(chemin: str) -> Place:
+    """Fold a name: its table and date first, whatever their order, then the rest; its copy mark; its path."""
+    nom = re.sub(r"(?i)\.(csv\.gz|csv|xlsx|parquet|json|zip)$", "", PurePosixPath(chemin).name)
+    nom = "".join(c for c in unicodedata.normalize("NFKD", nom.lower()) if not unicodedata.combining(c))
+    nom = re.sub("[-_. ]+", " ", nom)
+    marque = -1
+    while trouve := re.search(r" \(?cop(?:ie|y) ?\(?(\d{1,4})?\)*$| ?\((\d{1,4})\)$", nom):
+        nom = nom[: trouve.start()]
+        marque = int(trouve[1] or trouve[2] or 0) if marque < 0 else marque
+    en_nombres = re.sub(
+        r"\d+", lambda n: f"{len(n[0].lstrip('0')):03}{n[0].lstrip('0')}", " ".join(mots_dits(nom.split(" ")))
     )
+    return en_nombres, marque, chemin
+
+
+def mots_dits(mots: list[str]) -> list[str]:
+    """Put the table first, then the date as year, month and day: "table and date in either order"."""
+    for table in (t.split("_") for t in NOMS_DE_TABLES):
+        n = len(table)
+        for taille in (1, 3):
+            for nom, jour in (
+                (mots[:n], date_dite(mots[n : n + taille])),
+                (mots[taille : taille + n], date_dite(mots[:taille])),
+            ):
+                if nom == table and jour:
+                    return [*table, *f"{jour:%Y %m %d}".split(), *mots[n + taille :]]
+    return mots
+
+
+def date_dite(mots: Sequence[str]) -> date | None:
+    """Read a date: "`AAAA-MM-JJ`, `AAAAMMJJ`, `JJ-MM-AAAA` or `JJMMAAAA` (the first reading that is a real date)"."""
+    for forme in ("%Y-%m-%d", "%Y%m%d", "%d-%m-%Y", "%d%m%Y"):
+        texte = "-".join(mots)
+        try:
+            jour = datetime.strptime(texte, forme).date()
+        except ValueError:
+            continue
+        if len(texte) == len(f"{jour:{forme}}") and 1990 <= jour.year <= 2100:
+            return jour
+    return None
 
 
 def acceptes(depots: Iterable[Depot], table: str) -> list[Depot]:

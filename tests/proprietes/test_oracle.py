@@ -137,17 +137,21 @@ def test_fenetre(regles: str, d: str, premiere: str | None, debut: str, fin: str
 # §6.2
 
 
-def test_ordre_par_nom_de_base_puis_chemin_conteneur_d_abord() -> None:
+def test_ordre_par_nom_replie_puis_chemin_conteneur_d_abord() -> None:
     attendu = [
-        ("b/A.zip", "z/dossiers_a.csv"),
+        ("a.zip", "z/dossiers_2026-04-01_9.csv"),
+        ("a.zip", "a/dossiers 01.04.2026-10.csv"),
+        ("b/A.zip", "dossiers_a.csv"),
+        ("b/a.zip", "A.csv"),
         ("A.zip.csv", ""),
-        ("a.zip", "z/dossiers_a.csv"),
-        ("a.zip", "a/dossiers_b.csv"),
-        ("b/a.zip", "dossiers_a.csv"),
-        ("Z/c.csv", ""),
-        ("a/c.csv", ""),
-        ("d_\uff5e.csv", ""),
-        ("a/d_\U0001d49c.csv", ""),
+        ("b.zip", "z/duimetre_2026-04-01.xlsx/a"),
+        ("b.zip", "a/duimetre_2026-04-01_x.xlsx/a"),
+        ("a/d_\uff5e.csv", ""),
+        ("z/dossiers_2026-04-01.csv", ""),
+        ("z/20260401-DOSSIERS - Copie.csv", ""),
+        ("a/dossiers_2026-04-01(2).csv", ""),
+        ("a/dossiers_2026-04-01_b.csv", ""),
+        ("E.csv", ""),
         ("é.csv", ""),
     ]
     depots = [dossiers("1", chemin=chemin, membre=membre) for chemin, membre in attendu]
