@@ -36,7 +36,8 @@ class Champ:
 
     `requis`: a null value is a fault. `colonne_requise`: the file must have the column. `pseudonyme`: replaced by its
     keyed pseudonym at staging. `sans_fin`: a date from 2099 on means none. `valeurs`: the list of a `liste`;
-    `synonymes`: other spelling → value of the list. `defaut`: value of an empty cell.
+    `synonymes`: other spelling → value of the list. `defaut`: value of an empty cell. `vide_signifie`: without a default, an
+    empty cell says something all the same.
     """
 
     nom: str
@@ -51,6 +52,12 @@ class Champ:
     valeurs: tuple[str, ...] = ()
     synonymes: Mapping[str, str] = field(default_factory=dict)
     defaut: str | int | None = None
+    vide_signifie: bool = False
+
+    @property
+    def vide_parle(self) -> bool:
+        """An empty cell says something, which an error value of a spreadsheet may hide (§4)."""
+        return self.vide_signifie or self.defaut is not None
 
     @property
     def dtype(self) -> Any:
@@ -69,6 +76,7 @@ class Precisions(TypedDict, total=False):
     valeurs: tuple[str, ...]
     synonymes: Mapping[str, str]
     defaut: str | int
+    vide_signifie: bool
 
 
 def champ(

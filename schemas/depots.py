@@ -23,9 +23,16 @@ Horodatage = Annotated[pl.Datetime, "us", None]
 PREMIER_JOUR = date(1900, 1, 1)
 DATE_SANS_FIN = date(2099, 1, 1)
 IDENTIFIANT_CARACTERES_MAX = 64
+# The Message-ID of mail, and names of documents, are longer (§4).
+_CARACTERES_MAX = {"id_message": 998, "id_document": 256}
 
 _FINESS = "Numéro FINESS de l'établissement ou service (9 caractères, zéros de tête compris)"
 _DOSSIER = "Identifiant du dossier de l'usager dans le DUI"
+
+
+def caracteres_max(colonne: str) -> int:
+    """How long an identifier may be (§4)."""
+    return _CARACTERES_MAX.get(colonne, IDENTIFIANT_CARACTERES_MAX)
 
 
 def _jour(donnees: PolarsData) -> pl.Expr:
@@ -55,8 +62,8 @@ class Depot(pa.DataFrameModel):
     @pa.check(r"^id_", regex=True)
     @classmethod
     def identifiant_invalide(cls, donnees: PolarsData) -> pl.LazyFrame:
-        """An identifier has 1 to 64 characters (§4)."""
-        return donnees.lazyframe.select(pl.col(donnees.key).str.len_chars() <= IDENTIFIANT_CARACTERES_MAX)
+        """An identifier has 1 to 64 characters, some have more (§4)."""
+        return donnees.lazyframe.select(pl.col(donnees.key).str.len_chars() <= caracteres_max(donnees.key))
 
     class Config:
         """Grain and key of the table (§4): `cle` is empty where every row is a fact of its own."""
@@ -103,6 +110,7 @@ class Sejours(Depot):
         "date",
         "Jour de sortie définitive ; vide tant que la personne est accompagnée (absence temporaire comprise)",
         sans_fin=True,
+        vide_signifie=True,
         exemple="",
     )
 

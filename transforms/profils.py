@@ -23,8 +23,9 @@ from pydantic import Field, StrictBool, model_validator
 from schemas.depots import TABLES, champs_de
 from transforms import types
 from transforms.lecture.entetes import apparier, nom_normalise
-from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
+from transforms.lecture.modele import LIGNE, NATIVE, SURPLUS, Feuille, LectureImpossible
 from transforms.nommage import Nom, format_de, lire_nom, mots_de_partiel, plier, sans_marque
+from transforms.texte import nettoyer
 from transforms.traduction import Saisie, Texte, lire_toml
 
 _FORMATS_DE_FICHIER = ("csv", "csv.gz", "xlsx", "parquet")
@@ -375,7 +376,8 @@ def _reecrire(
     table: TableProfil,
 ) -> Iterator[pl.DataFrame]:
     champs = champs_de(table.table)
-    for lot in lots:
+    for brut in lots:
+        lot, _ = nettoyer(brut, [c for c in brut.columns if c not in (LIGNE, SURPLUS) and not c.startswith(NATIVE)])
         retenu = lot
         if tri is not None:
             colonne, acceptees = f"c{tri[0]}", tri[1]
@@ -389,6 +391,8 @@ def _reecrire(
             elif nom in champs and champs[nom].nature in ("date", "horodatage"):
                 texte = _dates_reecrites(texte, table._formats)
             expressions.append(texte.alias(f"c{rang}"))
+            if (natives := f"{NATIVE}c{position}") in lot.columns:
+                expressions.append(pl.col(natives).alias(f"{NATIVE}c{rang}"))
         yield retenu.select(*expressions, LIGNE, SURPLUS)
 
 
@@ -404,12 +408,11 @@ def _valeurs_reecrites(recues: pl.Series, texte: pl.Expr, valeurs: Mapping[str, 
 
 def _dates_reecrites(texte: pl.Expr, formats: Sequence[FormatDate]) -> pl.Expr:
     """Dates in one of the formats as ISO text; what is no real date stays as received, for the finding to show it."""
-    net = texte.str.strip_chars()
     resultat = texte
     for format_ in formats:
         for expression, remplacement in format_.expressions():
-            candidate = net.str.replace(expression, remplacement)
-            vraie = net.str.contains(expression) & types.date(candidate).is_not_null()
+            candidate = texte.str.replace(expression, remplacement)
+            vraie = texte.str.contains(expression) & types.date(candidate).is_not_null()
             resultat = pl.when(vraie).then(candidate).otherwise(resultat)
     return resultat
 

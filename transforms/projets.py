@@ -18,6 +18,7 @@ from transforms.finess import departement
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille
 from transforms.territoire import categories, departements, seau
+from transforms.texte import propres, sans_mot_vide
 
 
 class ReferentielIllisible(ErreurDite):
@@ -90,7 +91,7 @@ def _typer(
         raise ReferentielIllisible(f"{nom} : aucune ligne.")
     brut = pl.concat(lots)
     cellules = [c for c in brut.columns if c not in (LIGNE, SURPLUS)]
-    brut = brut.with_columns(types.nettoyer(pl.col(c)) for c in cellules)
+    brut = brut.with_columns(sans_mot_vide(propres(pl.col(c))) for c in cellules)
     brut = brut.filter(pl.any_horizontal(pl.col(cellules).is_not_null()) | pl.col(SURPLUS))
     if brut.is_empty():
         raise ReferentielIllisible(f"{nom} : aucune ligne.")

@@ -8,38 +8,43 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from datetime import date as date_
 
 import polars as pl
 
 from schemas.champs import Champ
 from schemas.depots import DATE_SANS_FIN
+from transforms.texte import MOT_POUR_RIEN, propre
 
 # The years 1 to 9999, the only ones that Python's dates hold.
 _ANNEE = r"(?:[1-9][0-9]{3}|[0-9][1-9][0-9]{2}|[0-9]{2}[1-9][0-9]|[0-9]{3}[1-9])"
 _JOUR = rf"(?:{_ANNEE}-[0-9]{{2}}-[0-9]{{2}}|[0-9]{{2}}/[0-9]{{2}}/{_ANNEE})"
-_HEURE = r"[ T](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?"
-_DECALAGE = r"(?:[Zz]|[+-](?:0[0-9]|1[0-5]):?[0-5][0-9])"
+_HEURE = r"[ T](?:(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?|24:00(?::00(?:[.,]0{1,9})?)?)"
+_DECALAGE = r"(?:[Zz]|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?)"
 INSTANT = rf"^{_JOUR}(?:{_HEURE} ?{_DECALAGE}?)?$"
 
-INS = r"^[0-9]{5}([0-9][0-9]|2[AB])[0-9]{6}[0-9]{2}$"
+# No French zone has its midnight then: a day that a program wrote as a moment.
+_MINUIT_UTC = r"^.{10}[ T]0?0:00(?::00(?:[.,]0+)?)? ?(?:[Zz]|[+-]00(?::?00)?)$"
+# What Excel and MySQL write for no date and is none; `00:00:00` is what a workbook gives for day 0.
+_RIEN_DATE = r"^(?:0000-00-00|00/00/0000|00/01/1900|1900-01-00)(?:[ T][0-9:.,]+)?$|^00:00:00$"
+# The days 0 and 1 of spreadsheets.
+_JOURS_ZERO = date_(1899, 12, 30), date_(1900, 1, 1)
+_ANNEE_COURTE = r"^([0-9]{2})[/.-]([0-9]{2})[/.-]([0-9]{2})(?:[ T].*)?$"
 
-VRAI = frozenset({"o", "oui", "true", "vrai", "1"})
-FAUX = frozenset({"n", "non", "false", "faux", "0"})
+INS = r"^[0-9]{5}([0-9][0-9]|2[AB])[0-9]{6}[0-9]{2}$"
+_INS_SANS_CLE = r"^[0-9]{5}(?:[0-9][0-9]|2[AB])[0-9]{6}$"
+
+VRAI = frozenset({"o", "oui", "true", "t", "vrai", "1"})
+FAUX = frozenset({"n", "non", "false", "f", "faux", "0"})
 
 # 999 999 999 messages on a line: beyond it a sum over a region could overflow, and no mailbox sends that.
 CHIFFRES_MAX = 9
 
 
 def forme_comparable(texte: str) -> str:
-    """A value of a list without case, accents, spaces, `-` and `_` (§4)."""
-    decompose = unicodedata.normalize("NFKD", texte)
-    return "".join(c for c in decompose if not unicodedata.combining(c) and c not in " -_\u00a0").casefold()
-
-
-def nettoyer(texte: pl.Expr) -> pl.Expr:
-    """Trimmed text; empty strings and strings of spaces are null (§4)."""
-    net = texte.str.strip_chars()
-    return pl.when(net != "").then(net)
+    """A value of a list, cleaned, without case, accents, spaces, `-` and `_` (§4)."""
+    decompose = unicodedata.normalize("NFKD", propre(texte))
+    return "".join(c for c in decompose if not unicodedata.combining(c) and c not in " -_").casefold()
 
 
 def _de_notre_ere(valeur: pl.Expr) -> pl.Expr:
@@ -55,10 +60,42 @@ def _jour(texte: pl.Expr) -> pl.Expr:
     )
 
 
-def date(texte: pl.Expr, *, sans_fin: bool = False) -> pl.Expr:
-    """`AAAA-MM-JJ` or `JJ/MM/AAAA`, a time behind it ignored; with `sans_fin`, a date from 2099 on means none."""
-    jour = pl.when(texte.str.contains(INSTANT)).then(_jour(texte))
-    return pl.when(jour < DATE_SANS_FIN).then(jour) if sans_fin else jour
+def date(texte: pl.Expr) -> pl.Expr:
+    """`AAAA-MM-JJ` or `JJ/MM/AAAA`, a time behind it ignored, and its offset too: where there is one, see `date_locale`."""
+    return pl.when(texte.str.contains(INSTANT)).then(_jour(texte))
+
+
+def date_locale(texte: pl.Expr, fuseau: pl.Expr, fuseaux: Iterable[str]) -> pl.Expr:
+    """The same, with an offset the local day of the ESSMS as for `horodatage`, but midnight UTC is that very day (§4)."""
+    tel_quel = decalage(texte).is_null() | texte.str.contains(_MINUIT_UTC)
+    return pl.when(tel_quel).then(date(texte)).otherwise(horodatage(texte, fuseau, fuseaux).dt.date())
+
+
+def sans_fin(jour: pl.Expr) -> pl.Expr:
+    """The end that a day of `date_sortie` or `date_fin` says: from 2099 on none, and none on the days 0 and 1 of spreadsheets."""
+    return pl.when((jour < DATE_SANS_FIN) & ~est_jour_zero(jour)).then(jour)
+
+
+def est_jour_zero(jour: pl.Expr) -> pl.Expr:
+    """Is it the day 0 or 1 of a spreadsheet?"""
+    return jour.is_between(*_JOURS_ZERO)
+
+
+def est_date_pour_rien(texte: pl.Expr) -> pl.Expr:
+    """Is it what Excel and MySQL write for no date, and is none?"""
+    return texte.str.contains(_RIEN_DATE)
+
+
+def a_annee_courte(texte: pl.Expr) -> pl.Expr:
+    """Is it a date JJ/MM/AA, or with dashes or points?"""
+    deux_chiffres = texte.str.replace(r"^([0-9][/.-])", "0${1}").str.replace(r"^(...)([0-9][/.-])", "${1}0${2}")
+    complet = deux_chiffres.str.replace(_ANNEE_COURTE, "${1}/${2}/20${3}")
+    return texte.str.contains(r"^[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2}\b") & date(complet).is_not_null()
+
+
+def mois_et_jour_echanges(texte: pl.Expr) -> pl.Expr:
+    """The date of a text `MM/JJ/AAAA`, as Americans write; null for what is no such date."""
+    return date(texte.str.replace(r"^([0-9]{2})/([0-9]{2})/", "${2}/${1}/"))
 
 
 def _nombre(texte: pl.Expr, debut: int) -> pl.Expr:
@@ -66,7 +103,7 @@ def _nombre(texte: pl.Expr, debut: int) -> pl.Expr:
 
 
 def _heure_dite(texte: pl.Expr) -> pl.Expr:
-    """The moment as it is written, its offset left aside."""
+    """The moment as it is written, its offset left aside; hours have two digits."""
     reste = texte.str.slice(10)
     micros = reste.str.extract(r"[.,]([0-9]+)").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)
     secondes = (
@@ -81,22 +118,32 @@ def _heure_dite(texte: pl.Expr) -> pl.Expr:
 
 def decalage(texte: pl.Expr) -> pl.Expr:
     """The offset that ends a moment, null without one."""
-    return texte.str.slice(16).str.extract(rf"({_DECALAGE})$")
+    return texte.str.slice(15).str.extract(rf"({_DECALAGE})$")
+
+
+def _a_heure_courte(texte: pl.Expr) -> pl.Expr:
+    return texte.str.slice(12, 1) == ":"
+
+
+def est_irregulier(texte: pl.Expr) -> pl.Expr:
+    """Does this moment have an offset, or hours of one digit?"""
+    return decalage(texte).is_not_null() | _a_heure_courte(texte)
 
 
 def horodatage_local(texte: pl.Expr) -> pl.Expr:
-    """`horodatage` where no text has an offset: a sixth of its cost."""
-    return pl.when(texte.str.contains(INSTANT)).then(_heure_dite(texte))
+    """`horodatage` where no text is irregular: a sixth of its cost."""
+    return _de_notre_ere(pl.when(texte.str.contains(INSTANT)).then(_heure_dite(texte)))
 
 
 def horodatage(texte: pl.Expr, fuseau: pl.Expr, fuseaux: Iterable[str]) -> pl.Expr:
     """Local civil time of the ESSMS (naive datetime, µs).
 
     Without an offset the text is local time already; with one it is converted to the zone that `fuseau` names (one of
-    `fuseaux`) before its day is taken (§4, `horodatage`).
+    `fuseaux`) before its day is taken (§4, `horodatage`). `24:00` is the next midnight.
     """
-    local = _heure_dite(texte)
-    ecart = decalage(texte).str.replace(r"[Zz]", "+00:00")
+    complet = pl.when(_a_heure_courte(texte)).then(texte.str.slice(0, 11) + "0" + texte.str.slice(11)).otherwise(texte)
+    local = _heure_dite(complet)
+    ecart = decalage(texte).str.replace(r"[Zz]", "+00:00").str.replace(r"^([+-][0-9]{2})$", "${1}00")
     minutes = (_nombre(ecart, 1) * 60 + ecart.str.slice(-2).cast(pl.Int64)) * (
         pl.when(ecart.str.starts_with("-")).then(-1).otherwise(1)
     )
@@ -110,8 +157,9 @@ def horodatage(texte: pl.Expr, fuseau: pl.Expr, fuseaux: Iterable[str]) -> pl.Ex
 
 
 def entier(texte: pl.Expr) -> pl.Expr:
-    """Decimal digits (a leading minus is read, so that a negative count is named as such)."""
-    return pl.when(texte.str.contains(rf"^-?[0-9]{{1,{CHIFFRES_MAX}}}$")).then(texte.cast(pl.Int64, strict=False))
+    """Decimal digits, `3,0` and `3.0` for 3 (a leading minus is read, so that a negative count is named as such)."""
+    chiffres = texte.str.extract(rf"^(-?[0-9]{{1,{CHIFFRES_MAX}}})(?:[.,]0+)?$")
+    return chiffres.cast(pl.Int64, strict=False)
 
 
 def decimal(texte: pl.Expr) -> pl.Expr:
@@ -120,21 +168,39 @@ def decimal(texte: pl.Expr) -> pl.Expr:
     return pl.when(point.str.contains(r"^[0-9]{1,9}(\.[0-9]{1,9})?$")).then(point.cast(pl.Float64, strict=False))
 
 
-def ins(texte: pl.Expr) -> pl.Expr:
-    """The INS where it is well formed and its key right, null elsewhere (§4.1).
+def identifiant(texte: pl.Expr) -> pl.Expr:
+    """An identifier as it counts: a word for nothing is none, a final `.0` of digits is dropped (§4). `texte` is clean."""
+    return pl.when(~texte.str.contains(MOT_POUR_RIEN)).then(texte.str.replace(r"^([0-9]+)\.0$", "${1}"))
 
-    13 characters and a 2-digit key = 97 − number mod 97; `2A`/`2B` in positions 6–7 count as 19/18.
-    """
+
+def _cle_ins(numero: pl.Expr) -> pl.Expr:
+    """The key of the 13 characters of an INS: 97 − number mod 97, `2A`/`2B` in positions 6–7 count as 19/18."""
+    chiffres = numero.str.replace(r"^(.{5})2A", "${1}19").str.replace(r"^(.{5})2B", "${1}18")
+    return 97 - chiffres.cast(pl.Int64, strict=False) % 97
+
+
+def ins(texte: pl.Expr) -> pl.Expr:
+    """The INS of 15 characters where it is well formed and its key right, null elsewhere (§4.1)."""
     majuscule = texte.str.to_uppercase()
-    numero = (
-        majuscule.str.slice(0, 13)
-        .str.replace(r"^(.{5})2A", "${1}19")
-        .str.replace(r"^(.{5})2B", "${1}18")
-        .cast(pl.Int64, strict=False)
-    )
     cle = majuscule.str.slice(13, 2).cast(pl.Int64, strict=False)
-    forme = majuscule.str.contains(INS)
-    return pl.when(forme & (97 - numero % 97 == cle)).then(majuscule)
+    return pl.when(majuscule.str.contains(INS) & (_cle_ins(majuscule.str.slice(0, 13)) == cle)).then(majuscule)
+
+
+def _ins_ecrit(texte: pl.Expr) -> pl.Expr:
+    """Without spaces inside, final `.0` and what follows a `^` (HL7 CX form)."""
+    return texte.str.to_uppercase().str.replace(r"\^.*$", "").str.replace_all(r"\s", "").str.replace(r"\.0$", "")
+
+
+def est_ins_sans_cle(texte: pl.Expr) -> pl.Expr:
+    """Is it an INS whose key is left out?"""
+    return _ins_ecrit(texte).str.contains(_INS_SANS_CLE)
+
+
+def ins_ecrit_autrement(texte: pl.Expr) -> pl.Expr:
+    """`ins` of texts as people and systems write it; the key is computed where it is left out (§4.1)."""
+    net = _ins_ecrit(texte)
+    avec_cle = net + _cle_ins(net).cast(pl.String).str.zfill(2)
+    return ins(pl.when(net.str.contains(_INS_SANS_CLE)).then(avec_cle).otherwise(net))
 
 
 def correspondance(valeurs: pl.Series, champ: Champ) -> pl.DataFrame:

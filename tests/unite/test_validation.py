@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from scenario import ESSMS, deposer, fichier_csv, ins, jouer, projets
+from scenario import ESSMS, deposer, fichier_csv, finess, ins, jouer, projets
 
 from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de
@@ -26,6 +26,7 @@ E1, E2, CORSE = ESSMS["E1"], ESSMS["E2"], ESSMS["CORSE"]
 EXTRACTION = date(2026, 4, 1)
 INS = ins("1900175123001")
 LONG = "X" * 65
+BOURG = finess("01000009")
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,34 @@ LIGNES = {
         "finess_et | horodatage | id_document | ins | id_dossier\n@E1 | 2026-01-01 | DOC1 | | \n@E1 | 2026-01-01 | DOC2 | | D1",
         [(2, None, None)],
     ),
+    ("VALEUR_MANQUANTE", "projets"): (
+        "finess_et|id_dossier|id_projet|statut\n@E1|D1|null|actif\n@E1|D2|PP2|#N/A\n@E1|(NULL)|PP3|actif",
+        [(2, "id_projet", "null"), (3, "statut", "#N/A"), (4, "id_dossier", "(NULL)")],
+    ),
+    ("ERREUR_DE_TABLEUR", "sejours"): (
+        "finess_et|id_dossier|date_entree|date_sortie\n@E1|D1|2025-01-01|#REF!\n@E1|D3|2025-01-01|#Valeur !",
+        [(2, "date_sortie", "#REF!"), (3, "date_sortie", "#Valeur !")],
+    ),
+    ("ERREUR_DE_TABLEUR", "mss"): (
+        "finess_et|horodatage|sens|nb_messages\n@E1|2026-01-01|#N/A|\n@E1|2026-01-01||#DIV/0!\n@E1|2026-01-01||Err:502",
+        [(2, "sens", "#N/A"), (3, "nb_messages", "#DIV/0!"), (4, "nb_messages", "Err:502")],
+    ),
+    ("IDENTIFIANT_NOMBRE", "dmp"): (
+        "finess_et|horodatage|id_document|id_dossier\n@E1|2026-01-01|1,58E+18|D1\n@E1|2026-01-01|1.58e-5|D1\n@E1|2026-01-01|1E5|D1",
+        [(2, "id_document", "1,58E+18"), (3, "id_document", "1.58e-5")],
+    ),
+    ("ANNEE_COURTE", "sejours"): (
+        "finess_et|id_dossier|date_entree\n@E1|D1|14/03/25\n@E1|D2|1-3-25 10:00",
+        [(2, "date_entree", "14/03/25"), (3, "date_entree", "1-3-25 10:00")],
+    ),
+    ("DATES_ECHANGEES", "sejours"): (
+        "finess_et|id_dossier|date_entree\n@E1|D1|03/31/2025",
+        [(2, "date_entree", "03/31/2025")],
+    ),
+    ("LIGNE_DECALEE", "sejours"): (
+        "finess_et|id_dossier|date_entree|date_sortie\nD1|2025-06-01||@E1\n@E1|D2|2025-06-01|",
+        [(2, None, None)],
+    ),
     ("CELLULES_EN_TROP", "dossiers"): (
         "finess_et | id_dossier | id_personne\n@E1 | D1 | P1 | encore\n@E1 | D2 | P2 | |",
         [(2, None, None)],
@@ -233,14 +262,13 @@ def test_toutes_les_fautes_d_une_ligne_en_une_fois(tmp_path: Path) -> None:
         "sejours",
         """
         finess_et | id_dossier | date_entree | date_sortie
-        12-45     |            | 1850-01-01  | demain
+        @E1       |            | 1850-01-01  | demain
         @E1       | D1         | 2025-01-01  |
         """,
     )
     assert controle.constats == [
         ("DATE_INVALIDE", 2, "date_sortie", "demain"),
         ("DATE_TROP_ANCIENNE", 2, "date_entree", "1850-01-01"),
-        ("FINESS_INVALIDE", 2, "finess_et", "12-45"),
         ("VALEUR_MANQUANTE", 2, "id_dossier", None),
     ]
     assert (controle.examen.sort.lignes_rejetees, controle.examen.sort.lignes_utilisees) == (1, 1)
@@ -257,7 +285,7 @@ def test_structures_hors_projet(tmp_path: Path) -> None:
         @E1       | D1         | P1
         {ESSMS["AUTRE"]} | D1  | P1
         {ESSMS["AUTRE"]} | D2  | P2
-        12345678  | D3         | P3
+        {BOURG[1:]} | D3       | P3
         {ecarte}  | D4         | P4
         """,
         ecartes=frozenset({ecarte}),
@@ -265,7 +293,7 @@ def test_structures_hors_projet(tmp_path: Path) -> None:
     assert sorted(controle.examen.constats.select("code", "ligne", "valeur", "nombre").iter_rows()) == [
         ("ESSMS_ECARTE", 6, ecarte, 1),
         ("HORS_PROJET", 3, ESSMS["AUTRE"], 2),
-        ("HORS_PROJET", 5, "12345678", 1),
+        ("HORS_PROJET", 5, BOURG[1:], 1),
     ]
     assert controle.examen.sort.motif is None
     assert (controle.examen.sort.lignes_lues, controle.examen.sort.lignes_rejetees) == (5, 4)
@@ -290,6 +318,7 @@ def test_avertissements(tmp_path: Path) -> None:
         projet=frozenset({E1, mauvaise_cle, CORSE}),
     )
     assert controle.constats == [
+        ("INS_A_VERIFIER", None, "ins", None),
         ("ZERO_PERDU", 2, "finess_et", E1[1:]),
         ("FINESS_CLE", 3, "finess_et", mauvaise_cle),
         ("INS_INVALIDE", 3, "ins", f"{INS[:-2]}00"),
@@ -306,6 +335,7 @@ def test_un_ins_faux_ne_compte_pas_comme_identifiant(tmp_path: Path) -> None:
         tmp_path, "dmp", f"finess_et|horodatage|ins\n@E1|2026-01-01|{INS[:-2]}00\n@E1|2026-01-01|{INS}"
     )
     assert controle.constats == [
+        ("INS_A_VERIFIER", None, "ins", None),
         ("INS_INVALIDE", 2, "ins", f"{INS[:-2]}00"),
         ("SANS_IDENTIFIANT", 2, None, None),
     ]
@@ -455,6 +485,7 @@ def test_les_valeurs_rejetees_ne_vont_pas_au_registre(tmp_path: Path) -> None:
     constats = set(nuit.constats.select("code", "ligne", "valeur").iter_rows())
     assert constats == {
         ("COLONNE_IGNOREE", None, None),
+        ("INS_A_VERIFIER", None, None),
         ("IDENTIFIANT_INVALIDE", 32, None),
         ("INS_INVALIDE", 33, None),
         ("FAIT_FUTUR", 34, "2030-01-01"),
@@ -532,6 +563,7 @@ def test_chaque_constat_de_ligne_ou_d_entete_a_son_test() -> None:
         "HORS_PROJET",
         "ESSMS_ECARTE",
         "EJ_SANS_ESSMS_UNIQUE",
+        "IDENTIFIANT_DATE",
         "DECIMAL_INVALIDE",  # no input table has a decimal; projets.csv says it in its own words
     }
     assert leves == {c.code for c in catalogue().values() if c.niveau == "ligne"}

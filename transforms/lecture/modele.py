@@ -9,6 +9,7 @@ import polars as pl
 
 LIGNE = "ligne"
 SURPLUS = "surplus"
+NATIVE = "native_"
 
 
 class LectureImpossible(Exception):
@@ -36,7 +37,8 @@ class Feuille:
 
     `entetes` are the headers as received. Each frame of `lots` has the String columns `c0` … `c{n-1}` in the order of the
     headers (missing cells null), `ligne` (UInt32, as an editor or Excel shows it, header = 1) and `surplus` (Boolean: the
-    row has a non-empty cell beyond the last header).
+    row has a non-empty cell beyond the last header). Where a column `c3` has cells that the file itself holds as dates,
+    `native_c3` (Boolean) says which.
     """
 
     nom: str | None

@@ -22,6 +22,7 @@ CONSTATS = {
 }
 # Order of the row in its table: several rows may come from one line (an entry of a bundle).
 RANG = "rang"
+_GENRE = ("code", "colonne", "entete")
 
 
 # Of one kind (code and column), lines listed per file; the others are counted.
@@ -61,11 +62,13 @@ def sans_constat() -> pl.DataFrame:
 
 # Findings about a structure and not about a row: said once per received value, with the number of rows.
 _PAR_VALEUR = ("HORS_PROJET", "ESSMS_ECARTE", "EJ_SANS_ESSMS_UNIQUE", "FINESS_CLE", "ZERO_PERDU")
+# Findings about a way of writing: said once per column, with the first value and the number of rows.
+_PAR_COLONNE = ("MOT_POUR_RIEN", "ZERO_FINAL", "DATE_ZERO", "DATES_ECHANGEES")
 
 
 def est_la_suite() -> pl.Expr:
     """Of findings (columns `CONSTATS`), the one of each kind that counts the rows beyond those that are listed."""
-    dits_une_fois = pl.col("code").is_in([*_PAR_VALEUR, "DOUBLON_EXACT"])
+    dits_une_fois = pl.col("code").is_in([*_PAR_VALEUR, *_PAR_COLONNE, "DOUBLON_EXACT"])
     depasse = pl.col("valeur").is_null() & (pl.len().over("code", "colonne") > LIGNES_LISTEES)
     return (pl.col("nombre") > 1) & (~dits_une_fois | depasse)
 
@@ -102,11 +105,13 @@ class Releve:
             du_lot = lot[list(CONSTATS)].sort("ligne", nulls_last=False, maintain_order=True)
             place = LIGNES_LISTEES - liste.height
             tous, suite = pl.concat([liste, du_lot.head(place)]), du_lot.slice(place)
-            if genre[0] in _PAR_VALEUR:
-                tous = pl.concat([tous, suite])
+            if genre[0] in (*_PAR_VALEUR, *_PAR_COLONNE):
                 somme = pl.col("nombre").cast(pl.Int64).sum().cast(pl.UInt32)
-                cles = ["code", "colonne", "entete", "valeur", "detail"]
-                tous = tous.group_by(cles, maintain_order=True).agg(pl.col("ligne").first(), somme)[list(CONSTATS)]
+                cles = [*_GENRE, *(("valeur", "detail") if genre[0] in _PAR_VALEUR else ())]
+                groupes = pl.concat([tous, suite]).group_by(cles, maintain_order=True)
+                tous = groupes.agg(somme, *(pl.col(c).first() for c in CONSTATS if c not in (*cles, "nombre")))[
+                    list(CONSTATS)
+                ]
                 tous, suite = tous.head(LIGNES_LISTEES), tous.slice(LIGNES_LISTEES)
             # As Python texts: a view would keep the whole lot in memory.
             valeurs = [v and v[:_VALEUR_GARDEE] for v in tous["valeur"].to_list()]

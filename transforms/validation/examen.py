@@ -16,13 +16,16 @@ import pyarrow.parquet as pq
 
 from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de, cle
+from transforms.dire.formats import milliers
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.pseudonymes import pseudonymiser_colonnes
 from transforms.sort_depot import SortDepot
 from transforms.territoire import seau
+from transforms.validation.causes import dates_mal_ecrites, lignes_decalees, sans_lignes
 from transforms.validation.constats import RANG, Releve, constat_de_fichier, constat_des_copies, constats_de_lignes
 from transforms.validation.doublons import comparer, repere
+from transforms.validation.marques import dire_les_marques
 from transforms.validation.modele import constater_les_fautes
 from transforms.validation.situation import Contexte, autre_table, colonnes_de_texte, situer, table_douteuse
 from transforms.validation.typage import typer
@@ -34,6 +37,7 @@ EXAMEN_VERSION = 4
 
 REJET_MAX_PCT = 20
 REJET_MIN_LIGNES = 3
+INS_PERDUES_PCT = 20
 _MEMOIRE_TRI = "256MB"
 _LIGNES_PAR_GROUPE = 50_000
 
@@ -100,11 +104,11 @@ def _examiner(
     sortie: Path,
 ) -> Examen:
     colonnes = champs_de(contexte.table)
-    modele = TABLES[contexte.table]
     pseudonymes = [c.nom for c in colonnes.values() if c.pseudonyme]
     bilans: list[pl.DataFrame] = []
     hors_projet = rang = 0
     reperes = repere(contexte.table)
+    ins = _Ins()
     with _Brut(brut) as ecrivain:
         for lot in feuille.lots:
             texte = colonnes_de_texte(lot, positions, colonnes, rang)
@@ -112,20 +116,15 @@ def _examiner(
             if texte.is_empty():
                 continue
             situe, sur_finess = situer(texte, contexte)
-            releve.noter(*sur_finess)
             situe = situe.filter(pl.col("situation") != "hors_projet")
             hors_projet += texte.height - situe.height
             if situe.is_empty():
+                releve.noter(*sur_finess)
                 continue
-            type_, mauvais_types, avertissements = typer(situe, colonnes)
-            du_lot = mauvais_types + [
-                c for c in sur_finess if not c.is_empty() and catalogue()[c["code"][0]].niveau == "ligne"
-            ]
-            du_lot += constater_les_fautes(type_, situe, mauvais_types, modele, contexte.date_extraction)
-            if situe[SURPLUS].any():
-                du_lot.append(constats_de_lignes("CELLULES_EN_TROP", situe.filter(pl.col(SURPLUS)), None))
-            releve.noter(*(c for c in du_lot if not any(c is s for s in sur_finess)), *avertissements)
-            rejetees = pl.concat([pl.Series(RANG, [], pl.UInt32), *(c[RANG] for c in du_lot)])
+            type_, rejets, avertissements = _juger(situe, sur_finess, contexte)
+            ins.compter(situe, avertissements)
+            releve.noter(*rejets, *avertissements)
+            rejetees = pl.concat([pl.Series(RANG, [], pl.UInt32), *(c[RANG] for c in rejets)])
             juge = type_.with_columns(rejetee=pl.col(RANG).is_in(rejetees.implode()))
             bilans.append(
                 juge.lazy()
@@ -147,6 +146,7 @@ def _examiner(
     if lues + hors_projet == 0:
         releve.noter(constat_de_fichier("AUCUNE_LIGNE"))
         return _refus("AUCUNE_LIGNE", releve.constats())
+    releve.noter(ins.constat())
     doublons = comparer(ecrivain.relues(), ecrivain.hauteur, contexte.table)
     if not doublons.contraires.is_empty():
         detail = ", ".join(cle(contexte.table))
@@ -168,6 +168,52 @@ def _examiner(
     ecrivain.ranger(sortie, contexte, doublons.ecartees())
     sort = SortDepot(None, lues + hors_projet, lues - rejetees_, rejetees_ + hors_projet, hors_projet)
     return Examen(sort, releve.constats(), bilan)
+
+
+def _juger(
+    situe: pl.DataFrame, sur_finess: list[pl.DataFrame], contexte: Contexte
+) -> tuple[pl.DataFrame, list[pl.DataFrame], list[pl.DataFrame]]:
+    """The rows of a lot with their types, the findings that reject some, and the warnings."""
+    colonnes, modele = champs_de(contexte.table), TABLES[contexte.table]
+    type_, mauvais_types, avertissements = typer(situe, colonnes)
+    marques_rejetees, marques_dites = dire_les_marques(situe, colonnes)
+    rejets = [c for c in mauvais_types + marques_rejetees if not c.is_empty()]
+    rejets += constater_les_fautes(type_, situe, rejets, modele, contexte.date_extraction)
+    rejets.append(constats_de_lignes("CELLULES_EN_TROP", situe.filter(pl.col(SURPLUS)), None))
+    for constats in sur_finess:
+        (rejets if _rejette(constats) else avertissements).append(constats)
+    rejets = [c for c in rejets if not c.is_empty()]
+    avertissements = [c for c in avertissements + marques_dites if not c.is_empty()]
+    decalees = lignes_decalees(rejets)
+    if not decalees.is_empty():
+        rejets, avertissements = sans_lignes(rejets, decalees), sans_lignes(avertissements, decalees)
+        rejets.append(constats_de_lignes("LIGNE_DECALEE", situe.filter(pl.col(RANG).is_in(decalees.implode())), None))
+    return type_, dates_mal_ecrites(rejets, situe, contexte.date_extraction), avertissements
+
+
+def _rejette(constats: pl.DataFrame) -> bool:
+    return not constats.is_empty() and catalogue()[constats["code"][0]].niveau == "ligne"
+
+
+@dataclass
+class _Ins:
+    """How many INS a file holds, and how many of them are dropped."""
+
+    recues: int = 0
+    perdues: int = 0
+
+    def compter(self, situe: pl.DataFrame, avertissements: list[pl.DataFrame]) -> None:
+        perdues = [c for c in avertissements if c["code"][0] in ("INS_INVALIDE", "INS_DETRUITE")]
+        self.perdues += sum(c.height for c in perdues)
+        self.recues += sum(c.height for c in perdues if c["code"][0] == "INS_DETRUITE")
+        if "ins" in situe.columns:
+            self.recues += situe.height - situe["ins"].null_count()
+
+    def constat(self) -> pl.DataFrame:
+        """The finding on the file, empty where few are dropped."""
+        detail = f"{milliers(self.perdues)} sur {milliers(self.recues)}"
+        constat = constat_de_fichier("INS_A_VERIFIER", colonne="ins", detail=detail)
+        return constat if self.perdues and 100 * self.perdues >= INS_PERDUES_PCT * self.recues else constat.clear()
 
 
 class _Brut:

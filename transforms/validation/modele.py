@@ -14,7 +14,9 @@ from pandera.api.polars.types import PolarsData
 from pandera.polars import DataFrameSchema
 
 from schemas.constats import catalogue
+from schemas.depots import caracteres_max
 from transforms.validation.constats import RANG, constats_de_lignes
+from transforms.validation.marques import manquantes
 
 # Of pandera's own checks, those the models use; the checks that the models write themselves answer row by row.
 _CONNUES = ("greater_than_or_equal_to", "isin")
@@ -113,5 +115,8 @@ def _dire_les_fautes(
             for deja in mauvais_types:
                 if deja["colonne"][0] == nom:
                     lignes = lignes.join(deja, on=RANG, how="anti", maintain_order="left")
-        resultat.append(constats_de_lignes(code, lignes, nom, nom))
+            resultat += manquantes(lignes, str(nom))
+            continue
+        detail = str(caracteres_max(str(nom))) if code == "IDENTIFIANT_INVALIDE" else ""
+        resultat.append(constats_de_lignes(code, lignes, nom, nom, detail))
     return resultat

@@ -10,11 +10,12 @@ import polars as pl
 
 from schemas.champs import Champ
 from schemas.depots import TABLES, champs_de
-from transforms import types
 from transforms.finess import cle_luhn_valide
 from transforms.lecture.entetes import apparier
-from transforms.lecture.modele import LIGNE, SURPLUS, Feuille
+from transforms.lecture.modele import LIGNE, NATIVE, SURPLUS, Feuille
+from transforms.texte import nettoyer, propres
 from transforms.validation.constats import RANG, constats_de_lignes
+from transforms.validation.marques import NATIF, manquantes, marquer
 
 # What a table whose required columns are those of others is known by: one of these at least.
 _PROPRES = {
@@ -68,24 +69,43 @@ def table_douteuse(feuille: Feuille, table: str, positions: Mapping[str, int]) -
 def colonnes_de_texte(
     lot: pl.DataFrame, positions: Mapping[str, int], colonnes: Mapping[str, Champ], premier_rang: int
 ) -> pl.DataFrame:
-    """The known columns of a lot as clean text, blank rows dropped; `surplus` tells the rows with too many cells."""
-    cellules = [c for c in lot.columns if c not in (LIGNE, SURPLUS)]
-    net = lot.lazy().with_columns(types.nettoyer(pl.col(c)) for c in cellules)
-    if cellules:
-        net = net.filter(pl.any_horizontal(pl.col(cellules).is_not_null()) | pl.col(SURPLUS))
-    return (
-        net.with_row_index(RANG, premier_rang)
-        .select(
-            RANG,
-            LIGNE,
-            SURPLUS,
-            *(
-                pl.col(f"c{positions[nom]}").alias(nom) if nom in positions else pl.lit(None, pl.String).alias(nom)
-                for nom in colonnes
-            ),
-        )
-        .collect()
-    )
+    """The known columns of a lot as clean text, blank rows dropped; `surplus` tells the rows with too many cells.
+
+    What programs wrote in place of values is beside them, see `marques`.
+    """
+    connues = {nom: f"c{position}" for nom, position in positions.items()}
+    natives = {NATIF + nom: NATIVE + c for nom, c in connues.items() if NATIVE + c in lot.columns}
+    retenues = {nom: pl.col(c) for nom, c in (connues | natives).items()}
+    net, singulieres = nettoyer(lot.select(LIGNE, SURPLUS, **retenues), connues)
+    vides = net.select(pl.all_horizontal(pl.col(list(connues)).is_null()) & ~pl.col(SURPLUS)).to_series()
+    if vides.any():
+        autres = [c for c in lot.columns if c.startswith("c") and c not in connues.values()]
+        net = net.filter(vides.not_() | lot.select(_une_remplie(autres)).to_series())
+    absentes = (pl.lit(None, pl.String).alias(nom) for nom in colonnes if nom not in connues)
+    texte = net.with_columns(absentes).with_row_index(RANG, premier_rang)
+    return marquer(texte, colonnes, singulieres)
+
+
+def _une_remplie(colonnes: list[str]) -> pl.Expr:
+    return pl.any_horizontal(pl.lit(False), *(propres(pl.col(c)).is_not_null() for c in colonnes))
+
+
+def _resoudre(numero: str, contexte: Contexte) -> tuple[str, str, str | None]:
+    """The FINESS that a received number stands for, its situation, and the code of what there is to say."""
+    if numero.isascii() and numero.isalnum():
+        if len(numero) == 8 and numero.isdigit():
+            numero = "0" + numero
+            if numero in contexte.projet:
+                return numero, "projet", "ZERO_PERDU"
+        elif len(numero) == 9 and numero in contexte.projet:
+            return numero, "projet", None if cle_luhn_valide(numero) else "FINESS_CLE"
+        elif numero in contexte.entites_juridiques:
+            return numero, "invalide", "EJ_SANS_ESSMS_UNIQUE"
+        if len(numero) == 9 and numero in contexte.ecartes:
+            return numero, "hors_projet", "ESSMS_ECARTE"
+        if len(numero) == 9 and cle_luhn_valide(numero):
+            return numero, "hors_projet", "HORS_PROJET"
+    return numero, "invalide", "FINESS_INVALIDE"
 
 
 def situer(texte: pl.DataFrame, contexte: Contexte) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
@@ -98,25 +118,7 @@ def situer(texte: pl.DataFrame, contexte: Contexte) -> tuple[pl.DataFrame, list[
     if "bal_emettrice" in texte.columns and contexte.bal:
         boite = pl.col("bal_emettrice").str.to_lowercase().replace_strict(contexte.bal, default=None)
         texte = texte.with_columns(finess_et=pl.coalesce("finess_et", boite))
-    resolus: dict[str, tuple[str, str, str | None]] = {}
-    for recu in texte["finess_et"].drop_nulls().unique().to_list():
-        numero = recu.upper()
-        bien_forme = numero.isascii() and numero.isalnum()
-        if len(numero) == 8 and numero.isdigit() and bien_forme and "0" + numero in contexte.projet:
-            resolus[recu] = ("0" + numero, "projet", "ZERO_PERDU")
-        elif len(numero) == 9 and bien_forme:
-            if numero in contexte.projet:
-                resolus[recu] = (numero, "projet", None if cle_luhn_valide(numero) else "FINESS_CLE")
-            elif numero in contexte.entites_juridiques:
-                resolus[recu] = (numero, "invalide", "EJ_SANS_ESSMS_UNIQUE")
-            else:
-                code = "ESSMS_ECARTE" if numero in contexte.ecartes else "HORS_PROJET"
-                resolus[recu] = (numero, "hors_projet", code)
-        elif len(numero) == 8 and numero.isdigit() and bien_forme:
-            code = "ESSMS_ECARTE" if "0" + numero in contexte.ecartes else "HORS_PROJET"
-            resolus[recu] = ("0" + numero, "hors_projet", code)
-        else:
-            resolus[recu] = (numero, "invalide", "FINESS_INVALIDE")
+    resolus = {recu: _resoudre(recu.upper(), contexte) for recu in texte["finess_et"].drop_nulls().unique().to_list()}
     table = pl.DataFrame(
         [(recu, *valeurs) for recu, valeurs in resolus.items()],
         schema={"recu": pl.String, "numero": pl.String, "situation": pl.String, "constat": pl.String},
@@ -141,7 +143,5 @@ def situer(texte: pl.DataFrame, contexte: Contexte) -> tuple[pl.DataFrame, list[
             for (code,), lignes in a_dire.group_by("constat", maintain_order=True)
         ]
     if texte["finess_et"].has_nulls():
-        constats.append(
-            constats_de_lignes("VALEUR_MANQUANTE", situe.filter(pl.col("situation") == "manquant"), "finess_et")
-        )
+        constats += manquantes(situe.filter(pl.col("situation") == "manquant"), "finess_et")
     return situe, constats

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import polars as pl
 
@@ -23,20 +24,17 @@ _CODE_DU_TYPE = {
 }
 # Beside a column of text: its typed value, and whether there is a text without one.
 _VALEUR, _FAUTE = "valeur_de_", "faute_de_"
+# What a day is written in: a longer text may have an offset.
+_JOUR_OCTETS = 10
 
 
 def typer(
     texte: pl.DataFrame, colonnes: Mapping[str, Champ]
 ) -> tuple[pl.DataFrame, list[pl.DataFrame], list[pl.DataFrame]]:
     """Give the types; (typed frame, findings that reject the row, warnings)."""
-    listes = [c.nom for c in colonnes.values() if c.nature in ("bool", "liste")]
-    moments = [c.nom for c in colonnes.values() if c.nature == "horodatage"]
-    apercu = texte.select(
-        pl.col("finess_et", *listes).drop_nulls().unique().implode(),
-        *(types.decalage(pl.col(nom)).is_not_null().any() for nom in moments),
-    )
-    fuseaux = {f: fuseau(f) for f in apercu["finess_et"][0]}
     remplies = {nom for nom in colonnes if texte[nom].null_count() < texte.height}
+    a_lire = _a_lire(texte, {nom: c for nom, c in colonnes.items() if nom in remplies})
+    fuseaux = {f: fuseau(f) for f in texte["finess_et"].drop_nulls().unique()}
     valeurs: list[pl.Expr] = []
     finales: list[pl.Expr] = []
     fautes: dict[str, pl.Expr] = {}
@@ -44,49 +42,83 @@ def typer(
         if nom == "finess_et":
             continue
         source, valeur = pl.col(nom), pl.col(_VALEUR + nom)
-        expression = _expression(champ, apercu, fuseaux) if nom in remplies else pl.lit(None, champ.dtype)
+        expression = _expression(champ, a_lire[nom], fuseaux) if nom in remplies else pl.lit(None, champ.dtype)
         valeurs.append(expression.alias(_VALEUR + nom))
         if nom in remplies and champ.nature in _CODE_DU_TYPE:
-            mauvaise = source.is_not_null() & valeur.is_null()
-            if champ.sans_fin:
-                mauvaise &= types.date(source).is_null()
-            fautes[nom] = mauvaise.alias(_FAUTE + nom)
+            fautes[nom] = (source.is_not_null() & valeur.is_null()).alias(_FAUTE + nom)
+        if champ.sans_fin:
+            valeur = types.sans_fin(valeur)
         if champ.defaut is not None:
             valeur = pl.when(source.is_null()).then(pl.lit(champ.defaut)).otherwise(valeur)
         finales.append(valeur.alias(nom))
+    zeros = [nom for nom in fautes if colonnes[nom].sans_fin]
     type_ = (
         texte.lazy()
         .with_columns(_fuseau=pl.col("finess_et").replace_strict(fuseaux, default=FUSEAU_PAR_DEFAUT))
         .with_columns(valeurs)
-        .select(RANG, LIGNE, "finess_et", *finales, *fautes.values())
+        .select(
+            RANG,
+            LIGNE,
+            "finess_et",
+            *finales,
+            *fautes.values(),
+            *(types.est_jour_zero(pl.col(_VALEUR + nom)).alias(_VALEUR + nom) for nom in zeros),
+        )
         .collect()
     )
     rejets: list[pl.DataFrame] = []
     avertissements: list[pl.DataFrame] = []
     for nom in fautes:
-        mauvaises = type_[_FAUTE + nom]
+        mauvaises, champ = type_[_FAUTE + nom], colonnes[nom]
+        if champ.sans_fin:
+            rien = mauvaises & texte.select(types.est_date_pour_rien(pl.col(nom))).to_series()
+            mauvaises = mauvaises & ~rien
+            zero = texte.filter(rien | type_[_VALEUR + nom].fill_null(False))
+            avertissements.append(constats_de_lignes("DATE_ZERO", zero, nom, nom))
         if mauvaises.any():
-            champ = colonnes[nom]
             detail = ", ".join((*champ.valeurs, *champ.synonymes)) if champ.nature == "liste" else ""
             constats = constats_de_lignes(_CODE_DU_TYPE[champ.nature], texte.filter(mauvaises), nom, nom, detail)
             (avertissements if champ.nature == "ins" else rejets).append(constats)
+        if champ.nature == "ins" and a_lire[nom]:
+            sans_cle = types.est_ins_sans_cle(pl.col(nom)) & ~mauvaises
+            avertissements.append(constats_de_lignes("INS_SANS_CLE", texte.filter(sans_cle), nom, nom))
     return type_[[RANG, LIGNE, *colonnes]], rejets, avertissements
 
 
-def _expression(champ: Champ, apercu: pl.DataFrame, fuseaux: Mapping[str, str]) -> pl.Expr:
-    """The typed value of a column of text, null where the text is not of the type.
+def _a_lire(texte: pl.DataFrame, colonnes: Mapping[str, Champ]) -> dict[str, Any]:
+    """What is to know of each column before its types are given.
 
-    `apercu`: one row, the distinct texts of a `liste` or `bool`, whether any text of an `horodatage` has an offset.
+    Of a `liste` or `bool` its distinct texts; of the others whether a text is written so that the slower reader is needed.
     """
+    vus: dict[str, Any] = dict.fromkeys(colonnes)
+    vus |= {n: texte[n].drop_nulls().unique() for n, c in colonnes.items() if c.nature in ("bool", "liste")}
+    lents = {n: _DOUTES[c.nature](pl.col(n)).any() for n, c in colonnes.items() if c.nature in _DOUTES}
+    if lents:
+        vus |= texte.select(**lents).row(0, named=True)
+    for nom in (n for n in lents if colonnes[n].nature == "date" and vus[n]):
+        vus[nom] = bool(texte.select(types.decalage(pl.col(nom)).is_not_null().any()).item())
+    return vus
+
+
+_DOUTES: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
+    "date": lambda texte: texte.str.len_bytes() > _JOUR_OCTETS,
+    "horodatage": types.est_irregulier,
+    "ins": lambda texte: ~texte.str.contains(types.INS),
+}
+
+
+def _expression(champ: Champ, lu: Any, fuseaux: Mapping[str, str]) -> pl.Expr:
+    """The typed value of a column of text, null where the text is not of the type; `lu` as in `_a_lire`."""
     texte = pl.col(champ.nom)
+    zones = pl.col("_fuseau"), {FUSEAU_PAR_DEFAUT, *fuseaux.values()}
     if champ.nature in ("bool", "liste"):
-        table = types.correspondance(apercu[champ.nom][0], champ)
+        table = types.correspondance(lu, champ)
         return texte.replace_strict(table["texte"], table["valeur"], default=None, return_dtype=champ.dtype)
     if champ.nature == "date":
-        return types.date(texte, sans_fin=champ.sans_fin)
-    if champ.nature == "horodatage" and not apercu[champ.nom][0]:
-        return types.horodatage_local(texte)
+        return types.date_locale(texte, *zones) if lu else types.date(texte)
     if champ.nature == "horodatage":
-        return types.horodatage(texte, pl.col("_fuseau"), {FUSEAU_PAR_DEFAUT, *fuseaux.values()})
-    lire = {"entier": types.entier, "decimal": types.decimal, "ins": types.ins}.get(champ.nature)
+        return types.horodatage(texte, *zones) if lu else types.horodatage_local(texte)
+    if champ.nature == "ins":
+        return types.ins_ecrit_autrement(texte) if lu else types.ins(texte)
+    lire = {"entier": types.entier, "decimal": types.decimal}.get(champ.nature)
     return lire(texte) if lire else texte

@@ -15,6 +15,7 @@ from transforms.dire.texte_sur import csv_excel, lisible
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import Feuille
 from transforms.pseudonymes import pseudonymiser
+from transforms.texte import propres
 
 _RAISONS = {
     "jamais_mis_a_jour": "Aucune mise à jour connue du {debut} au {fin}.",
@@ -50,7 +51,7 @@ def identifiants(feuille: Feuille, table: str, cherches: pl.Series, cle: bytes) 
     if position is None:
         return
     for lot in feuille.lots:
-        bruts = lot.select(types.nettoyer(pl.col(f"c{position}")).alias("brut")).drop_nulls().unique()
+        bruts = lot.select(types.identifiant(propres(pl.col(f"c{position}"))).alias("brut")).drop_nulls().unique()
         pseudonymes = pseudonymiser(bruts["brut"], "id_dossier", cle).alias("id_dossier")
         yield bruts.with_columns(pseudonymes).filter(pseudonymes.is_in(cherches.implode())).select(list(IDENTIFIANTS))
 
