@@ -21,7 +21,14 @@ from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.pseudonymes import pseudonymiser_colonnes
 from transforms.sort_depot import SortDepot
 from transforms.territoire import seau
-from transforms.validation.constats import RANG, Releve, constat_de_fichier, constat_des_copies, constats_de_lignes
+from transforms.validation.constats import (
+    RANG,
+    Releve,
+    constat_de_fichier,
+    constat_des_copies,
+    constats_de_lignes,
+    detail_des_rejets,
+)
 from transforms.validation.doublons import comparer, repere
 from transforms.validation.modele import constater_les_fautes
 from transforms.validation.situation import Contexte, autre_table, colonnes_de_texte, situer, table_douteuse
@@ -160,7 +167,7 @@ def _examiner(
         releve.noter(constat_des_copies(doublons.copies))
     rejetees_ = int(bilan["lignes_rejetees"].sum())
     if rejetees_ >= REJET_MIN_LIGNES and 100 * rejetees_ > REJET_MAX_PCT * lues:
-        releve.noter(constat_de_fichier("TROP_DE_REJETS", detail=f"{rejetees_} sur {lues}"))
+        releve.noter(constat_de_fichier("TROP_DE_REJETS", detail=detail_des_rejets(rejetees_, lues, hors_projet)))
         bilan = bilan.with_columns(lignes_rejetees=pl.col("lignes_lues"))
         toutes = lues + hors_projet
         sort = SortDepot("TROP_DE_REJETS", toutes, 0, toutes, hors_projet)
