@@ -22,7 +22,7 @@ from flows.staging.registre import RegistreDepots
 from flows.versions.chaine import abimee
 from flows.versions.manifeste import MANIFESTE
 from flows.versions.version import actuelle
-from transforms.dire.formats import accord, instant, taille
+from transforms.dire.formats import accord, insecables, instant, jour, milliers, taille
 from transforms.dire.libelles import INDICATEURS, STATUTS_DEPOT
 from transforms.nommage import echapper
 from transforms.refus import a_corriger
@@ -148,12 +148,12 @@ def dire(etat: Etat, fuseau: ZoneInfo) -> str:
     espace = f"Espace libre : {taille(etat.espace_libre_octets)}"
     nuit = f"Dernière nuit : {_dire_execution(etat.execution, fuseau)}"
     if etat.publie_le is None:
-        return "\n".join(["Aucune publication. Lancez « duimetre nuit ».", nuit, espace])
+        return insecables("\n".join(["Aucune publication. Lancez « duimetre nuit ».", nuit, espace]))
     lignes = [
         f"{'PÉRIMÉ' if etat.perime else 'OK'} — dernière publication le "
         f"{instant(etat.publie_le.astimezone(fuseau))} (version {etat.version})",
         nuit,
-        f"Dates de mesure : {', '.join(etat.dates_mesure)}",
+        f"Dates de mesure : {', '.join(jour(date.fromisoformat(d)) for d in etat.dates_mesure)}",
         f"Dépôts : {_liste({STATUTS_DEPOT[s]: n for s, n in etat.depots_par_statut.items()})}",
         f"Fichiers refusés ou en attente, à reprendre : {_liste(etat.refus_en_attente)}",
         f"Porteurs sans dépôt : {', '.join(etat.porteurs_sans_depot) or 'aucun'}",
@@ -163,7 +163,7 @@ def dire(etat: Etat, fuseau: ZoneInfo) -> str:
         f"Alertes : {_liste(etat.alertes_par_code)}",
         espace,
     ]
-    return "\n".join([*lignes, *(f"→ {phrase}" for phrase in etat.alarmes)])
+    return insecables("\n".join([*lignes, *(f"→ {phrase}" for phrase in etat.alarmes)]))
 
 
 def _dire_execution(execution: Execution | None, fuseau: ZoneInfo) -> str:
@@ -181,7 +181,7 @@ def _dire_execution(execution: Execution | None, fuseau: ZoneInfo) -> str:
 
 
 def _liste(decompte: dict[str, int]) -> str:
-    return ", ".join(f"{nom} {nombre}" for nom, nombre in decompte.items()) or "aucun"
+    return ", ".join(f"{nom} {milliers(nombre)}" for nom, nombre in decompte.items()) or "aucun"
 
 
 def en_json(etat: Etat) -> str:

@@ -9,6 +9,7 @@ import gc
 import hashlib
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -45,7 +46,9 @@ from flows.versions.version import actuelle
 from flows.versions.vues import macros, vues
 from schemas import curated
 from transforms import agregats, regles
+from transforms.dire import formats
 from transforms.dire.alertes import dire_alertes
+from transforms.dire.formats import accord, insecables, milliers
 from transforms.mesure import Entrees
 from transforms.pages import rapport
 from transforms.publication import ecrire_table, table_constats, table_depots, table_sources
@@ -553,27 +556,28 @@ def _noter_refus(depots: pl.DataFrame, deposes: Sequence[Depose]) -> None:
 
 def resumer(bilan: Bilan, reglages: Reglages) -> list[str]:
     """The end of the night in a few French lines."""
-    statuts = [s for recu in bilan.recus for s in recu.statuts]
-    refuses = sum(s == "refuse" for s in statuts)
-    avant = f", dont {bilan.deja_lus} par « duimetre recevoir »" if bilan.deja_lus else ""
+    statuts = Counter(s for recu in bilan.recus for s in recu.statuts)
+    acceptees = sum(statuts[s] for s in curated.ACCEPTES)
+    hors_projet = sum(r.lignes_hors_projet for r in bilan.recus)
+    avant = f", dont {milliers(bilan.deja_lus)} par « duimetre recevoir »" if bilan.deja_lus else ""
     lignes = [
         "",
-        f"Fichiers reçus : {len(bilan.recus)}{avant} ; tables acceptées : "
-        f"{sum(s in curated.ACCEPTES for s in statuts)} ; refusées : {refuses} ; "
-        f"en attente : {sum(s == 'en_attente' for s in statuts)} ; déjà reçues : {sum(s == 'deja_recu' for s in statuts)}",
-        f"Lignes rejetées : {sum(r.lignes_rejetees for r in bilan.recus)}",
+        f"Fichiers reçus : {milliers(len(bilan.recus))}{avant} ; tables acceptées : {milliers(acceptees)} ; "
+        f"refusées : {milliers(statuts['refuse'])} ; en attente : {milliers(statuts['en_attente'])} ; "
+        f"déjà reçues : {milliers(statuts['deja_recu'])}",
+        f"Lignes rejetées : {milliers(sum(r.lignes_rejetees for r in bilan.recus))} ; hors projet : {milliers(hors_projet)}",
     ]
     if bilan.non_traites:
-        lignes.append(f"Fichiers non traités, repris la prochaine nuit : {len(bilan.non_traites)}")
+        lignes.append(f"Fichiers non traités, repris la prochaine nuit : {milliers(len(bilan.non_traites))}")
     for jour, indicateurs in bilan.mesures.items():
         essms = indicateurs["finess_et"].n_unique()
         mesures = indicateurs.filter(pl.col("taux").is_not_null())["finess_et"].n_unique()
         opposables = indicateurs.filter("opposable").group_by("finess_et").agg(pl.col("atteint").fill_null(False).all())
         lignes.append(
-            f"Mesure du {jour:%d/%m/%Y} : {essms} ESSMS, {mesures} mesurés, "
-            f"{int(opposables['atteint'].sum())} à la cible partout"
+            f"Mesure du {formats.jour(jour)} : {milliers(essms)} ESSMS, {accord(mesures, 'mesuré')}, "
+            f"{milliers(int(opposables['atteint'].sum()))} à la cible partout"
         )
     lignes.append(f"Publié : {reglages.curated / 'actuel'} (version {bilan.version})")
     lignes.append(f"Rapport : {reglages.curated / 'actuel' / 'rapports' / 'index.html'}")
     lignes.append(f"Réponses aux porteurs : {reglages.retours}")
-    return lignes
+    return [insecables(ligne) for ligne in lignes]

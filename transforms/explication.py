@@ -14,7 +14,17 @@ import polars as pl
 from schemas.curated import INDICATEURS as ORDRE
 from schemas.erreurs import Inconnu
 from transforms.agregats import besoins
-from transforms.dire.formats import accord, cible, enumerer, jour, jour_en_lettres, majuscule, milliers, taux
+from transforms.dire.formats import (
+    accord,
+    cible,
+    enumerer,
+    insecables,
+    jour,
+    jour_en_lettres,
+    majuscule,
+    milliers,
+    taux,
+)
 from transforms.dire.libelles import ETAPES, INDICATEURS, STATUTS, dire_etat_de_source, etat_de_source, nom_de_source
 from transforms.tables_publiees import TablesPubliees
 
@@ -146,7 +156,7 @@ def _source(source: dict[str, Any], fin_fenetre: date) -> SourceRequise:
 
 def _indicateur(ligne: dict[str, Any], sources: list[SourceRequise]) -> Indicateur:
     publies = {nom: valeur for nom, valeur in ligne.items() if nom in Indicateur.__dataclass_fields__}
-    return Indicateur(**publies, phrase=_phrase(ligne, sources), sources=tuple(sources))
+    return Indicateur(**publies, phrase=insecables(_phrase(ligne, sources)), sources=tuple(sources))
 
 
 def _phrase(ligne: dict[str, Any], sources: list[SourceRequise]) -> str:
@@ -200,7 +210,7 @@ def dire(explication: Explication) -> str:
         lignes.append(f"    Sources : {' ; '.join(_dire_source(s) for s in i.sources)}.")
     lignes += ["", "Alertes"]
     lignes += [f"  {a}" for a in e.alertes] or ["  Aucune."]
-    return "\n".join(lignes)
+    return insecables("\n".join(lignes))
 
 
 def _dire_etape(etape: Etape) -> str:

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
+from pathlib import PurePosixPath
 
 import polars as pl
+
+from schemas.depots import TABLES
+
+# Refusals for the name alone.
+DU_NOM = ("NOM_INVALIDE", "TABLE_INCONNUE", "EXTENSION_INCONNUE")
+# What people put beside their exports: it is never one itself.
+_DOCUMENTS = frozenset(
+    f".{suffixe}"
+    for suffixe in (
+        *("doc", "docx", "odt", "rtf", "pdf", "ppt", "pptx", "odp", "htm", "html", "md", "msg", "eml", "log"),
+        *("jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "svg", "ico", "mp3", "mp4", "mov"),
+        *("lnk", "url", "ini", "db"),
+    )
+)
+_TEXTES = ("", ".txt")
 
 
 def a_corriger(depots: pl.DataFrame, present: Callable[[str, str], bool]) -> pl.DataFrame:
     """The files of which something is refused or waits, still there, that nothing accepted of that date or later replaces.
+
+    A file refused for its name alone is no longer to correct when its bytes came back under a name that says what they are;
+    one that is no export never was.
 
     `depots`: those of the register; `present`: whether a porteur's folder still holds a file of that name. Gives rows of
     `depots`, one per content and per file, the latest first; `statut` is that of the content, whatever its copies: a
@@ -25,12 +45,35 @@ def a_corriger(depots: pl.DataFrame, present: Callable[[str, str], bool]) -> pl.
         juges.filter(pl.col("statut").is_in(["refuse", "en_attente"]))
         .join(acceptees, on=["porteur", "nom_table"], how="left", maintain_order="left")
         .filter((pl.col("remplace") >= pl.col("date_extraction")).fill_null(False).not_())
+        .filter(~(pl.col("motif").is_in(DU_NOM) & _revenu_sous_un_bon_nom(juges)))
         .drop("remplace")
         .sort("recu_le", "porteur", "nom", "membre", descending=[True, False, False, False])
     )
-    la = [present(porteur, nom) for porteur, nom in ouverts.select("porteur", "nom").iter_rows()]
+    la = [
+        present(porteur, nom) and not accompagne(membre or nom, motif)
+        for porteur, nom, membre, motif in ouverts.select("porteur", "nom", "membre", "motif").iter_rows()
+    ]
     return (
         ouverts.filter(pl.Series(la, dtype=pl.Boolean))
         .unique(["porteur", "depot"], keep="first", maintain_order=True)
         .unique(["porteur", "nom"], keep="first", maintain_order=True)
     )
+
+
+def _revenu_sous_un_bon_nom(juges: pl.DataFrame) -> pl.Expr:
+    nommes = juges.filter((pl.col("nom_table") != "") & (pl.col("sha256") != "")).select("porteur", "sha256")
+    return pl.struct("porteur", "sha256").is_in(nommes.select(pl.struct(pl.all())).to_series().implode())
+
+
+def accompagne(chemin: str, motif: str | None) -> bool:
+    """Whether a file refused for its name is no export at all (`LISEZ-MOI.txt`, a document, an image): told, never a task."""
+    if motif not in DU_NOM:
+        return False
+    suffixe = PurePosixPath(chemin).suffix.casefold()
+    return suffixe in _DOCUMENTS or (suffixe in _TEXTES and not _nomme_une_table(chemin))
+
+
+def _nomme_une_table(chemin: str) -> bool:
+    sans_accent = unicodedata.normalize("NFKD", PurePosixPath(chemin).name).casefold()
+    lettres = "".join(c for c in sans_accent if c.isalnum())
+    return any(table.replace("_", "") in lettres for table in TABLES)

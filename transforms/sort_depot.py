@@ -14,7 +14,7 @@ _EN_ATTENTE = ("REGISTRE_A_CORRIGER", "PROFIL_INCONNU")
 class SortDepot:
     """`motif`: code of the refusal, None when accepted. `lignes_lues` = `lignes_utilisees` + `lignes_rejetees`.
 
-    `lignes_hors_projet` are among the rejected ones.
+    `lignes_hors_projet` (of structures that are not in the project, or set aside in the register) are among the rejected ones.
     """
 
     motif: str | None
@@ -24,11 +24,16 @@ class SortDepot:
     lignes_hors_projet: int = 0
 
     @property
+    def lignes_a_corriger(self) -> int:
+        """The rejected rows that the porteur can do something about (§5)."""
+        return self.lignes_rejetees - self.lignes_hors_projet
+
+    @property
     def statut(self) -> str:
-        """`accepte`, `accepte_avec_rejets`, `refuse` or `en_attente`."""
+        """`accepte`, `accepte_avec_rejets`, `refuse` or `en_attente`; rows outside the project change nothing (§5)."""
         if self.motif:
             return "en_attente" if self.motif in _EN_ATTENTE else "refuse"
-        return "accepte_avec_rejets" if self.lignes_rejetees else "accepte"
+        return "accepte_avec_rejets" if self.lignes_a_corriger else "accepte"
 
     def en_donnees(self) -> dict[str, Any]:
         """The columns of `depots` that tell it, in their order."""

@@ -99,12 +99,16 @@ def empreinte_de_cle(cle: bytes) -> str:
 
 @dataclass(frozen=True)
 class Recu:
-    """One file received tonight: the fate of each of its parts (status by unit), for the summary."""
+    """One file received tonight: the fate of each of its parts (status by unit), for the summary.
+
+    `lignes_rejetees`: without those outside the project, which are counted apart.
+    """
 
     porteur: str
     chemin: str
     statuts: tuple[str, ...]
     lignes_rejetees: int
+    lignes_hors_projet: int = 0
 
 
 @dataclass(frozen=True)
@@ -302,7 +306,8 @@ def recevoir(
             depose.porteur,
             depose.chemin,
             tuple(f.sort.statut for f in fiches) or ("deja_recu",),
-            sum(f.sort.lignes_rejetees for f in fiches),
+            sum(f.sort.lignes_a_corriger for f in fiches),
+            sum(f.sort.lignes_hors_projet for f in fiches),
         )
     return None
 

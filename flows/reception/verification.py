@@ -16,8 +16,8 @@ from flows.reception import inventaire, reception
 from flows.reception.reception import Dossier
 from flows.reglages import Reglages
 from schemas.erreurs import ErreurDite, Sortie
-from transforms.dire.constats import NIVEAUX, dire_constat
-from transforms.dire.formats import accord, jour, milliers
+from transforms.dire.constats import dire_constat
+from transforms.dire.formats import INSECABLE, accord, citer, jour, milliers
 from transforms.dire.libelles import STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import dire_texte
 from transforms.nommage import en_cours_d_ecriture
@@ -77,11 +77,16 @@ def verifier(fichier: Path, dossier: Dossier, reglages: Reglages, maintenant: da
 
 def dire(accuse: Accuse) -> str:
     """The answer as text: verdict, counts, then findings grouped by kind and column, the gravest first."""
-    lignes = [f"{dire_texte(accuse.nom, 300)} : {STATUTS_DEPOT[accuse.statut].upper()}", f"  {verdict(accuse)}"]
+    lignes = [
+        f"{dire_texte(accuse.nom, 300)}{INSECABLE}: {STATUTS_DEPOT[accuse.statut].upper()}",
+        f"  {verdict(accuse)}",
+    ]
     for partie in accuse.parties:
         lignes += ["", f"  {_titre(partie)}"]
         if partie.sort.lignes_lues:
             lignes.append(f"  {_comptes(partie.sort)}")
+        if partie.effet:
+            lignes.append(f"  {partie.effet}")
         for groupe in grouper(partie.constats, partie.table):
             lignes += ["", *(f"    {texte}" for texte in _groupe(groupe, partie))]
     return "\n".join(lignes)
@@ -92,37 +97,41 @@ def _titre(partie: Partie) -> str:
     titre = f"{table}, extraction du {jour(partie.date_extraction)}" if partie.date_extraction else table
     membre = f" [{dire_texte(partie.membre, 120)}]" if partie.membre else ""
     partiel = ", partielle" if partie.partiel else ""
-    return f"{titre}{partiel}{membre} : {STATUTS_DEPOT[partie.sort.statut]}"
+    return f"{titre}{partiel}{membre}{INSECABLE}: {STATUTS_DEPOT[partie.sort.statut]}"
 
 
 def _comptes(sort: SortDepot) -> str:
-    hors = sort.lignes_hors_projet
-    return (
-        f"{accord(sort.lignes_lues, 'ligne lue', 'lignes lues')}, {milliers(sort.lignes_utilisees)} utilisées, "
-        f"{milliers(sort.lignes_rejetees)} rejetées{f' dont {milliers(hors)} hors projet' if hors else ''}"
-    )
+    comptes = [
+        accord(sort.lignes_lues, "ligne lue", "lignes lues"),
+        accord(sort.lignes_utilisees, "utilisée"),
+        accord(sort.lignes_a_corriger, "rejetée"),
+    ]
+    if sort.lignes_hors_projet:
+        comptes.append(f"{milliers(sort.lignes_hors_projet)} hors projet")
+    return ", ".join(comptes)
 
 
 def _groupe(groupe: Groupe, partie: Partie) -> Iterator[str]:
     """One kind of finding on one column: said once, then where it is and what was received."""
-    ou = f"« {groupe.colonne} » : " if groupe.colonne and groupe.colonne not in groupe.message else ""
+    ou = f"{citer(groupe.colonne)}{INSECABLE}: " if groupe.colonne and groupe.colonne not in groupe.message else ""
     unite = ("ligne", "lignes") if groupe.lignes else ("fois", "fois")
     combien = f" ({accord(groupe.nombre, *unite)})" if groupe.nombre > 1 else ""
-    yield f"{NIVEAUX[groupe.niveau].upper()} — {ou}{groupe.message}{combien}"
+    yield f"{groupe.gravite.upper()} — {ou}{groupe.message}{combien}"
     if groupe.valeurs:
         montrees = _du_groupe(groupe, partie.constats).head(LIGNES_MONTREES)
         for numero, valeur, fois in montrees.select("ligne", "valeur", "nombre").iter_rows():
-            recu = f"reçu « {dire_texte(valeur, _LONGUEUR_VALEUR)} »" if valeur else ""
+            recu = f"reçu {citer(dire_texte(valeur, _LONGUEUR_VALEUR))}" if valeur else ""
             repetition = f" sur {accord(fois, 'ligne')}" if fois > 1 else ""
-            yield f"  {' : '.join(t for t in (f'ligne {numero}' if numero else '', recu) if t)}{repetition}"
+            place = f"ligne {milliers(numero)}" if numero else ""
+            yield f"  {f'{INSECABLE}: '.join(t for t in (place, recu) if t)}{repetition}"
         reste = groupe.nombre - int(montrees["nombre"].sum())
         if reste > 0:
             yield f"  … et {accord(reste, 'autre ligne', 'autres lignes')}"
     elif groupe.lieux:
         yield f"  {groupe.lieux}"
-    yield f"  Que faire : {groupe.que_faire}"
+    yield f"  Que faire{INSECABLE}: {groupe.que_faire}"
     if groupe.exemple:
-        yield f"  Exemple : {groupe.exemple}"
+        yield f"  Exemple{INSECABLE}: {groupe.exemple}"
 
 
 def _du_groupe(groupe: Groupe, constats: pl.DataFrame) -> pl.DataFrame:

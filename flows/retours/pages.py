@@ -21,8 +21,9 @@ from flows.staging.fichiers import dossier_de_travail
 from schemas.curated import ACCEPTES
 from transforms.lecture.modele import LectureImpossible
 from transforms.pages.porteur import index, liste_de_travail
-from transforms.pages.porteur.index import FICHIERS_MAX, FichierRecu, Refus, Situation
-from transforms.refus import a_corriger
+from transforms.pages.porteur.delai import Delai
+from transforms.pages.porteur.index import FICHIERS_MAX, FichierRecu, Refus, Situation, noms_des_structures
+from transforms.refus import a_corriger, accompagne
 from transforms.tables_publiees import TablesPubliees
 
 # Where the identifiers of dossiers are looked for: the table that defines them first.
@@ -96,7 +97,7 @@ def ecrire_pages(
         )
         restes = mesure.a_completer.join(vu.tables["essms"].select("finess_et"), on="finess_et", how="semi")
         try:
-            listes = _listes(restes, vu)
+            listes = _listes(restes, vu, Delai(mesure.jour, reglages.aujourd_hui(mesure.maintenant)))
             page = index.page_du_porteur(_situation(vu, mesure, listes)).encode()
         except Exception as erreur:  # the others must go on; the cause goes to the log without any value
             journal().error("Page non écrite (%s) : %s", porteur, lieu(erreur))
@@ -120,7 +121,7 @@ def _situation(vu: _Porteur, mesure: MesurePubliee, listes: Mapping[str, bytes])
     return Situation(
         porteur=dossier.porteur,
         nom=essms["nom_porteur"][0] if essms.height else dossier.porteur,
-        date_mesure=mesure.jour,
+        delai=Delai(mesure.jour, vu.reglages.aujourd_hui(mesure.maintenant)),
         edite_le=mesure.maintenant.astimezone(fuseau),
         version=mesure.version.name,
         essms=essms,
@@ -139,13 +140,18 @@ def _situation(vu: _Porteur, mesure: MesurePubliee, listes: Mapping[str, bytes])
 def _fichiers_recus(depots: pl.DataFrame) -> pl.DataFrame:
     """The files received, the latest first, each with the worst of its parts and its latest extraction."""
     gravite = {"refuse": 4, "en_attente": 3, "accepte_avec_rejets": 2, "accepte": 1, "deja_recu": 0}
+    pieces = depots.select(pl.when(pl.col("membre") == "").then("nom").otherwise("membre"), "motif").iter_rows()
+    documents = pl.Series([accompagne(*piece) for piece in pieces], dtype=pl.Boolean)
     return (
-        depots.with_columns(gravite=pl.col("statut").replace_strict(gravite, return_dtype=pl.Int64))
+        depots.with_columns(document=documents)
+        .filter(~pl.col("document") | pl.col("document").all().over("porteur", "nom", "sha256_fichier"))
+        .with_columns(gravite=pl.col("statut").replace_strict(gravite, return_dtype=pl.Int64))
         .group_by("porteur", "nom", "sha256_fichier", "recu_le")
         .agg(
             pl.col("statut").sort_by("gravite").last(),
             pl.col("nom_table").filter(pl.col("nom_table") != "").unique().sort().alias("tables"),
-            pl.col("lignes_lues", "lignes_utilisees", "lignes_rejetees").sum(),
+            pl.col("document").all(),
+            pl.col("lignes_lues", "lignes_utilisees", "lignes_rejetees", "lignes_hors_projet").sum(),
             pl.col("date_extraction").max(),
         )
         .sort("recu_le", "nom", descending=[True, False])
@@ -161,8 +167,10 @@ def _fichiers(recus: pl.DataFrame, fuseau: ZoneInfo) -> list[FichierRecu]:
             tuple(f["tables"]),
             f["lignes_lues"],
             f["lignes_utilisees"],
-            f["lignes_rejetees"],
+            f["lignes_rejetees"] - f["lignes_hors_projet"],
+            f["lignes_hors_projet"],
             f"accuse_{nom_de_retour(f['porteur'], f['nom'], f['sha256_fichier'])}.html",
+            f["document"],
         )
         for f in recus.iter_rows(named=True)
     ]
@@ -189,15 +197,15 @@ def _refus(depots: pl.DataFrame, constats: pl.DataFrame, presents: Mapping[str, 
 # --- work lists ------------------------------------------------------------------------------------------------------
 
 
-def _listes(restes: pl.DataFrame, vu: _Porteur) -> dict[str, bytes]:
+def _listes(restes: pl.DataFrame, vu: _Porteur, delai: Delai) -> dict[str, bytes]:
     """File name → content of the work list of each ESSMS with something left to do."""
     if restes.is_empty():
         return {}
-    indicateurs = vu.tables["indicateurs"]
+    indicateurs, noms = vu.tables["indicateurs"], noms_des_structures(vu.tables["essms"])
     nommes = restes.join(_identifiants(restes, vu), on="id_dossier", how="left")
     return {
         f"a_completer_{finess}.csv": liste_de_travail.liste_en_csv(
-            lignes, indicateurs.filter(pl.col("finess_et") == finess)
+            lignes, indicateurs.filter(pl.col("finess_et") == finess), noms[str(finess)], delai
         )
         for (finess,), lignes in nommes.group_by("finess_et", maintain_order=True)
     }

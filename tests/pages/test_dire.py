@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from typographie import espaces
 
 from schemas import curated
 from schemas.constats import catalogue
@@ -66,11 +67,11 @@ def test_une_alerte_s_accorde() -> None:
         ("SOURCE_TARDIVE", None, "agenda", None),
     ]
     alertes = pl.DataFrame(lignes, schema=["code", "indicateur", "nom_table", "nombre"], orient="row")
-    assert dire_alertes(alertes)["message"].to_list() == [
+    assert [espaces(message) for message in dire_alertes(alertes)["message"]] == [
         "1 ligne rejetée de « dossiers » concerne ou peut concerner cet ESSMS.",
         "2 lignes rejetées de « dossiers » concernent ou peuvent concerner cet ESSMS.",
         "1 personne a plusieurs dossiers.",
-        "1\u202f200 personnes ont plusieurs dossiers.",
+        "1 200 personnes ont plusieurs dossiers.",
         "Le taux « dossiers actifs » a baissé de 44 points depuis la mesure précédente.",
         "Le taux « MSSanté » dépasse 100 %.",
         "« agenda » a été extraite plus de 45 jours après la date de mesure.",
@@ -81,8 +82,8 @@ def test_un_constat_dit_ou_il_est() -> None:
     dit = dire_constat("COLONNE_MANQUANTE", "Date d'entrée", "sejours", None, "Lue : « Entrée ».")
     assert dit == (
         "fichier",
-        "La colonne « Date d'entrée » manque. Lue : « Entrée ».",
-        "Ajoutez la colonne « Date d'entrée » à l'export ; son nom exact se trouve dans le modèle de la table.",
+        "La colonne «\u00a0Date d'entrée\u00a0» manque. Lue\u00a0: «\u00a0Entrée\u00a0».",
+        "Ajoutez la colonne «\u00a0Date d'entrée\u00a0» à l'export\u00a0; son nom exact se trouve dans le modèle de la table.",
         "Date d'entrée",
     )
     assert dire_constat("GUILLEMET_OUVERT", None, None, 12, "").message.startswith(

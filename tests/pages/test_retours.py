@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 from conftest import Region
 from scenario import ESSMS, deposer, jouer, nuit_directe, projets
+from typographie import espaces
 
 from flows.reception.inventaire import Depose
 from flows.retours import pages
@@ -27,6 +28,7 @@ from schemas.depots import TABLES, champs_de
 from transforms.dire.formats import accord, jour_en_lettres, milliers, taille, taux
 from transforms.dire.texte_sur import csv_excel
 from transforms.pages.porteur.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
+from transforms.pages.porteur.delai import Delai
 from transforms.pages.porteur.index import FICHIERS_MAX, FichierRecu, Situation
 from transforms.pages.porteur.index import page_du_porteur as en_page
 from transforms.sort_depot import SortDepot
@@ -217,8 +219,10 @@ def test_accuse_d_un_fichier(tmp_path: Path) -> None:
     assert [seule[f"lignes_{n}"] for n in ("lues", "utilisees", "rejetees", "hors_projet")] == [3, 1, 2, 1]
     mauvaise = next(c for c in seule["constats"] if c["code"] == "DATE_INVALIDE")
     assert (mauvaise["lignes"], mauvaise["colonne"], mauvaise["valeurs"]) == ([3], "date_creation", ["pas une date"])
-    assert mauvaise["que_faire"] == "Écrivez la date AAAA-MM-JJ ou JJ/MM/AAAA."
-    assert mauvaise["exemple"] == "2026-03-14"
+    assert mauvaise["que_faire"] == (
+        "Écrivez la date JJ/MM/AAAA ou AAAA-MM-JJ. Puis déposez le fichier corrigé sous le même nom."
+    )
+    assert mauvaise["exemple"] == "14/03/2026"
     fichiers = retours(tmp_path)
     erreurs = lire_csv(fichiers[str(recu["fichier_des_erreurs"])])
     assert ("3", "date_creation", "pas une date") in {(e["ligne"], e["colonne"], e["valeur reçue"]) for e in erreurs}
@@ -413,7 +417,8 @@ def nuitee(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_liste_a_completer(nuitee: Path) -> None:
     """« the porteur's own dossier identifiers that are not active, without projet, without agenda event, with the reason »."""
-    lignes = lire_csv(retours(nuitee)[f"a_completer_{E1}.csv"])
+    lignes = [{c: espaces(v) for c, v in x.items()} for x in lire_csv(retours(nuitee)[f"a_completer_{E1}.csv"])]
+    assert {(ligne["structure"], ligne["mesure du"]) for ligne in lignes} == {(f"Structure {E1}", "01/04/2026")}
     assert [(ligne["dossier"], ligne["indicateur"], ligne["raison"]) for ligne in lignes] == [
         (
             "A-10",
@@ -431,7 +436,7 @@ def test_liste_a_completer(nuitee: Path) -> None:
         ("A-7", "Agenda", "Dossier actif ; tous ses événements d'agenda du 01/01/2026 au 31/03/2026 sont annulés."),
     ]
     assert {ligne["effet sur le taux"] for ligne in lignes if ligne["indicateur"] == "Dossiers actifs"} == {
-        "1 de plus ; il en manque 1 pour atteindre 90\u00a0% (taux : 80,0\u00a0%)"
+        "1 de plus ; il en manque 1 pour atteindre 90 % (taux : 80,0 %)"
     }
     assert not re.search(r"PA-\d", str(lignes)), "persons appear by dossier only"
 
@@ -442,21 +447,24 @@ def test_rien_a_completer_pas_de_liste(nuitee: Path) -> None:
 
 def test_page_du_porteur(nuitee: Path) -> None:
     html = retours(nuitee)["index.html"].decode()
-    page = texte(html).replace("\u00a0", " ").replace("\u202f", " ")
+    page = espaces(texte(html))
     for dit in (
         "Association_Été",
         "Mesure du 1er avril 2026, période du 01/01/2026 au 31/03/2026 (règles 2025)",
         "Corriger et redéposer « dmp_2026-03-15.csv »",
         "Le fichier n'a que son en-tête : aucune ligne.",
         "Déposer « mss » (messages MSSanté)",
-        f"Structure {E1} : 1 dossier à mettre à jour",
+        "vos exports comptent pour cette mesure jusqu'au 16/05/2026. Ce que vous saisissez aujourd'hui comptera pour celle du "
+        "01/05/2026.",
+        f"Structure {E1} : il manque 1 dossier actif Dossiers actifs : 80,0 % pour une cible de 90 %. Si c'est dans votre "
+        "logiciel du 01/01/2026 au 31/03/2026, redéposez l'export « mises_a_jour » d'ici au 16/05/2026.",
         "80,0 % 8 sur 10, reste 1",
         "75,0 % 6 sur 8, reste 2",
         "100,0 % 4 sur 4, atteint",
         "— source manquante",
     ):
         assert dit in page, dit
-    assert page.index("Corriger et redéposer") < page.index("Déposer « mss »") < page.index("1 dossier à mettre à jour")
+    assert page.index("Corriger et redéposer") < page.index("Déposer « mss »") < page.index("il manque 1 dossier actif")
     assert f'href="a_completer_{E1}.csv"' in html
     lecteur = _Texte()
     lecteur.feed(html)
@@ -486,7 +494,7 @@ def test_un_fichier_retire_ne_se_lit_plus(nuitee: Path, tmp_path: Path) -> None:
     nuit_directe(racine, [D], NUIT_1 + timedelta(days=2))
     lignes = lire_csv(retours(racine)[f"a_completer_{E1}.csv"])
     assert {ligne["dossier"] for ligne in lignes} == {"(fichier retiré du dossier de dépôt)"}
-    assert "Déposez de nouveau « dossiers » : 1 identifiant ne se lit plus ici." in lignes[0]["que faire"]
+    assert "Déposez de nouveau « dossiers » : 1 identifiant ne se lit plus ici." in espaces(lignes[0]["que faire"])
     faits = [f"{E1};A-{i};2026-02-01" for i in (9, 10)]
     deposer(racine, "mises_a_jour_2026-04-02.csv", "finess_et;id_dossier;horodatage\n" + "\n".join(faits) + "\n")
     projets_ = [f"{E1};A-{i};PPP{i};actif;2025-06-01;" for i in range(1, 11)]
@@ -544,14 +552,14 @@ def test_mille_structures_et_cinq_mille_fichiers(nuitee: Path) -> None:
         Situation(
             porteur="asso",
             nom="Association",
-            date_mesure=D,
+            delai=Delai(D, D),
             edite_le=NUIT_1,
             version="v",
             essms=multiplier(essms).with_columns(raison_sociale=pl.lit("Établissement d'accueil & de soins " * 3)),
             indicateurs=multiplier(indicateurs),
             sources=multiplier(sources),
             listes={numero: f"a_completer_{numero}.csv" for numero in mille["numero"]},
-            fichiers=[FichierRecu("f" * 200, NUIT_1, "accepte", ("dossiers",), 1, 1, 0, "accuse_x.html")]
+            fichiers=[FichierRecu("f" * 200, NUIT_1, "accepte", ("dossiers",), 1, 1, 0, 0, "accuse_x.html")]
             * FICHIERS_MAX,
             nb_fichiers=5000,
             rejets=(),

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from scenario import ESSMS, deposer, nuit_directe, projets
+from typographie import espaces
 
 from flows import etat
 from flows.cli.principal import main
@@ -48,10 +49,11 @@ def test_one_screen_says_what_the_operator_must_know(region: Path) -> None:
     assert vu.execution is not None
     assert vu.execution.resultat == "publiee"
     assert vu.alarmes == []
-    texte = etat.dire(vu, ZoneInfo("Indian/Reunion"))
+    texte = espaces(etat.dire(vu, ZoneInfo("Indian/Reunion")))
     assert texte.startswith("OK — dernière publication le 03/04/2026 à 06 h 30")
     assert "Dépôts : accepté 2, refusé 2" in texte
     assert "Fichiers refusés ou en attente, à reprendre : asso 1, ght 1" in texte
+    assert "Dates de mesure : 01/04/2026" in texte
     assert "Sources manquantes (ESSMS) : " in texte and "projet personnalisé 3" in texte
     assert len(texte.splitlines()) < 24
     assert all(len(ligne) < 200 for ligne in texte.splitlines())
@@ -108,4 +110,4 @@ def test_nothing_published_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit) as fin:
         main(["etat", "--data", str(tmp_path / "neuf")])
     assert fin.value.code == 6
-    assert "Aucune publication. Lancez « duimetre nuit »." in capsys.readouterr().out
+    assert "Aucune publication. Lancez « duimetre nuit »." in espaces(capsys.readouterr().out)

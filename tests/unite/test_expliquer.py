@@ -13,6 +13,7 @@ from typing import Any
 import demo_publiee
 import polars as pl
 import pytest
+from typographie import espaces
 
 from schemas.erreurs import Inconnu
 from transforms.explication import Explication, dire, en_json, expliquer
@@ -50,7 +51,7 @@ def test_chaque_etape_dit_ce_qu_elle_perd() -> None:
 
 
 def test_l_ecran_se_lit_d_un_trait() -> None:
-    ecran = dire(expliquer(demo_publiee.version(), FINESS))
+    ecran = espaces(dire(expliquer(demo_publiee.version(), FINESS)))
     assert ecran.startswith(
         f"IME LES LETCHIS ({FINESS}, PH), porteur trois-ravines\nMesure du 1er avril 2026, règles 2025"
     )

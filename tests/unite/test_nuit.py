@@ -19,6 +19,7 @@ from conftest import Region
 from nuits import D1, D2, TEMOIN, commande, executer, fichiers, memes_lignes, publie, until
 from polars.testing import assert_frame_equal
 from scenario import deposer, ecrire, nuit_directe
+from typographie import espaces
 
 from flows.versions.chaine import verifier_chaine
 from flows.versions.version import actuelle
@@ -53,7 +54,8 @@ def nuitee(region: Region, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 
 
 def test_code_0_et_resume(nuitee: tuple[Path, str, Temoin]) -> None:
-    racine, dit, _ = nuitee
+    racine, ecran, _ = nuitee
+    dit = espaces(ecran)
     version = actuelle(racine / "curated")
     assert version is not None
     assert verifier_chaine(racine / "curated") == []

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import xlsxwriter
+from typographie import espaces
 
 from flows.reception import inventaire, reception, registres_ars, verification
 from flows.reception.reception import Dossier
@@ -341,19 +342,19 @@ def test_les_constats_parlent_avec_les_mots_du_porteur(tmp_path: Path) -> None:
         ("DATE_INVALIDE", 4, "date_entree", "Date d'admission", "31-02-26"),
         ("DATE_TROP_LOINTAINE", 5, "date_entree", "Date d'admission", "14-06-28"),
     ]
-    texte = verification.dire(accuse)
+    texte = espaces(verification.dire(accuse))
     assert "« N° usager » est vide." in texte and "reçu « 14-06-28 »" in texte and "date_entree" not in texte
 
 
 def test_une_colonne_manquante_est_nommee_comme_dans_le_logiciel(tmp_path: Path) -> None:
     accuse = juger(tmp_path, "export_sejours_01042026.csv", f"N° FINESS;N° usager\n{A};U1\n", charger("heliade"))
-    assert "La colonne « Date d'admission » manque." in verification.dire(accuse)
+    assert "La colonne « Date d'admission » manque." in espaces(verification.dire(accuse))
 
 
 def test_une_valeur_hors_liste_donne_celles_du_logiciel(tmp_path: Path) -> None:
     lignes = "".join(f"{A};U{n};P{n};Signé\n" for n in range(9))
     recu = f"N° FINESS;N° usager;Réf. projet;Avancement\n{lignes}{A};U9;P9;Rédigé\n"
-    texte = verification.dire(juger(tmp_path, "export_projets_01042026.csv", recu, charger("heliade")))
+    texte = espaces(verification.dire(juger(tmp_path, "export_projets_01042026.csv", recu, charger("heliade"))))
     assert "« Rédigé »" in texte and "Valeurs acceptées : À rédiger, Signé, En pause, Clos, Abandonné." in texte
 
 

@@ -111,7 +111,7 @@ def test_ce_que_deviennent_les_fichiers(tmp_path: Path) -> None:
         return {p: autres for p, *autres in jouer(tmp_path).depots.select(colonnes).rows()}
 
     assert sorts() == {
-        "p1": ["accepte_avec_rejets", None, 1],
+        "p1": ["accepte", None, 1],
         "p2": ["en_attente", "REGISTRE_A_CORRIGER", 0],
         "p3": ["refuse", "PORTEUR_INCONNU", 0],
     }
@@ -119,9 +119,9 @@ def test_ce_que_deviennent_les_fichiers(tmp_path: Path) -> None:
     assert {("ESSMS_ECARTE", E2), ("HORS_PROJET", E3), ("HORS_PROJET", ESSMS["AUTRE"])} <= constats
     poser(tmp_path, f"{entete}p1;Un;@E1;\np1;Un;@E2;2023\np2;Deux;@E3;\np3;Trois;{REUNION};\n")
     assert sorts() == {
-        "p1": ["accepte_avec_rejets", None, 2],
-        "p2": ["accepte_avec_rejets", None, 1],
-        "p3": ["accepte_avec_rejets", None, 0],
+        "p1": ["accepte", None, 2],
+        "p2": ["accepte", None, 1],
+        "p3": ["accepte", None, 0],
     }
 
 

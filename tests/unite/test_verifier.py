@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typographie import espaces
 
 from flows.cli.principal import _parseur, main
 from flows.reception import inventaire, reception, registres_ars, verification
@@ -50,7 +51,7 @@ CAS = [
     ("propre", ENTETE + BONNES, 0, "ACCEPTÉ"),
     ("doublon exact : avertissement seul", ENTETE + BONNES + f"{A};D1;2026-01-05;\n", 0, "AVERTISSEMENT"),
     ("une date fausse", ENTETE + BONNES + f"{A};D99;2026-02-30;\n", 3, "reçu « 2026-02-30 »"),
-    ("une structure hors projet", ENTETE + BONNES + f"{AILLEURS};D99;2026-02-01;\n", 3, "n'est pas dans votre projet"),
+    ("une structure hors projet", ENTETE + BONNES + f"{AILLEURS};D99;2026-02-01;\n", 0, "n'est pas dans votre projet"),
     ("trop de rejets", ENTETE + f"{A};D1;x;\n{A};D2;x;\n{A};D3;x;\n{A};D4;2026-01-05;\n", 4, "3 sur 4"),
     ("une colonne manque", f"finess_et;id_dossier\n{A};D1\n", 4, "La colonne « date_entree » manque"),
     ("autre table", f"finess_et;id_dossier;id_projet;statut\n{A};D1;P1;actif\n", 4, "« projets »"),
@@ -64,7 +65,7 @@ def test_code_de_sortie_et_reponse(
     chemin = fichier(racine, contenu)
     avant = tout(racine)
     assert lancer(racine, chemin) == code
-    assert dit in capsys.readouterr().out
+    assert dit in espaces(capsys.readouterr().out)
     assert tout(racine) == avant
 
 
@@ -82,12 +83,15 @@ def test_chaque_erreur_a_sa_ligne_sa_colonne_sa_valeur_et_quoi_faire(
     fautes = "".join(f"{A};E{n};2026-02-3{n};\n" for n in range(7))
     chemin = fichier(racine, ENTETE + BONNES * 1 + "".join(f"{A};F{n};2026-01-05;\n" for n in range(40)) + fautes)
     assert lancer(racine, chemin) == 3
-    dit = capsys.readouterr().out
+    dit = espaces(capsys.readouterr().out)
     assert "67 lignes lues, 60 utilisées, 7 rejetées" in dit
     assert "LIGNE REJETÉE — « date_entree » : Ce n'est pas une date. (7 lignes)" in dit
     assert [m[1] for m in re.finditer(r"ligne (\d+) : reçu « 2026-02-3", dit)] == ["62", "63", "64", "65", "66"]
     assert "… et 2 autres lignes" in dit
-    assert "Que faire : Écrivez la date AAAA-MM-JJ ou JJ/MM/AAAA." in dit and "Exemple : 2026-03-14" in dit
+    assert (
+        "Que faire : Écrivez la date JJ/MM/AAAA ou AAAA-MM-JJ. Puis déposez le fichier corrigé sous le même nom." in dit
+        and "Exemple : 14/03/2026" in dit
+    )
 
 
 def test_le_json_donne_chaque_constat(racine: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +112,7 @@ def test_plusieurs_fichiers_le_pire_decide(racine: Path, capsys: pytest.CaptureF
     bon = fichier(racine, ENTETE + BONNES)
     mauvais = fichier(racine, "x", "bilan.pdf")
     assert lancer(racine, bon, mauvais) == 4
-    dit = capsys.readouterr().out
+    dit = espaces(capsys.readouterr().out)
     assert "sejours_2026-04-01.csv : ACCEPTÉ" in dit and "bilan.pdf : REFUSÉ" in dit
 
 
@@ -212,7 +216,7 @@ def test_un_terminal_ne_recoit_aucune_commande(racine: Path, capsys: pytest.Capt
     piege = "\x1b[2J\x1b]0;titre\x07\u202egro.lave"
     chemin = fichier(racine, f"finess_et;id_dossier;date_entree;{piege}\n" + BONNES + f"{A};D98;{piege};\n")
     assert lancer(racine, chemin) == 3
-    dit = capsys.readouterr().out
+    dit = espaces(capsys.readouterr().out)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e]", dit)
 
 

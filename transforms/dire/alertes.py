@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.dire.formats import accord
+from transforms.dire.formats import accord, insecables
 from transforms.dire.libelles import INDICATEURS
 
 
@@ -24,7 +24,7 @@ class GenreAlerte:
         """The sentence of one alert."""
         nom = INDICATEURS[indicateur].nom if indicateur else ""
         phrases = [phrase.format(indicateur=nom, table=table, nombre=nombre) for phrase in self.phrase]
-        return phrases[0] if len(phrases) == 1 else accord(nombre or 0, *phrases)
+        return insecables(phrases[0] if len(phrases) == 1 else accord(nombre or 0, *phrases))
 
 
 # From what blocks a payment to what only needs a look.

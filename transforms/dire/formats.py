@@ -87,6 +87,11 @@ def insecables(texte: str) -> str:
     return _SECABLES.sub(INSECABLE, texte)
 
 
+def citer(texte: str) -> str:
+    """A text of somebody else between « », itself left as it is."""
+    return f"«{INSECABLE}{texte}{INSECABLE}»"
+
+
 def jour_en_lettres(valeur: date) -> str:
     """1er avril 2026."""
     return f"{'1er' if valeur.day == 1 else valeur.day} {_MOIS[valeur.month - 1]} {valeur.year}"

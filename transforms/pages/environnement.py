@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.ext import Extension
 from markupsafe import Markup
 
 from schemas.depots import TABLES
 from transforms.dire import formats, libelles
 from transforms.dire.alertes import ALERTES
-from transforms.dire.constats import NIVEAUX
+
+# Of a template, what is no text: expressions, statements, comments, tags (with their own expressions).
+_CODE = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<(?:\{\{.*?\}\}|\{%.*?%\}|[^>])*>)", re.DOTALL)
 
 # Class of colour of the fate of a deposit, of the level of a finding, of the state of a source.
 TONS = {
@@ -31,6 +35,14 @@ TONS = {
     "a_jour": "ok",
     "facultative": "neutre",
 }
+
+
+class _Typographie(Extension):
+    """The text written in the templates gets the no-break spaces of French."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """The source of a template, its text alone changed."""
+        return "".join(formats.insecables(p) if rang % 2 == 0 else p for rang, p in enumerate(_CODE.split(source)))
 
 
 @cache
@@ -53,6 +65,7 @@ def _environnement() -> Environment:
         loader=PackageLoader("transforms.pages", "."),
         autoescape=True,
         undefined=StrictUndefined,
+        extensions=[_Typographie],
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -69,6 +82,7 @@ def _environnement() -> Environment:
         "majuscule": formats.majuscule,
         "enumerer": formats.enumerer,
         "insecables": formats.insecables,
+        "citer": formats.citer,
         "etat_de_source": libelles.dire_etat_de_source,
         "source": lambda source: formats.majuscule(libelles.nom_de_source(source)),
     }
@@ -82,7 +96,6 @@ def _environnement() -> Environment:
         "statuts_depot": libelles.STATUTS_DEPOT,
         "etapes": libelles.ETAPES,
         "etats_source": libelles.ETATS_SOURCE,
-        "niveaux": NIVEAUX,
         "tons": TONS,
         "tables": TABLES,
         "alertes_connues": ALERTES,

@@ -142,3 +142,10 @@ def constat_des_copies(copies: pl.DataFrame) -> pl.DataFrame:
     ou = ("ligne " if n == 1 else "lignes ") + ", ".join(map(milliers, lignes)) + ("…" if n > len(lignes) else "")
     detail = f"{accord(n, 'ligne')} en double, {'gardée' if n == 1 else 'gardées'} une fois ({ou})"
     return constat_de_fichier("DOUBLON_EXACT", ligne=lignes[0], detail=detail).with_columns(nombre=pl.lit(n, pl.UInt32))
+
+
+def detail_des_rejets(rejetees: int, comptees: int, hors_projet: int) -> str:
+    """The two counts that broke the rule of the 20 % (§5), and the rows that are in neither."""
+    comptes = f"{milliers(rejetees)} sur {milliers(comptees)}"
+    hors = accord(hors_projet, "ligne hors projet n'entre", "lignes hors projet n'entrent")
+    return f"{comptes} ({hors} dans aucun de ces deux nombres)" if hors_projet else comptes

@@ -23,7 +23,14 @@ from transforms.pseudonymes import pseudonymiser_colonnes
 from transforms.sort_depot import SortDepot
 from transforms.territoire import seau
 from transforms.validation.causes import dates_mal_ecrites, lignes_decalees, sans_lignes
-from transforms.validation.constats import RANG, Releve, constat_de_fichier, constat_des_copies, constats_de_lignes
+from transforms.validation.constats import (
+    RANG,
+    Releve,
+    constat_de_fichier,
+    constat_des_copies,
+    constats_de_lignes,
+    detail_des_rejets,
+)
 from transforms.validation.doublons import comparer, repere
 from transforms.validation.marques import dire_les_marques
 from transforms.validation.modele import constater_les_fautes
@@ -160,7 +167,7 @@ def _examiner(
         releve.noter(constat_des_copies(doublons.copies))
     rejetees_ = int(bilan["lignes_rejetees"].sum())
     if rejetees_ >= REJET_MIN_LIGNES and 100 * rejetees_ > REJET_MAX_PCT * lues:
-        releve.noter(constat_de_fichier("TROP_DE_REJETS", detail=f"{rejetees_} sur {lues}"))
+        releve.noter(constat_de_fichier("TROP_DE_REJETS", detail=detail_des_rejets(rejetees_, lues, hors_projet)))
         bilan = bilan.with_columns(lignes_rejetees=pl.col("lignes_lues"))
         toutes = lues + hors_projet
         sort = SortDepot("TROP_DE_REJETS", toutes, 0, toutes, hors_projet)

@@ -12,11 +12,13 @@ from typing import Any
 import polars as pl
 
 from schemas.constats import Niveau, catalogue
-from transforms.dire.constats import NIVEAUX, dire_constat
-from transforms.dire.formats import accord, instant, jour, majuscule, milliers
+from transforms.dire.constats import HORS_VERDICT, NIVEAUX, dire_constat, gravite
+from transforms.dire.effets import effet_des_rejets
+from transforms.dire.formats import accord, citer, enumerer, insecables, instant, jour, majuscule, milliers
 from transforms.dire.libelles import LIGNES_REJETEES, STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import csv_excel, dire_texte, lisible
-from transforms.pages.environnement import remplir
+from transforms.pages.environnement import TONS, remplir
+from transforms.refus import DU_NOM, accompagne
 from transforms.sort_depot import SortDepot, sort_du_fichier
 from transforms.validation.constats import LIGNES_LISTEES, est_la_suite
 
@@ -60,6 +62,16 @@ class Partie:
         """Its findings as the page and its JSON tell them, see `grouper`."""
         return grouper(self.constats, self.table)
 
+    @property
+    def effet(self) -> str:
+        """What its rejected rows leave in doubt, empty when there is none."""
+        return effet_des_rejets(self.table, self.sort.lignes_a_corriger, refuse=self.sort.statut == "refuse")
+
+    @property
+    def ecartees(self) -> int:
+        """Its rows of structures that the agency has set aside in its register."""
+        return int(self.constats.filter(pl.col("code") == "ESSMS_ECARTE")["nombre"].cast(pl.Int64).sum())
+
     def en_donnees(self) -> dict[str, Any]:
         """What the JSON of an acknowledgement and of a verification say of it, before its findings."""
         return {
@@ -68,6 +80,7 @@ class Partie:
             "date_extraction": self.date_extraction.isoformat() if self.date_extraction else None,
             "partiel": self.partiel,
             **self.sort.en_donnees(),
+            "effet": self.effet or None,
         }
 
 
@@ -89,8 +102,23 @@ class Accuse:
 
     @property
     def statut(self) -> str:
-        """The verdict on the whole file."""
-        return sort_du_fichier(p.sort.statut for p in self.parties if p.premier is None)
+        """The verdict on the whole file, what only goes with its exports left out."""
+        return sort_du_fichier(p.sort.statut for p in self.exports if p.premier is None)
+
+    @cached_property
+    def exports(self) -> Sequence[Partie]:
+        """Its parts but the documents that go with them; all of them when it is nothing else."""
+        return [p for p in self.parties if not accompagne(p.membre or self.nom, p.sort.motif)] or self.parties
+
+    @property
+    def inutilise(self) -> bool:
+        """Whether it is accepted although no row of it counts."""
+        return self.statut == "accepte" and not any(p.sort.lignes_utilisees for p in self.exports)
+
+    @property
+    def document(self) -> bool:
+        """Whether it is no export at all."""
+        return all(accompagne(p.membre or self.nom, p.sort.motif) for p in self.parties)
 
 
 @dataclass(frozen=True)
@@ -108,6 +136,16 @@ class Groupe:
     valeurs: tuple[str, ...]
     autres_valeurs: int
     non_listees: int
+
+    @property
+    def gravite(self) -> str:
+        """How grave it is, in words."""
+        return gravite(self.code)
+
+    @property
+    def ton(self) -> str:
+        """The class of its colour."""
+        return "neutre" if self.code in HORS_VERDICT else TONS[self.niveau]
 
     @property
     def lieux(self) -> str:
@@ -183,42 +221,83 @@ def grouper(constats: pl.DataFrame, table: str) -> list[Groupe]:
         )
         for g in groupes.iter_rows(named=True)
     ]
-    return sorted(resultat, key=lambda g: (ordre[g.niveau], -g.nombre, g.code, g.colonne or ""))
+    return sorted(resultat, key=lambda g: (ordre[g.niveau], g.code in HORS_VERDICT, -g.nombre, g.code, g.colonne or ""))
 
 
 def verdict(accuse: Accuse) -> str:
-    """The fate of the file and what comes next, in one or two sentences."""
-    rejetees = sum(p.sort.lignes_rejetees for p in accuse.parties)
-    refusees = sum(p.sort.statut == "refuse" for p in accuse.parties)
+    """The fate of the file and what comes next, in a few sentences."""
+    return insecables(_verdict(accuse)) if accuse.statut != "deja_recu" else _deja_recu_verdict(accuse)
+
+
+def _verdict(accuse: Accuse) -> str:
+    refusees = [p for p in accuse.exports if p.sort.statut == "refuse"]
     match accuse.statut:
-        case "deja_recu":
-            premier = next(p.premier for p in accuse.parties if p.premier)
-            return f"{_deja_recu(premier)} Rien n'est compté deux fois. Le verdict de ce premier envoi est rappelé ici."
         case "accepte":
-            return "Le fichier est utilisé en entier. Vous n'avez rien à refaire."
+            return _accepte(accuse)
+        case "refuse" if accuse.document:
+            return "Ce fichier n'est pas un export : il n'est pas lu. S'il accompagne vos exports, vous n'avez rien à faire."
         case "refuse":
-            return "Rien de ce fichier n'est utilisé. Corrigez ce qui est indiqué ici, puis déposez-le de nouveau."
+            meme = "" if any(p.sort.motif in DU_NOM for p in refusees) else " sous le même nom"
+            return (
+                f"Rien de ce fichier n'est utilisé. Corrigez ce qui est indiqué ici, puis déposez-le de nouveau{meme}."
+            )
         case "en_attente":
             return (
                 "Le fichier est bien reçu et attend : l'agence doit d'abord corriger son registre des projets. "
                 "Vous n'avez rien à refaire ; il sera lu de lui-même. Prévenez votre contact à l'ARS."
             )
         case _ if refusees:
+            combien = accord(len(refusees), "partie", "parties")
             return (
-                f"{accord(refusees, 'partie')} sur {milliers(len(accuse.parties))} refusée"
-                f"{'s' if refusees > 1 else ''} : le reste est utilisé. Corrigez, puis déposez de nouveau ces parties."
+                f"{combien} sur {milliers(len(accuse.exports))} {'est refusée' if len(refusees) < 2 else 'sont refusées'} : "
+                "le reste est utilisé. Corrigez, puis déposez de nouveau le fichier entier sous le même nom."
             )
         case _:
+            a_corriger = sum(p.sort.lignes_a_corriger for p in accuse.exports)
+            la = "Corrigez-la" if a_corriger == 1 else "Corrigez-les"
+            sauf = [accord(a_corriger, *LIGNES_REJETEES), *_laissees(accuse)]
             return (
-                f"Le fichier est utilisé, sauf {accord(rejetees, *LIGNES_REJETEES)}. "
-                "Corrigez-les dans votre logiciel, puis déposez de nouveau un export complet."
+                f"Le fichier est utilisé, sauf {enumerer(sauf)}. "
+                f"{la} dans votre logiciel, puis déposez l'export corrigé sous le même nom."
             )
+
+
+def _accepte(accuse: Accuse) -> str:
+    laissees = _laissees(accuse)
+    if not laissees:
+        return "Le fichier est utilisé en entier. Vous n'avez rien à refaire."
+    if accuse.inutilise:
+        return (
+            f"Rien de ce fichier n'est utilisé : il ne contient que {enumerer(laissees)}. "
+            "Vérifiez les structures choisies dans l'export ; si c'est voulu, vous n'avez rien à refaire."
+        )
+    return f"Le fichier est utilisé, sauf {enumerer(laissees)}. Vous n'avez rien à refaire."
+
+
+def _laissees(accuse: Accuse) -> list[str]:
+    """The rows that ask nothing of the porteur."""
+    ecartees = sum(p.ecartees for p in accuse.exports)
+    hors_projet = sum(p.sort.lignes_hors_projet for p in accuse.exports) - ecartees
+    dites = []
+    if hors_projet > 0:
+        dites.append(accord(hors_projet, "ligne hors de votre projet", "lignes hors de votre projet"))
+    if ecartees:
+        que = "que l'agence doit rétablir dans son registre"
+        dites.append(accord(ecartees, f"ligne d'une structure {que}", f"lignes de structures {que}"))
+    return dites
+
+
+def _deja_recu_verdict(accuse: Accuse) -> str:
+    premier = next(p.premier for p in accuse.parties if p.premier)
+    return f"{_deja_recu(premier)} Rien n'est compté deux fois. Le verdict de ce premier envoi est rappelé ici."
 
 
 def _deja_recu(premier: Premier) -> str:
     if premier.nom is None or premier.recu_le is None:
-        return "Ce contenu est deux fois dans le fichier : il compte une fois."
-    return f"Ce contenu a déjà été reçu le {instant(premier.recu_le)} sous le nom « {dire_texte(premier.nom, 300)} »."
+        return insecables("Ce contenu est deux fois dans le fichier : il compte une fois.")
+    return (
+        f"Ce contenu a déjà été reçu le {instant(premier.recu_le)} sous le nom {citer(dire_texte(premier.nom, 300))}."
+    )
 
 
 def en_html(accuse: Accuse) -> str:
@@ -239,7 +318,9 @@ def en_html(accuse: Accuse) -> str:
         "porteur/accuse",
         accuse=accuse,
         verdict=verdict(accuse),
-        libelle_statut=majuscule(STATUTS_DEPOT[accuse.statut]),
+        ton="attention" if accuse.inutilise else "neutre" if accuse.document else TONS[accuse.statut],
+        libelle_statut="Non lu" if accuse.document else majuscule(STATUTS_DEPOT[accuse.statut]),
+        effets=[(resume(p), p.effet) for p in accuse.parties if p.effet],
         nom=dire_texte(accuse.nom, 300),
         parties=accuse.parties[:PARTIES_MAX],
         parties_cachees=len(accuse.parties) - len(accuse.parties[:PARTIES_MAX]),
@@ -331,7 +412,7 @@ def _lister(erreurs: pl.DataFrame, par_sorte: int) -> pl.DataFrame:
         "ligne",
         "colonne",
         pl.col("valeur").alias("valeur reçue"),
-        pl.col("niveau").replace_strict(NIVEAUX, return_dtype=pl.String),
+        pl.col("code").replace_strict(HORS_VERDICT, default=pl.col("niveau").replace_strict(NIVEAUX)).alias("niveau"),
         pl.col("message").alias("ce qui ne va pas"),
         pl.col("que_faire").alias("que faire"),
         pl.col("exemple"),

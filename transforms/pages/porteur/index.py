@@ -11,18 +11,20 @@ import polars as pl
 
 from schemas.curated import SOURCES
 from schemas.depots import libelle
-from transforms.dire.formats import VIDE, accord, cible, jour, jour_en_lettres, milliers, taux
+from transforms.dire.formats import VIDE, accord, cible, insecables, jour, jour_en_lettres, majuscule, milliers, taux
 from transforms.dire.libelles import (
     AVEC_CIBLE,
     ETATS_SOURCE,
     FACULTATIVES,
     INDICATEURS,
+    LIGNES_REJETEES,
     STATUTS,
     etat_de_source,
     table_a_deposer,
 )
 from transforms.dire.texte_sur import dire_texte
 from transforms.pages.environnement import remplir
+from transforms.pages.porteur.delai import Delai
 
 ESSMS_MAX = 500
 FICHIERS_MAX = 100
@@ -35,11 +37,19 @@ STRUCTURES_CITEES = 5
 
 # What a missing table deprives of: the indicator it feeds, or all of them.
 _TABLE_D_UN_INDICATEUR = {"projets": "projet_personnalise", "agenda": "agenda", "mss": "mss", "dmp": "dmp"}
+# The export that may hold what an indicator lacks.
+_EXPORT = {indicateur: table for table, indicateur in _TABLE_D_UN_INDICATEUR.items()} | {
+    "dossiers_actifs": "mises_a_jour"
+}
+# Their reference extraction is one of the days after the measure when there is one (§6.2): a later one comes too late.
+_TABLES_D_ETAT = ("dossiers", "sejours", "projets")
 
 
 @dataclass(frozen=True)
 class FichierRecu:
-    """A file received (one row of the page). `tables`: those it holds; `accuse`: file name of its acknowledgement."""
+    """A file received (one row of the page). `tables`: those it holds; `lignes_rejetees`: without those outside the project;
+    `accuse`: file name of its acknowledgement; `document`: it is no export at all.
+    """
 
     nom: str
     recu_le: datetime
@@ -48,7 +58,9 @@ class FichierRecu:
     lignes_lues: int
     lignes_utilisees: int
     lignes_rejetees: int
+    lignes_hors_projet: int
     accuse: str
+    document: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ class Situation:
 
     porteur: str
     nom: str
-    date_mesure: date
+    delai: Delai
     edite_le: datetime
     version: str
     essms: pl.DataFrame
@@ -109,7 +121,7 @@ class Source:
 
 def page_du_porteur(situation: Situation) -> str:
     """The page, under 1 MB."""
-    noms = _noms(situation.essms)
+    noms = noms_des_structures(situation.essms)
     lignes = _lignes(situation, noms)
     opposables = situation.indicateurs.filter(pl.col("opposable"))
     a_la_cible = opposables.group_by("finess_et").agg(tout=pl.col("atteint").fill_null(False).all())["tout"].sum()
@@ -119,16 +131,17 @@ def page_du_porteur(situation: Situation) -> str:
     return remplir(
         "porteur/index",
         s=situation,
-        date_mesure=jour_en_lettres(situation.date_mesure),
+        date_mesure=jour_en_lettres(situation.delai.date_mesure),
+        echeance=insecables(situation.delai.dire()),
         fenetres=[f"du {jour(d)} au {jour(f)} (règles {r})" for d, f, r in fenetres.iter_rows()],
         actions=actions(situation, noms),
         cibles=[(INDICATEURS[i].titre, c) for i, c in _cibles(situation.indicateurs).items()],
         chiffres=[
-            ("Structures du projet", milliers(situation.essms.height)),
-            ("Structures mesurées", milliers(mesures)),
-            ("À la cible partout", milliers(int(a_la_cible or 0))),
-            (INDICATEURS["dossiers_actifs"].titre, _somme(actifs["numerateur"])),
-            ("Personnes accompagnées", _somme(actifs["denominateur"])),
+            _chiffre(situation.essms.height, "Structure du projet", "Structures du projet"),
+            _chiffre(mesures, "Structure mesurée", "Structures mesurées"),
+            _chiffre(int(a_la_cible or 0), "À la cible partout"),
+            _chiffre(_somme(actifs["numerateur"]), *map(majuscule, INDICATEURS["dossiers_actifs"].comptes)),
+            _chiffre(_somme(actifs["denominateur"]), "Personne accompagnée", "Personnes accompagnées"),
         ],
         lignes=lignes[:ESSMS_MAX],
         lignes_cachees=len(lignes) - len(lignes[:ESSMS_MAX]),
@@ -138,11 +151,17 @@ def page_du_porteur(situation: Situation) -> str:
     )
 
 
-def _somme(valeurs: pl.Series) -> str:
-    return milliers(int(valeurs.sum())) if valeurs.count() else VIDE
+def _somme(valeurs: pl.Series) -> int | None:
+    return int(valeurs.sum()) if valeurs.count() else None
 
 
-def _noms(essms: pl.DataFrame) -> dict[str, str]:
+def _chiffre(combien: int | None, singulier: str, pluriel: str = "") -> tuple[str, str]:
+    """A count and its label, which agrees with it."""
+    return (singulier if combien is not None and combien < 2 else pluriel or singulier), milliers(combien)
+
+
+def noms_des_structures(essms: pl.DataFrame) -> dict[str, str]:
+    """FINESS → name of each structure."""
     return {f: nom or f"Structure {f}" for f, nom in essms.select("finess_et", "raison_sociale").iter_rows()}
 
 
@@ -159,25 +178,27 @@ def _cibles(indicateurs: pl.DataFrame) -> dict[str, str]:
 
 
 def actions(situation: Situation, noms: Mapping[str, str]) -> list[Action]:
-    """The most useful things to do, in order: refused files, missing or old sources, targets within reach."""
-    resultat = [*_refus(situation), *_sources_a_deposer(situation, noms), *_cibles_proches(situation, noms)]
-    rejets = situation.rejets
-    if rejets and len(resultat) < ACTIONS_MAX:
-        pire = max(rejets, key=lambda f: f.lignes_rejetees)
-        resultat.append(
-            Action(
-                f"Corriger les lignes rejetées de « {dire_texte(pire.nom, 120)} »",
-                f"{accord(pire.lignes_rejetees, 'ligne n’est pas comptée', 'lignes ne sont pas comptées')}"
-                + (
-                    f", et d'autres dans {accord(len(rejets) - 1, 'autre fichier', 'autres fichiers')}."
-                    if rejets[1:]
-                    else "."
-                ),
-                pire.accuse,
-                "Voir les lignes à corriger",
-            )
-        )
+    """The most useful things to do, in order: refused files, missing or old sources, rejected rows, targets within reach."""
+    sources_ = _sources_a_deposer(situation, noms)
+    resultat = [*_refus(situation), *sources_, *_rejets(situation), *_cibles_proches(situation, noms)]
     return resultat[:ACTIONS_MAX]
+
+
+def _rejets(situation: Situation) -> list[Action]:
+    rejets = situation.rejets
+    if not rejets:
+        return []
+    pire = max(rejets, key=lambda f: f.lignes_rejetees)
+    comptees = accord(pire.lignes_rejetees, "ligne n'est pas comptée", "lignes ne sont pas comptées")
+    autres = f", et d'autres dans {accord(len(rejets) - 1, 'autre fichier', 'autres fichiers')}" if rejets[1:] else ""
+    return [
+        Action(
+            f"Corriger {accord(pire.lignes_rejetees, *LIGNES_REJETEES)} de « {dire_texte(pire.nom, 120)} »",
+            f"{comptees}{autres}. Déposez le fichier corrigé sous le même nom.",
+            pire.accuse,
+            "Voir ce qu'il faut corriger",
+        )
+    ]
 
 
 def _refus(situation: Situation) -> list[Action]:
@@ -221,28 +242,42 @@ def _sources_a_deposer(situation: Situation, noms: Mapping[str, str]) -> list[Ac
             des_le = vieilles["fin_fenetre"].max()
             pour_qui = _citer(vieilles["finess_et"], utiles.height, noms)
             assert isinstance(des_le, date)
-            texte = (
-                f"L'extraction est trop ancienne {pour_qui} : elle ne couvre pas toute la période. "
+            a_temps = situation.delai.exports_ouverts or table not in _TABLES_D_ETAT
+            texte = f"L'extraction est trop ancienne {pour_qui} : elle ne couvre pas toute la période. " + (
                 f"Refaites-la à partir du {jour(des_le + timedelta(days=1))}."
+                if a_temps
+                else f"Nouvelle extraction : {situation.delai.trop_tard}."
             )
             trouvees.append((vieilles.height, Action(f"Actualiser « {nom} » ({libelle(nom)})", texte)))
     return [action for _, action in sorted(trouvees, key=lambda t: -t[0])]
 
 
 def _cibles_proches(situation: Situation, noms: Mapping[str, str]) -> list[Action]:
+    """The targets nearly reached; once the window is over, what may still be exported, or what to prepare."""
+    delai = situation.delai
     proches = situation.indicateurs.filter(
         pl.col("opposable") & (pl.col("reste_a_faire") > 0) & (pl.col("reste_a_faire") <= PRES_DU_BUT)
     ).sort("reste_a_faire", pl.col("taux"), "finess_et", "indicateur", descending=[False, True, False, False])
     resultat = []
     for ligne in proches.head(CIBLES_CITEES).iter_rows(named=True):
-        indicateur = INDICATEURS[ligne["indicateur"]]
+        indicateur, reste = INDICATEURS[ligne["indicateur"]], ligne["reste_a_faire"]
         assert indicateur.reste is not None
         liste = situation.listes.get(ligne["finess_et"]) if ligne["indicateur"] not in ("mss", "dmp") else None
+        if delai.fenetre_ouverte:
+            titre, conseil = accord(reste, *indicateur.reste), f"Il n'en manque que {milliers(reste)} pour l'atteindre."
+        else:
+            titre = f"il manque {accord(reste, *indicateur.comptes)}"
+            conseil = (
+                f"Si c'est dans votre logiciel du {jour(ligne['debut_fenetre'])} au {jour(ligne['fin_fenetre'])}, "
+                f"redéposez l'export « {_EXPORT[ligne['indicateur']]} » d'ici au {jour(delai.limite)}."
+                if delai.exports_ouverts
+                else f"Saisi maintenant : {delai.trop_tard}."
+            )
         resultat.append(
             Action(
-                f"{noms[ligne['finess_et']]} : {accord(ligne['reste_a_faire'], *indicateur.reste)}",
-                f"{indicateur.titre} : {taux(ligne['taux'], ligne['cible'])} pour une cible de "
-                f"{cible(ligne['cible'])}. Il n'en manque que {milliers(ligne['reste_a_faire'])} pour l'atteindre.",
+                f"{noms[ligne['finess_et']]} : {titre}",
+                f"{indicateur.titre} : {taux(ligne['taux'], ligne['cible'])} pour une cible de {cible(ligne['cible'])}. "
+                f"{conseil}",
                 liste,
                 "Ouvrir la liste des dossiers",
             )

@@ -9,11 +9,12 @@ import polars as pl
 
 from schemas.depots import champs_de
 from transforms import types
-from transforms.dire.formats import accord, cible, jour, taux
+from transforms.dire.formats import accord, cible, insecables, jour, milliers, taux
 from transforms.dire.libelles import INDICATEURS
 from transforms.dire.texte_sur import csv_excel, lisible
 from transforms.lecture.entetes import apparier
 from transforms.lecture.modele import Feuille
+from transforms.pages.porteur.delai import Delai
 from transforms.pseudonymes import pseudonymiser
 from transforms.texte import propres
 
@@ -32,12 +33,29 @@ _RAISONS = {
     "evenement_hors_fenetre": "Dossier actif, sans événement d'agenda du {debut} au {fin} (le plus récent : {jour}).",
     "evenements_annules": "Dossier actif ; tous ses événements d'agenda du {debut} au {fin} sont annulés.",
 }
-_QUE_FAIRE = {
-    "dossiers_actifs": "Mettez le dossier à jour dans le logiciel ; si la personne n'est plus accompagnée, "
+# While the window lasts.
+_A_FAIRE = {
+    "dossiers_actifs": "Mettez le dossier à jour dans le logiciel jusqu'au {fin} ; si la personne n'est plus accompagnée, "
     "renseignez la date de sortie du séjour.",
     "projet_personnalise": "Ouvrez ou actualisez le projet personnalisé : statut, date de début et, s'il est terminé, "
     "date de fin.",
     "agenda": "Enregistrez dans l'agenda du logiciel les rendez-vous et activités de la personne, passés et prévus.",
+}
+# Once it is over, while exports still count: what is in the software already.
+_A_REDEPOSER = {
+    "dossiers_actifs": "Si une mise à jour du {debut} au {fin} est dans votre logiciel, redéposez l'export "
+    "« mises_a_jour » d'ici au {limite}. Si la personne était partie avant le {debut}, renseignez sa date de sortie et "
+    "redéposez « sejours ». Sinon, mise à jour faite maintenant : {trop_tard}.",
+    "projet_personnalise": "Si un projet en préparation, ou en vigueur du {debut} au {fin}, est dans votre logiciel, "
+    "redéposez l'export « projets » d'ici au {limite}, avec son statut et ses dates. Projet commencé depuis : {trop_tard}.",
+    "agenda": "Si un rendez-vous ou une activité du {debut} au {fin} est dans votre logiciel, redéposez l'export « agenda » "
+    "d'ici au {limite}. Rendez-vous d'aujourd'hui ou à venir : {trop_tard}.",
+}
+# And when they do not any more.
+_TROP_TARD = {
+    "dossiers_actifs": "Mise à jour faite maintenant : {trop_tard}.",
+    "projet_personnalise": "Projet ouvert ou actualisé maintenant : {trop_tard}.",
+    "agenda": "Rendez-vous d'aujourd'hui ou à venir : {trop_tard}.",
 }
 SANS_FICHIER = "(fichier retiré du dossier de dépôt)"
 
@@ -56,11 +74,11 @@ def identifiants(feuille: Feuille, table: str, cherches: pl.Series, cle: bytes) 
         yield bruts.with_columns(pseudonymes).filter(pseudonymes.is_in(cherches.implode())).select(list(IDENTIFIANTS))
 
 
-def liste_en_csv(lignes: pl.DataFrame, mesures: pl.DataFrame) -> bytes:
+def liste_en_csv(lignes: pl.DataFrame, mesures: pl.DataFrame, structure: str, delai: Delai) -> bytes:
     """The list of one ESSMS for Excel: one row per dossier and indicator, those whose identifier is gone counted by reason.
 
     `lignes`: `indicateur`, `motif`, `jour` (of the relation `a_completer`) and `brut`, the porteur's identifier or null.
-    `mesures`: the rows of `indicateurs` of that ESSMS.
+    `mesures`: the rows of `indicateurs` of that ESSMS, whose name is `structure`.
     """
     par_indicateur = {m["indicateur"]: m for m in mesures.iter_rows(named=True)}
     ordre = {nom: rang for rang, nom in enumerate(INDICATEURS)}
@@ -72,8 +90,9 @@ def liste_en_csv(lignes: pl.DataFrame, mesures: pl.DataFrame) -> bytes:
         .with_columns(rang=pl.col("indicateur").replace_strict(ordre, return_dtype=pl.Int64))
         .sort("rang", "motif", "jour", "brut", nulls_last=True)
     )
-    dites = [_ligne(g, par_indicateur[g["indicateur"]]) for g in groupes.iter_rows(named=True)]
-    colonnes = ("dossier", "indicateur", "raison", "que faire", "effet sur le taux")
+    entete = structure, jour(delai.date_mesure)
+    dites = [(*entete, *_ligne(g, par_indicateur[g["indicateur"]], delai)) for g in groupes.iter_rows(named=True)]
+    colonnes = ("structure", "mesure du", "dossier", "indicateur", "raison", "que faire", "effet sur le taux")
     return csv_excel(
         pl.DataFrame(dites, schema=dict.fromkeys(colonnes, pl.String), orient="row").with_columns(
             lisible(pl.col("dossier"))
@@ -81,17 +100,24 @@ def liste_en_csv(lignes: pl.DataFrame, mesures: pl.DataFrame) -> bytes:
     )
 
 
-def _ligne(groupe: dict[str, Any], mesure: dict[str, Any]) -> tuple[str, ...]:
-    raison = _RAISONS[groupe["motif"]].format(
-        debut=jour(mesure["debut_fenetre"]), fin=jour(mesure["fin_fenetre"]), jour=jour(groupe["jour"])
-    )
-    que_faire = _QUE_FAIRE[groupe["indicateur"]]
+def _ligne(groupe: dict[str, Any], mesure: dict[str, Any], delai: Delai) -> tuple[str, ...]:
+    dates = {
+        "debut": jour(mesure["debut_fenetre"]),
+        "fin": jour(mesure["fin_fenetre"]),
+        "limite": jour(delai.limite),
+        "trop_tard": delai.trop_tard,
+    }
+    raison = _RAISONS[groupe["motif"]].format(jour=jour(groupe["jour"]), **dates)
+    textes = _A_FAIRE if delai.fenetre_ouverte else _A_REDEPOSER if delai.exports_ouverts else _TROP_TARD
+    que_faire = textes[groupe["indicateur"]].format_map(dates)
     if groupe["brut"] is None:
         que_faire = (
-            f"Déposez de nouveau « dossiers » : {accord(groupe['fois'], 'identifiant')} ne se lit plus ici. {que_faire}"
+            f"Déposez de nouveau « dossiers » : {accord(groupe['fois'], 'identifiant')} ne se "
+            f"{'lit' if groupe['fois'] < 2 else 'lisent'} plus ici. {que_faire}"
         )
     effet = (
-        f"1 de plus ; il en manque {mesure['reste_a_faire']} pour atteindre {cible(mesure['cible'])} "
+        f"1 de plus ; il en manque {milliers(mesure['reste_a_faire'])} pour atteindre {cible(mesure['cible'])} "
         f"(taux : {taux(mesure['taux'], mesure['cible'])})"
     )
-    return groupe["brut"] or SANS_FICHIER, INDICATEURS[groupe["indicateur"]].titre, raison, que_faire, effet
+    dites = INDICATEURS[groupe["indicateur"]].titre, raison, que_faire, effet
+    return groupe["brut"] or SANS_FICHIER, *(insecables(dite) for dite in dites)
