@@ -153,7 +153,9 @@ def inventorier(nuit: Nuit, registres: registres_ars.Referentiels) -> tuple[list
         if nuit.reconstruire:
             registre.tout_refaire()
         reception.balayer(reglages.staging, registre)
-        retenus = reception.nouveaux(deposes, dossiers, registre.apercus())
+        connus = registre.apercus()
+        reception.constater(deposes, registre, connus)
+        retenus = reception.nouveaux(deposes, dossiers, connus)
     frais = datetime.now(UTC).timestamp() - reception.FRAICHEUR_SECONDES
     if any(d.mtime > frais for d in retenus):
         sleep(reception.FRAICHEUR_SECONDES / 2)

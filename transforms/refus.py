@@ -6,23 +6,25 @@ from collections.abc import Callable
 
 import polars as pl
 
+from schemas.curated import ACCEPTES
+
 
 def a_corriger(depots: pl.DataFrame, present: Callable[[str, str], bool]) -> pl.DataFrame:
-    """The files of which something is refused or waits, still there, that nothing accepted of that date or later replaces.
+    """The files of which something is refused or waits, still there (§4: pending, or part of a file that stands), that nothing
+    accepted of that table, of that date or later, makes useless.
 
     `depots`: those of the register; `present`: whether a porteur's folder still holds a file of that name. Gives rows of
     `depots`, one per content and per file, the latest first; `statut` is that of the content, whatever its copies: a
     duplicate hides no refusal (§7).
     """
-    sorts = depots.filter("canonique").select("depot", sort="statut")
-    juges = depots.drop("statut").join(sorts, on="depot", maintain_order="left").rename({"sort": "statut"})
     acceptees = (
-        juges.filter(pl.col("statut").is_in(["accepte", "accepte_avec_rejets"]) & (pl.col("nom_table") != ""))
+        depots.filter(pl.col("statut").is_in(ACCEPTES) & (pl.col("nom_table") != ""))
         .group_by("porteur", "nom_table")
         .agg(remplace=pl.col("date_extraction").max())
     )
     ouverts = (
-        juges.filter(pl.col("statut").is_in(["refuse", "en_attente"]))
+        depots.filter("en_suspens")
+        .with_columns(statut="sort")
         .join(acceptees, on=["porteur", "nom_table"], how="left", maintain_order="left")
         .filter((pl.col("remplace") >= pl.col("date_extraction")).fill_null(False).not_())
         .drop("remplace")

@@ -16,6 +16,7 @@ from transforms.dire.constats import NIVEAUX, dire_constat
 from transforms.dire.formats import accord, instant, jour, majuscule, milliers
 from transforms.dire.libelles import LIGNES_REJETEES, STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import csv_excel, dire_texte, lisible
+from transforms.en_place import EnPlace
 from transforms.pages.environnement import remplir
 from transforms.sort_depot import SortDepot
 from transforms.validation.constats import LIGNES_LISTEES, est_la_suite
@@ -74,7 +75,7 @@ class Partie:
 @dataclass(frozen=True)
 class Accuse:
     """A received file. `numero`: its receipt number; `recu_le`, and `examine_le` when it was judged again later, in the time
-    zone of the reader; `erreurs`: name of the error file, None when nothing was found.
+    zone of the reader; `erreurs`: name of the error file, None when nothing was found; `en_place`: what its path held before it.
     """
 
     numero: str
@@ -86,6 +87,7 @@ class Accuse:
     examine_le: datetime
     parties: Sequence[Partie]
     erreurs: str | None = None
+    en_place: EnPlace | None = None
 
     @property
     def statut(self) -> str:
@@ -223,6 +225,26 @@ def verdict(accuse: Accuse) -> str:
             )
 
 
+def dire_place(accuse: Accuse) -> str:
+    """What becomes of the file that it was put in the place of (§4), or that the agency withdrew this one; else empty."""
+    if accuse.en_place is None:
+        return ""
+    if accuse.en_place.retire:
+        return (
+            "L'agence a retiré ce contenu : il ne compte pas, sous quelque nom qu'il soit déposé. "
+            "Votre contact à l'ARS vous dira pourquoi."
+        )
+    if accuse.en_place.avant is None:
+        return ""
+    recu, recu_le = accuse.en_place.avant
+    autre = f"le fichier reçu le {instant(recu_le)} sous ce nom (reçu {recu})"
+    if all(p.sort.motif for p in accuse.parties):
+        return f"Il ne remplace rien : {autre} compte toujours."
+    if accuse.en_place.recu_le is not None and accuse.en_place.recu_le < recu_le:
+        return f"Ce contenu, déjà reçu sous ce nom, compte de nouveau : il remplace {autre}."
+    return f"Il remplace {autre}, qui ne compte plus."
+
+
 def _deja_recu(premier: Premier) -> str:
     if premier.nom is None or premier.recu_le is None:
         return "Ce contenu est deux fois dans le fichier : il compte une fois."
@@ -247,6 +269,7 @@ def en_html(accuse: Accuse) -> str:
         "porteur/accuse",
         accuse=accuse,
         verdict=verdict(accuse),
+        place=dire_place(accuse),
         libelle_statut=majuscule(STATUTS_DEPOT[accuse.statut]),
         nom=dire_texte(accuse.nom, 300),
         parties=accuse.parties[:PARTIES_MAX],
@@ -272,6 +295,7 @@ def en_json(accuse: Accuse) -> str:
         "examine_le": accuse.examine_le.isoformat(),
         "statut": accuse.statut,
         "verdict": verdict(accuse),
+        "place": dire_place(accuse) or None,
         "fichier_des_erreurs": accuse.erreurs,
         "parties": [_partie_json(p) for p in accuse.parties],
     }
