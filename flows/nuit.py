@@ -45,7 +45,7 @@ from flows.versions.version import actuelle
 from flows.versions.vues import macros, vues
 from schemas import curated
 from transforms import agregats, regles
-from transforms.dire.alertes import dire_alertes
+from transforms.dire.alertes import dire_alertes, dire_redatees
 from transforms.mesure import Entrees
 from transforms.pages import rapport
 from transforms.publication import ecrire_table, table_constats, table_depots, table_sources
@@ -238,10 +238,16 @@ def publier_version(
     """Build a whole version beside the others, then swap."""
     reglages, version = nuit.reglages, nuit.version
     nouvelle = preparer_version(reglages.curated, version)
+    redates = dire_redatees(depots)
     for jour, relations in mesures.items():
         ecrire_table("indicateurs", relations["indicateurs"], version, nouvelle, date_mesure=jour)
         ecrire_table("maturin_sms", relations["maturin_sms"], version, nouvelle, date_mesure=jour)
-        alertes = pl.concat([dire_alertes(relations["alertes"]), _alertes_generales(registres)], how="diagonal_relaxed")
+        # An extraction older than every window no longer matters.
+        debut = relations["indicateurs"]["debut_fenetre"].min()
+        redatees = redates.filter(pl.col("date_extraction") >= pl.lit(debut, pl.Date)).drop("date_extraction")
+        alertes = pl.concat(
+            [dire_alertes(relations["alertes"]), _alertes_generales(registres), redatees], how="diagonal_relaxed"
+        )
         ecrire_table("alertes", alertes, version, nouvelle, date_mesure=jour)
         ecrire_table("populations", relations["populations"], version, nouvelle, date_mesure=jour)
         sources = table_sources(relations["sources"], registres.essms)

@@ -35,6 +35,7 @@ ALERTES = (
     "REFERENTIEL",
     "CHUTE",
     "VALEUR_NULLE",
+    "EXTRACTION_REDATEE",
 )
 # What the measure needs (§6.5): the tables of §4, and `maj`, mises_a_jour or the date_derniere_maj of dossiers.
 SOURCES = ("dossiers", "sejours", "maj", "projets", "agenda", "mss", "dmp", "eprescription", "eparcours")

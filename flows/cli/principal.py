@@ -15,12 +15,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from flows.cli import demo, etat, expliquer, exporter, generer, modeles, nuit, preuve, revenir, verifier, versions
+from flows.cli import (
+    demo,
+    etat,
+    expliquer,
+    exporter,
+    generer,
+    modeles,
+    nuit,
+    preuve,
+    retirer,
+    revenir,
+    verifier,
+    versions,
+)
 from flows.cli.commun import Fonction, dire_erreur
 from flows.journal import NOM
 from schemas.erreurs import ErreurDite, Sortie
 
-COMMANDES = (nuit, verifier, modeles, etat, expliquer, exporter, preuve, versions, revenir, generer, demo)
+COMMANDES = (nuit, verifier, modeles, etat, expliquer, exporter, preuve, retirer, versions, revenir, generer, demo)
 
 _FRANCAIS = {
     "usage: ": "usage : ",

@@ -121,7 +121,9 @@ def ancien(chemin: Path, version: int) -> None:
                 ('d2', 'ctx', 'accepte_avec_rejets', NULL, 5, 2, 3, 1, 'mss/a.parquet'),
                 ('d3', 'ctx', 'refuse', 'TROP_DE_REJETS', 9, 0, 9, 0, NULL);
         """)
-        base.execute(f"INSERT INTO {'plis' if version < 5 else 'replis'} VALUES ('mss/a.parquet', 'mss/plie.parquet', 2)")
+        base.execute(
+            f"INSERT INTO {'plis' if version < 5 else 'replis'} VALUES ('mss/a.parquet', 'mss/plie.parquet', 2)"
+        )
 
 
 def schema(chemin: Path) -> set[tuple[str, str, str]]:
