@@ -42,12 +42,15 @@ def entrees(
     bilans: pl.DataFrame,
     replis: Mapping[str, str] = MappingProxyType({}),
 ) -> Entrees:
-    """Inputs of measures; `depots`, `bilans` and `replis` are those of the register.
+    """Inputs of measures: the deposits that stand, and those that are refused for their rows and pending (§4).
+
+    `depots`, `bilans` and `replis` are those of the register.
 
     Without `replis`, every row of every deposit is read (for evidence), not only those that are not repeated since.
     """
     lus = depots.filter(
-        pl.col("canonique") & (pl.col("statut").is_in(ACCEPTES) | (pl.col("motif") == "TROP_DE_REJETS"))
+        pl.col("canonique")
+        & (pl.col("statut").is_in(ACCEPTES) | ((pl.col("motif") == "TROP_DE_REJETS") & pl.col("en_suspens")))
     ).with_columns(
         accepte=pl.col("statut") != "refuse",
         fichier=pl.lit(f"{reglages.staging}/") + pl.col("fichier"),

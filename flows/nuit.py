@@ -47,7 +47,7 @@ from flows.versions.vues import macros, vues
 from schemas import curated
 from transforms import agregats, regles
 from transforms.dire import formats
-from transforms.dire.alertes import dire_alertes
+from transforms.dire.alertes import dire_alertes, dire_redatees
 from transforms.dire.formats import accord, insecables, milliers
 from transforms.mesure import Entrees
 from transforms.pages import rapport
@@ -160,7 +160,9 @@ def inventorier(nuit: Nuit, registres: registres_ars.Referentiels) -> tuple[list
         if nuit.reconstruire:
             registre.tout_refaire()
         reception.balayer(reglages.staging, registre)
-        retenus = reception.nouveaux(deposes, dossiers, registre.apercus())
+        connus = registre.apercus()
+        reception.constater(deposes, registre, connus)
+        retenus = reception.nouveaux(deposes, dossiers, connus)
     frais = datetime.now(UTC).timestamp() - reception.FRAICHEUR_SECONDES
     if any(d.mtime > frais for d in retenus):
         sleep(reception.FRAICHEUR_SECONDES / 2)
@@ -243,10 +245,16 @@ def publier_version(
     """Build a whole version beside the others, then swap."""
     reglages, version = nuit.reglages, nuit.version
     nouvelle = preparer_version(reglages.curated, version)
+    redates = dire_redatees(depots)
     for jour, relations in mesures.items():
         ecrire_table("indicateurs", relations["indicateurs"], version, nouvelle, date_mesure=jour)
         ecrire_table("maturin_sms", relations["maturin_sms"], version, nouvelle, date_mesure=jour)
-        alertes = pl.concat([dire_alertes(relations["alertes"]), _alertes_generales(registres)], how="diagonal_relaxed")
+        # An extraction older than every window no longer matters.
+        debut = relations["indicateurs"]["debut_fenetre"].min()
+        redatees = redates.filter(pl.col("date_extraction") >= pl.lit(debut, pl.Date)).drop("date_extraction")
+        alertes = pl.concat(
+            [dire_alertes(relations["alertes"]), _alertes_generales(registres), redatees], how="diagonal_relaxed"
+        )
         ecrire_table("alertes", alertes, version, nouvelle, date_mesure=jour)
         ecrire_table("populations", relations["populations"], version, nouvelle, date_mesure=jour)
         sources = table_sources(relations["sources"], registres.essms)
@@ -485,12 +493,16 @@ def _lus_avant(nuit: Nuit, depots: pl.DataFrame, traites: Sequence[Recu | NonTra
     lus = (
         depots.filter(pl.col("recu_le").is_between(debut.replace(tzinfo=UTC), nuit.maintenant, closed="none"))
         .group_by("porteur", "nom", "sha256_fichier", maintain_order=True)
-        .agg(pl.col("statut").filter(neuf), pl.col("lignes_rejetees").filter(neuf).sum())
+        .agg(
+            pl.col("statut").filter(neuf),
+            (pl.col("lignes_rejetees") - pl.col("lignes_hors_projet")).filter(neuf).sum(),
+            pl.col("lignes_hors_projet").filter(neuf).sum(),
+        )
     )
     cette_nuit = {(t.porteur, t.chemin) for t in traites}
     return [
-        Recu(porteur, nom, tuple(statuts) or ("deja_recu",), rejetees)
-        for porteur, nom, _, statuts, rejetees in lus.iter_rows()
+        Recu(porteur, nom, tuple(statuts) or ("deja_recu",), rejetees, hors_projet)
+        for porteur, nom, _, statuts, rejetees, hors_projet in lus.iter_rows()
         if (porteur, nom) not in cette_nuit
     ]
 

@@ -26,11 +26,15 @@ from flows.staging.registre import RegistreDepots
 from flows.versions.manifeste import MAILLON, MANIFESTE
 from flows.versions.preuves_remises import citer, lire_preuves
 from flows.versions.version import actuelle
+from schemas.curated import ACCEPTES
 from schemas.erreurs import ErreurDite, Inconnu
 from transforms import preuve, regles
 from transforms.publication import table_depots
 from transforms.tables_publiees import TablesPubliees
 from transforms.territoire import seau
+
+# How a deposit is named.
+_NOMMES = ("depot", "recu", "nom", "membre", "sha256", "table", "date_extraction")
 
 
 class NonReproductible(ErreurDite):
@@ -68,8 +72,10 @@ def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Pa
     publication = _publication(reglages.curated, finess_et, date_mesure)
     essms = _essms(publication, finess_et)
     with RegistreDepots(reglages.registre) as registre:
-        depots, manques = _depots(reglages.curated, publication, registre.depots(), essms["porteur"].item())
-        entrees = mesure.entrees(reglages, essms, depots, registre.bilans(date.min))
+        tous = registre.depots()
+        depots, manques = _depots(reglages.curated, publication, tous, essms["porteur"].item())
+        bilans = registre.bilans(date.min)
+        entrees = mesure.entrees(reglages, essms, depots, bilans)
         abimes = scelles.abimes(reglages, registre, entrees, [date_mesure])
     if abimes:
         raise _non_reproductible([*manques, *(f"staging/{a} a changé ou manque" for a in abimes)])
@@ -79,7 +85,8 @@ def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Pa
         raise _non_reproductible([*manques, "les lignes d'un dépôt ne sont plus lisibles dans staging/"]) from erreur
     if ecarts := preuve.differences(publication.lignes, recalcul.figures):
         raise _non_reproductible([*manques, *ecarts])
-    description = _description(publication, recalcul, depots, finess_et, date_mesure)
+    ecartes = _ecartes(tous, bilans, essms["porteur"].item(), finess_et)
+    description = _description(publication, recalcul, depots, finess_et, date_mesure) | {"depots_ecartes": ecartes}
     octets = preuve.assembler(recalcul, publication.lignes, description, _pieces(publication))
     sha256 = hashlib.sha256(octets).hexdigest()
     provisoire = sortie.with_name(f".{sortie.name}.{secrets.token_hex(4)}")
@@ -136,12 +143,16 @@ def _depots(
 
     From its manifest; when retention removed it, those received up to that night.
     """
-    tous = table_depots(tous.filter(pl.col("porteur") == porteur))
-    sorts = tous.filter("canonique").select("depot", sort=pl.col("statut"))
+    tous = tous.filter(pl.col("porteur") == porteur)
     if publication.dossier_calcul is None:
-        recus = tous.filter(pl.col("recu_le") <= _instant(curated, publication.calcul))
-        vus = recus.with_columns(canonique=pl.col("depot").is_first_distinct())
-        return _avec_sort(vus, sorts), []
+        # Nobody wrote in which order contents were put back: at each path, the last one received that was not refused.
+        accepte_le = pl.when(pl.col("sort").is_in(ACCEPTES)).then("recu_le")
+        recus = tous.filter(
+            (pl.col("recu_le") <= _instant(curated, publication.calcul)) & (pl.col("statut") != "retire")
+        )
+        debout = (pl.col("recu_le") >= accepte_le.max().over("nom")).fill_null(True)
+        return _comme_alors(table_depots(recus.filter(debout))), []
+    tous = table_depots(tous)
     manifeste = json.loads((publication.dossier_calcul / MANIFESTE).read_bytes())
     entrees = [e for e in manifeste["entrees"] if e["porteur"] == porteur]
     if any("recu" not in e for e in manifeste["entrees"]):
@@ -157,12 +168,26 @@ def _depots(
     rejuges = vus.filter(pl.col("lignes_utilisees") != pl.col("utilisees"))["recu"].to_list()
     manques = [f"le dépôt de reçu {recu} n'est plus dans le registre" for recu in partis]
     manques += [f"le dépôt de reçu {recu} a été jugé de nouveau depuis, autrement" for recu in rejuges]
-    return _avec_sort(vus.drop("utilisees").with_columns(canonique=pl.lit(True)), sorts), manques
+    return _comme_alors(vus.drop("utilisees")), manques
 
 
-def _avec_sort(vus: pl.DataFrame, sorts: pl.DataFrame) -> pl.DataFrame:
-    """Give each deposit the fate of its content: today another copy of it may stand first."""
-    return vus.join(sorts, on="depot", how="left", maintain_order="left").with_columns(statut="sort").drop("sort")
+def _comme_alors(vus: pl.DataFrame) -> pl.DataFrame:
+    """Give each deposit the fate of its examination, whatever became of it since; of several copies, the first by name stands."""
+    return vus.with_columns(statut="sort", en_suspens=pl.lit(True), canonique=pl.col("depot").is_first_distinct())
+
+
+def _ecartes(tous: pl.DataFrame, bilans: pl.DataFrame, porteur: str, finess_et: str) -> list[dict[str, Any]]:
+    """The deposits that speak of the ESSMS and were replaced or withdrawn, the latest first."""
+    de_l_essms = bilans.filter(pl.col("finess_et") == finess_et)
+    return (
+        table_depots(tous.filter(pl.col("porteur") == porteur))
+        .filter(pl.col("statut").is_in(["remplace", "retire"]))
+        .join(de_l_essms, on="depot", how="semi")
+        .sort("recu_le", "recu", "membre", descending=[True, False, False])
+        .select(*_NOMMES, "statut")
+        .with_columns(pl.col("date_extraction").cast(pl.String))
+        .to_dicts()
+    )
 
 
 def _instant(curated: Path, version: str) -> datetime:
@@ -195,13 +220,7 @@ def _description(
         .join(bilans.select("depot", lignes_utilisees_essms="lignes_utilisees"), on="depot", how="left")
         .sort("date_extraction", "rang", "nom_table")
         .select(
-            "depot",
-            "recu",
-            "nom",
-            "membre",
-            "sha256",
-            "table",
-            pl.col("date_extraction").cast(pl.String),
+            *_NOMMES,
             "partiel",
             "statut",
             "lignes_lues",
@@ -209,6 +228,7 @@ def _description(
             "lignes_rejetees",
             pl.col("lignes_utilisees_essms").fill_null(0),
         )
+        .with_columns(pl.col("date_extraction").cast(pl.String))
     )
     indicateurs = publication.lignes["indicateurs"]
     return {

@@ -15,7 +15,7 @@ from schemas.champs import Champ, champ, champs
 from schemas.referentiels import SOUS_SECTEURS
 
 STATUTS_INDICATEUR = ("calcule", "source_partielle", "denominateur_nul", "source_absente")
-STATUTS_DEPOT = ("accepte", "accepte_avec_rejets", "refuse", "en_attente", "deja_recu")
+STATUTS_DEPOT = ("accepte", "accepte_avec_rejets", "refuse", "en_attente", "deja_recu", "remplace", "retire")
 # Something of such a deposit is used.
 ACCEPTES = STATUTS_DEPOT[:2]
 INDICATEURS = ("dossiers_actifs", "projet_personnalise", "agenda", "mss", "dmp", "eprescription", "eparcours")
@@ -35,6 +35,7 @@ ALERTES = (
     "REFERENTIEL",
     "CHUTE",
     "VALEUR_NULLE",
+    "EXTRACTION_REDATEE",
 )
 # What the measure needs (§6.5): the tables of §4, and `maj`, mises_a_jour or the date_derniere_maj of dossiers.
 SOURCES = ("dossiers", "sejours", "maj", "projets", "agenda", "mss", "dmp", "eprescription", "eparcours")

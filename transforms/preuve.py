@@ -205,7 +205,8 @@ Ce dossier permet de refaire le calcul sans duimètre ni connexion.
 
 Ce qu'il contient
 -----------------
-preuve.json          le chiffre, la version, le code, les règles, et chaque dépôt : reçu, SHA-256, date d'extraction, lignes
+preuve.json          le chiffre, la version, le code, les règles, et chaque dépôt : reçu, SHA-256, date d'extraction, lignes ;
+                     « depots_ecartes » : les dépôts de cet ESSMS remplacés par un autre contenu ou retirés par l'agence
 recalcul.sql         le calcul, relation par relation, dans l'ordre
 entrees/             ce que lit le calcul : lignes des dépôts pour cet ESSMS (pseudonymes), dépôts, bilans, règles
 publie/              les lignes publiées de cet ESSMS

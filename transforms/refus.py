@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 import polars as pl
 
+from schemas.curated import ACCEPTES
 from schemas.depots import TABLES
 
 # Refusals for the name alone.
@@ -25,7 +26,8 @@ _TEXTES = ("", ".txt")
 
 
 def a_corriger(depots: pl.DataFrame, present: Callable[[str, str], bool]) -> pl.DataFrame:
-    """The files of which something is refused or waits, still there, that nothing accepted of that date or later replaces.
+    """The files of which something is refused or waits, still there (§4: pending, or part of a file that stands), that nothing
+    accepted of that table, of that date or later, makes useless.
 
     A file refused for its name alone is no longer to correct when its bytes came back under a name that says what they are;
     one that is no export never was.
@@ -34,18 +36,17 @@ def a_corriger(depots: pl.DataFrame, present: Callable[[str, str], bool]) -> pl.
     `depots`, one per content and per file, the latest first; `statut` is that of the content, whatever its copies: a
     duplicate hides no refusal (§7).
     """
-    sorts = depots.filter("canonique").select("depot", sort="statut")
-    juges = depots.drop("statut").join(sorts, on="depot", maintain_order="left").rename({"sort": "statut"})
     acceptees = (
-        juges.filter(pl.col("statut").is_in(["accepte", "accepte_avec_rejets"]) & (pl.col("nom_table") != ""))
+        depots.filter(pl.col("statut").is_in(ACCEPTES) & (pl.col("nom_table") != ""))
         .group_by("porteur", "nom_table")
         .agg(remplace=pl.col("date_extraction").max())
     )
     ouverts = (
-        juges.filter(pl.col("statut").is_in(["refuse", "en_attente"]))
+        depots.filter("en_suspens")
+        .with_columns(statut="sort")
         .join(acceptees, on=["porteur", "nom_table"], how="left", maintain_order="left")
         .filter((pl.col("remplace") >= pl.col("date_extraction")).fill_null(False).not_())
-        .filter(~(pl.col("motif").is_in(DU_NOM) & _revenu_sous_un_bon_nom(juges)))
+        .filter(~(pl.col("motif").is_in(DU_NOM) & _revenu_sous_un_bon_nom(depots)))
         .drop("remplace")
         .sort("recu_le", "porteur", "nom", "membre", descending=[True, False, False, False])
     )

@@ -25,6 +25,7 @@ from flows.cli import (
     nuit,
     preuve,
     recevoir,
+    retirer,
     revenir,
     verifier,
     versions,
@@ -33,7 +34,21 @@ from flows.cli.commun import Fonction, dire_erreur
 from flows.journal import NOM
 from schemas.erreurs import ErreurDite, Sortie
 
-COMMANDES = (nuit, recevoir, verifier, modeles, etat, expliquer, exporter, preuve, versions, revenir, generer, demo)
+COMMANDES = (
+    nuit,
+    recevoir,
+    verifier,
+    modeles,
+    etat,
+    expliquer,
+    exporter,
+    preuve,
+    retirer,
+    versions,
+    revenir,
+    generer,
+    demo,
+)
 
 _FRANCAIS = {
     "usage: ": "usage : ",

@@ -8,11 +8,11 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
@@ -22,17 +22,17 @@ from flows.reception.isolement import lire_pieces
 from flows.reglages import Reglages
 from flows.retours import accuses
 from flows.staging.fichiers import Scelle, deposer, dossier_de_travail
-from flows.staging.registre import FicheExamen, Reception, RegistreDepots, Unite
+from flows.staging.registre import Connus, FicheExamen, Reception, RegistreDepots, Unite
 from schemas.constats import catalogue
 from schemas.depots import TABLES
 from transforms.lecture.archive import BLOC_OCTETS, Limites
 from transforms.lecture.modele import LectureImpossible
 from transforms.lecture.ouverture import Lecture, Piece
 from transforms.nommage import format_de
-from transforms.pages.porteur.accuse import Partie
+from transforms.pages.porteur.accuse import Partie, Premier
 from transforms.profils import Profil, en_mots_du_porteur
 from transforms.sort_depot import SortDepot
-from transforms.validation.constats import comptes, constat_de_fichier
+from transforms.validation.constats import comptes, constat_de_fichier, sans_constat
 from transforms.validation.examen import BILAN, EXAMEN_VERSION, Examen, examiner
 from transforms.validation.situation import Contexte
 
@@ -119,11 +119,27 @@ class NonTraite:
     chemin: str
 
 
-def nouveaux(
-    deposes: Sequence[Depose], dossiers: Mapping[str, Dossier], connus: Set[tuple[str, str, int, int, int, str]]
-) -> list[Depose]:
+def nouveaux(deposes: Sequence[Depose], dossiers: Mapping[str, Dossier], connus: Connus) -> list[Depose]:
     """The files to read tonight: never seen, changed since, or judged in another context (`connus`: `RegistreDepots.apercus`)."""
-    return [d for d in deposes if (d.porteur, d.chemin, *d.apercu, dossiers[d.porteur].contexte) not in connus]
+    return [
+        d
+        for d in deposes
+        if (vu := connus.get((d.porteur, d.chemin))) is None or vu[:4] != (*d.apercu, dossiers[d.porteur].contexte)
+    ]
+
+
+def constater(deposes: Sequence[Depose], registre: RegistreDepots, connus: Connus) -> None:
+    """Write down which files went away or came back since the last inventory, before any is received (§4).
+
+    What lies in a folder that cannot be listed is not known to be gone.
+    """
+    fermes = {(d.porteur, d.chemin) for d in deposes if not d.mode}
+
+    def cache(lieu: tuple[str, str]) -> bool:
+        porteur, chemin = lieu
+        return bool(fermes) and any((porteur, str(dossier)) in fermes for dossier in PurePosixPath(chemin).parents)
+
+    registre.constater({(d.porteur, d.chemin): d.apercu for d in deposes}, connus, cache)
 
 
 def _refus_du_genre(depose: Depose) -> LectureImpossible | None:
@@ -176,10 +192,11 @@ def _copier(depose: Depose, copie: Path, limites: Limites) -> str:
     return empreinte.hexdigest()
 
 
-def _depot(porteur: str, piece: Piece, chemin: str) -> str:
-    """Name of a content: the same for the same porteur, table, extraction date, format and bytes (§7 `deja_recu`)."""
+def nom_du_contenu(porteur: str, piece: Piece, chemin: str) -> str:
+    """Name of a content (§4): the same for the same porteur, table, extraction date, partial or not, format and bytes."""
     if piece.table and piece.date_extraction:
         identite = [porteur, piece.table, piece.date_extraction.isoformat(), piece.format, piece.sha256]
+        identite += ["partiel"] if piece.partiel else []
     else:
         identite = [porteur, chemin, piece.membre, piece.sha256]
     return hashlib.sha256(json.dumps(identite).encode()).hexdigest()[:32]
@@ -269,28 +286,39 @@ def recevoir(
     aujourd_hui = reglages.aujourd_hui(maintenant)
     with suppress(EncoreEnEcriture), dossier_de_travail(reglages.staging) as travail:
         sha256, parties = ouvrir_depot(depose, dossier, travail, reglages)
+        en_place = registre.en_place(depose.porteur, depose.chemin, sha256)
         unites: list[Unite] = []
         fiches: list[FicheExamen] = []
         rendues: list[Partie] = []
+        lus: dict[str, SortDepot] = {}
         a_relire = False
         for piece in parties:
-            depot = _depot(depose.porteur, piece, depose.chemin)
+            depot = nom_du_contenu(depose.porteur, piece, depose.chemin)
             unites.append(Unite(piece.membre, piece.table, piece.date_extraction, piece.partiel, piece.sha256, depot))
-            if piece.sha256 and (registre.examen(depot, dossier.contexte) or any(f.depot == depot for f in fiches)):
-                rendues.append(accuses.partie_deja_recue(unites[-1], fiches, registre, reglages))
+            if piece.sha256 and depot in lus:
+                rendues.append(accuses.partie(unites[-1], lus[depot], sans_constat(), Premier(None, None)))
+                continue
+            connu = bool(piece.sha256) and registre.examen(depot, dossier.contexte)
+            # Put here for the first time or again, a content that stands nowhere else is told as new, with its values.
+            sauf = depose.chemin if en_place.nouveau else None
+            if connu and (deja := accuses.partie_deja_recue(unites[-1], sauf, registre, reglages)):
+                rendues.append(deja)
                 continue
             relatif = f"{piece.table}/{depot}-{dossier.contexte}.parquet" if piece.table else ""
             provisoire = travail / f"{depot}.parquet"
             examen = examiner_piece(piece, depot, dossier, cle, aujourd_hui, provisoire)
             if sum(p.constats.height for p in rendues) > _CONSTATS_PAR_FICHIER:
                 examen = replace(examen, constats=comptes(examen.constats))
+            lus[depot] = examen.sort
+            rendues.append(accuses.partie(unites[-1], examen.sort, examen.constats))
+            if connu:
+                continue
             a_relire = a_relire or examen.sort.motif in _A_RELIRE
             fichier = None
             if provisoire.exists():
                 fichier = deposer(provisoire, reglages.staging, relatif)
             contexte = f"à relire {aujourd_hui}" if examen.sort.motif in _A_RELIRE else dossier.contexte
             fiches.append(_fiche(depot, contexte, examen, fichier))
-            rendues.append(accuses.partie(unites[-1], examen.sort, examen.constats))
         reception = Reception(
             depose.porteur,
             depose.chemin,
@@ -300,14 +328,16 @@ def recevoir(
             f"à relire {aujourd_hui}" if a_relire else dossier.contexte,
         )
         if dossier.etat != "inconnu":
-            accuses.accuser(reglages, registre, reception, rendues, maintenant)
+            en_place = replace(en_place, retire=registre.retraits(u.depot for u in unites))
+            accuses.accuser(reglages, registre, reception, rendues, en_place, maintenant)
         registre.inscrire(reception, depose.apercu, unites, fiches)
+        neuves = [p.sort for p in rendues if p.premier is None]
         return Recu(
             depose.porteur,
             depose.chemin,
-            tuple(f.sort.statut for f in fiches) or ("deja_recu",),
-            sum(f.sort.lignes_a_corriger for f in fiches),
-            sum(f.sort.lignes_hors_projet for f in fiches),
+            tuple(sort.statut for sort in neuves) or ("deja_recu",),
+            sum(sort.lignes_a_corriger for sort in neuves),
+            sum(sort.lignes_hors_projet for sort in neuves),
         )
     return None
 

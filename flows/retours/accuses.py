@@ -14,12 +14,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from flows.journal import journal
 from flows.reglages import Reglages
-from flows.staging.registre import FicheExamen, Reception, RegistreDepots, Unite
+from flows.staging.registre import Reception, RegistreDepots, Unite
+from transforms.en_place import EnPlace
 from transforms.nommage import empreinte_de_reception, numero_de_recu
 from transforms.pages.porteur.accuse import Accuse, Partie, Premier, en_csv, en_html, en_json
 from transforms.sort_depot import SortDepot
@@ -108,25 +110,28 @@ def partie(unite: Unite, sort: SortDepot, constats: pl.DataFrame, premier: Premi
     )
 
 
-def partie_deja_recue(
-    unite: Unite, du_fichier: Sequence[FicheExamen], registre: RegistreDepots, reglages: Reglages
-) -> Partie:
-    """The same for a content already examined: earlier in the same file, or once before (its values are not kept)."""
-    for fiche in du_fichier:
-        if fiche.depot == unite.depot:
-            return partie(unite, fiche.sort, fiche.constats.clear(), Premier(None, None))
-    sort, chemin, recu_le = registre.premier_examen(unite.depot)
+def partie_deja_recue(unite: Unite, sauf: str | None, registre: RegistreDepots, reglages: Reglages) -> Partie | None:
+    """The same for a content examined before (its values are not kept); with `sauf`, if it stands at another path than that."""
+    deja = registre.premier_examen(unite.depot, sauf)
+    if deja is None:
+        return None
+    sort, chemin, recu_le = deja
     premier = Premier(chemin, recu_le.astimezone(reglages.zone))
     return partie(unite, sort, registre.constats(unite.depot), premier)
 
 
 def accuser(
-    reglages: Reglages, registre: RegistreDepots, reception: Reception, parties: Sequence[Partie], maintenant: datetime
+    reglages: Reglages,
+    registre: RegistreDepots,
+    reception: Reception,
+    parties: Sequence[Partie],
+    en_place: EnPlace,
+    maintenant: datetime,
 ) -> None:
     """Put the acknowledgement of a file, and the list of its findings, in the porteur's folder.
 
     To be called before the register knows the reception: a killed night does it again. A file only seen again, neither
-    changed nor judged otherwise, keeps its acknowledgement, which has the received values.
+    changed nor judged otherwise nor put back, keeps its acknowledgement, which has the received values.
     """
     deja = registre.reception(reception.porteur, reception.chemin, reception.sha256)
     nom = nom_de_retour(reception.porteur, reception.chemin, reception.sha256)
@@ -141,9 +146,11 @@ def accuser(
         recu_le=(deja[0] if deja else reception.recu_le).astimezone(fuseau),
         examine_le=maintenant.astimezone(fuseau),
         parties=parties,
+        en_place=_a_l_heure(en_place, fuseau),
     )
+    inchange = deja and deja[1] == reception.contexte and not en_place.nouveau
     with sans_bloquer(reception.porteur), dossier_de_retour(reglages.retours, reception.porteur) as dossier:
-        if deja and deja[1] == reception.contexte and accuse.statut == "deja_recu" and _existe(dossier, page):
+        if inchange and accuse.statut == "deja_recu" and _existe(dossier, page):
             return
         erreurs = en_csv(accuse)
         fichier_erreurs = f"erreurs_{nom}.csv"
@@ -153,6 +160,13 @@ def accuser(
             poser(dossier, {fichier_erreurs: erreurs})
             accuse = replace(accuse, erreurs=fichier_erreurs)
         poser(dossier, {page: en_html(accuse).encode(), f"accuse_{nom}.json": en_json(accuse).encode()})
+
+
+def _a_l_heure(en_place: EnPlace, fuseau: ZoneInfo) -> EnPlace:
+    if en_place.avant is None:
+        return en_place
+    recu, recu_le = en_place.avant
+    return replace(en_place, avant=(recu, recu_le.astimezone(fuseau)))
 
 
 def _existe(dossier: int, nom: str) -> bool:

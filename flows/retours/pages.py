@@ -31,6 +31,8 @@ _TABLES_DES_DOSSIERS = ("dossiers", "sejours")
 # Read for the dossiers whose deposit is gone: what a night reads again does not grow with history.
 AUTRES_RELUS_MAX = 5
 _UTILISES = (*ACCEPTES, "deja_recu")
+# The status of a file is the last of these that a part of it has: it is replaced whole.
+_GRAVITES = ("deja_recu", "accepte", "accepte_avec_rejets", "en_attente", "refuse", "remplace", "retire")
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def _situation(vu: _Porteur, mesure: MesurePubliee, listes: Mapping[str, bytes])
 
 def _fichiers_recus(depots: pl.DataFrame) -> pl.DataFrame:
     """The files received, the latest first, each with the worst of its parts and its latest extraction."""
-    gravite = {"refuse": 4, "en_attente": 3, "accepte_avec_rejets": 2, "accepte": 1, "deja_recu": 0}
+    gravite = {statut: rang for rang, statut in enumerate(_GRAVITES)}
     pieces = depots.select(pl.when(pl.col("membre") == "").then("nom").otherwise("membre"), "motif").iter_rows()
     documents = pl.Series([accompagne(*piece) for piece in pieces], dtype=pl.Boolean)
     return (

@@ -34,11 +34,15 @@ _PREFIXE = "reunis-"
 def compacter(reglages: Reglages, registre: RegistreDepots) -> int:
     """Put together the small staged files of each table and extraction month; gives the number of files made.
 
+    The folds that are no longer good, because what counts of their file is not what it was, are made again first.
     The new files are durable before the register, in one transaction, says that they hold those rows; the former ones
     are swept by the next night. Killed at any moment, the register names files that are whole.
     """
     faits = 0
     ranges = registre.fichiers_ranges()
+    for fichier, repli in registre.replis(perimes=True).items():
+        if not registre.abimes([fichier]):
+            replier(reglages.staging, registre, fichier, repli)
     en_cours = {f.table: f.mois for f in ranges}  # in the order of months: the last one stays
     for (table, mois), groupe in groupby(ranges, key=lambda f: (f.table, f.mois)):
         petits = [f for f in groupe if _petit(reglages.staging / f.fichier)]
@@ -102,7 +106,7 @@ def replier(staging: Path, registre: RegistreDepots, fichier: str, repli: str) -
     provisoire.parent.mkdir(exist_ok=True, mode=0o700)
     with _base(registre.provenance([fichier]), provisoire.parent) as base:
         _copier(base, faits_replies.requete(fichier.partition("/")[0], [str(staging / fichier)]), provisoire)
-    registre.sceller(deposer(provisoire, staging, repli))
+    registre.replie(fichier, deposer(provisoire, staging, repli))
 
 
 @contextmanager

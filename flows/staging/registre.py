@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,7 +19,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from flows.staging.fichiers import Scelle, deposer, empreinte
-from schemas.erreurs import ErreurDite
+from schemas.curated import ACCEPTES
+from schemas.erreurs import ErreurDite, Inconnu
+from transforms.en_place import EnPlace, situer
 from transforms.nommage import numero_de_recu, rang_des_noms
 from transforms.sort_depot import SortDepot
 
@@ -38,11 +40,11 @@ _PART_CHANGEE = 0.02
 _DEPOTS = (
     "SELECT u.depot, r.porteur, r.chemin AS nom, u.membre, u.nom_table, u.sha256, u.date_extraction, u.partiel,"
     " r.recu_le, e.statut, e.motif, e.lignes_lues, e.lignes_utilisees, e.lignes_rejetees, e.lignes_hors_projet,"
-    " e.fichier, r.taille, r.sha256 AS sha256_fichier, numero_de_recu(r.porteur, r.chemin, r.sha256) AS recu"
+    " e.fichier, r.taille, r.sha256 AS sha256_fichier, numero_de_recu(r.porteur, r.chemin, r.sha256) AS recu, r.id AS reception"
     " FROM unites AS u JOIN receptions AS r ON r.id = u.reception JOIN examens AS e ON e.depot = u.depot"
 )
 _COMPTES = ("lignes_lues", "lignes_utilisees", "lignes_rejetees", "lignes_hors_projet")
-_ENTIERS = {"partiel", "taille", "ligne", "nombre", *_COMPTES}
+_ENTIERS = {"partiel", "taille", "ligne", "nombre", "reception", "deplace", *_COMPTES}
 _A_REFAIRE = "'à refaire'"
 # The fingerprint of the key stays: contents without their file keep their pseudonyms.
 _EXAMEN_A_REFAIRE = "'à refaire-' || substr(contexte, -8)"
@@ -51,6 +53,12 @@ _PORTES = (
     "SELECT count(*) FROM examens AS e WHERE e.fichier = {}"
     " AND EXISTS (SELECT 1 FROM unites AS u WHERE u.depot = e.depot)"
 )
+
+
+# Porteur and path of a file.
+Lieu = tuple[str, str]
+# By place: the three of `Apercu`, the context of that reading, and whether the file was still there at the last inventory.
+Connus = Mapping[Lieu, tuple[Any, ...]]
 
 
 class RegistreInconnu(ErreurDite):
@@ -79,7 +87,7 @@ class Reception:
 
 @dataclass(frozen=True)
 class Unite:
-    """A file, or one sheet, member or table of it. `depot` names the content: porteur, table, date, format, SHA-256."""
+    """A file, or one sheet, member or table of it. `depot` names the content (`reception.nom_du_contenu`)."""
 
     membre: str
     nom_table: str
@@ -104,6 +112,16 @@ class FicheExamen:
     fichier: Scelle | None
     bilan: pl.DataFrame
     constats: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Retrait:
+    """Something that the agency withdrew or put back: porteur, table ("" when unknown), extraction date, receipt number."""
+
+    porteur: str
+    nom_table: str
+    date_extraction: date | None
+    recu: str
 
 
 @dataclass(frozen=True)
@@ -163,14 +181,41 @@ class RegistreDepots:
                         base.execute(ordre)
             base.execute(f"PRAGMA user_version = {VERSION}")
 
-    def apercus(self) -> set[tuple[str, str, int, int, int, str]]:
-        """What each file looked like when it was last read: porteur, path, the three of `Apercu`, context of that reading."""
-        return set(
-            self._base.execute(
-                "SELECT a.porteur, a.chemin, a.taille, a.mtime_ns, a.inode, r.contexte"
-                " FROM apercus AS a JOIN receptions AS r ON r.id = a.reception"
-            )
+    def apercus(self) -> Connus:
+        """What each file looked like when it was last read, by porteur and path."""
+        lignes = self._base.execute(
+            "SELECT a.porteur, a.chemin, a.taille, a.mtime_ns, a.inode, r.contexte, a.present"
+            " FROM apercus AS a JOIN receptions AS r ON r.id = a.reception"
         )
+        return {ligne[:2]: ligne[2:] for ligne in lignes}
+
+    def constater(self, vus: Mapping[Lieu, Apercu], connus: Connus, caches: Callable[[Lieu], bool]) -> None:
+        """Write down which files went away or came back, and the contents that are now at another path only (§4).
+
+        `vus`: the files in the drop folders; `connus`: those of the register; `caches`: nobody can tell whether that one is
+        still there.
+        """
+        partis = [lieu for lieu, vu in connus.items() if vu[-1] and lieu not in vus and not caches(lieu)]
+        revenus = [lieu for lieu in vus if lieu in connus and not connus[lieu][-1]]
+        if not partis and not revenus:
+            return
+
+        def inchange(lieu: Lieu) -> bool:
+            return lieu in vus and vus[lieu] == connus[lieu][:3]
+
+        with self._transaction() as base:
+            for present, lieux in ((0, partis), (1, revenus)):
+                base.executemany(f"UPDATE apercus SET present = {present} WHERE porteur = ? AND chemin = ?", lieux)
+            base.executemany(
+                "DELETE FROM deplaces WHERE reception = (SELECT reception FROM apercus WHERE porteur = ? AND chemin = ?)",
+                [lieu for lieu in revenus if inchange(lieu)],
+            )
+            depots = base.execute(
+                "SELECT DISTINCT u.depot FROM json_each(?) AS l JOIN receptions AS r"
+                " ON r.porteur = l.value ->> 0 AND r.chemin = l.value ->> 1 JOIN unites AS u ON u.reception = r.id",
+                (json.dumps([*partis, *revenus]),),
+            )
+            _deplacer(base, [depot for (depot,) in depots], inchange)
 
     def examen(self, depot: str, contexte: str) -> bool:
         """True when this content was already examined in this context."""
@@ -185,15 +230,43 @@ class RegistreDepots:
         ).fetchone()
         return None if trouve is None else (datetime.fromisoformat(trouve[0]), trouve[1])
 
-    def premier_examen(self, depot: str) -> tuple[SortDepot, str, datetime]:
-        """The fate of a content already examined, the path it came first under and when."""
-        chemin, recu_le, *sort = self._base.execute(
+    def premier_examen(self, depot: str, sauf: str | None = None) -> tuple[SortDepot, str, datetime] | None:
+        """The fate of a content already examined, the path it came first under and when.
+
+        With `sauf`, among the other paths where it stands; None when there is none.
+        """
+        ailleurs = (
+            " AND r.chemin <> ? AND NOT EXISTS (SELECT 1 FROM hors_place AS h"
+            " WHERE h.reception = u.reception AND h.depot = u.depot)"
+        )
+        trouve = self._base.execute(
             f"SELECT r.chemin, r.recu_le, e.motif, {', '.join(f'e.{c}' for c in _COMPTES)} FROM examens AS e"
             " JOIN unites AS u ON u.depot = e.depot JOIN receptions AS r ON r.id = u.reception"
-            " WHERE e.depot = ? ORDER BY r.recu_le, r.chemin LIMIT 1",
-            (depot,),
+            f" WHERE e.depot = ?{'' if sauf is None else ailleurs} ORDER BY r.recu_le, r.chemin LIMIT 1",
+            (depot,) if sauf is None else (depot, sauf),
         ).fetchone()
+        if trouve is None:
+            return None
+        chemin, recu_le, *sort = trouve
         return SortDepot(*sort), chemin, datetime.fromisoformat(recu_le)
+
+    def en_place(self, porteur: str, chemin: str, sha256: str) -> EnPlace:
+        """What the path where this content is found held before it."""
+        passes = self._base.execute(
+            "SELECT r.sha256, r.recu_le, a.reception = r.id, EXISTS (SELECT 1 FROM unites AS u JOIN examens AS e"
+            f" ON e.depot = u.depot WHERE u.reception = r.id AND e.statut IN {ACCEPTES}) FROM receptions AS r"
+            " JOIN apercus AS a ON a.porteur = r.porteur AND a.chemin = r.chemin"
+            " LEFT JOIN passages AS p ON p.porteur = r.porteur AND p.chemin = r.chemin AND p.reception = r.id"
+            " WHERE r.porteur = ? AND r.chemin = ? ORDER BY p.ordre",
+            (porteur, chemin),
+        ).fetchall()
+        recu_le = next((datetime.fromisoformat(quand) for sha, quand, *_ in passes if sha == sha256), None)
+        nouveau = (sha256, 1) not in {(sha, la) for sha, _, la, _ in passes}
+        avant = [(sha, quand) for sha, quand, _, acceptee in passes if acceptee and sha != sha256]
+        if not avant:
+            return EnPlace(nouveau, recu_le, None)
+        sha, quand = avant[-1]
+        return EnPlace(nouveau, recu_le, (numero_de_recu(porteur, chemin, sha), datetime.fromisoformat(quand)))
 
     def inscrire(
         self, reception: Reception, apercu: Apercu, unites: Sequence[Unite], examens: Iterable[FicheExamen]
@@ -207,6 +280,7 @@ class RegistreDepots:
                 _valeurs(vars(reception)),
             ).fetchone()
             nom = {"porteur": reception.porteur, "chemin": reception.chemin}
+            _passer(base, nom, numero)
             _ecrire(base, "apercus", [{**nom, **apercu._asdict(), "reception": numero}])
             base.execute("DELETE FROM unites WHERE reception = ?", (numero,))
             _ecrire(base, "unites", [{"reception": numero, **vars(unite)} for unite in unites], verbe="INSERT")
@@ -223,6 +297,8 @@ class RegistreDepots:
                 ):
                     base.execute(f"DELETE FROM {table} WHERE depot = :depot", de)
                     _ecrire(base, table, [{**de, **ligne} for ligne in cadre.select(colonnes).iter_rows(named=True)])
+            base.execute("DELETE FROM deplaces WHERE reception = ?", (numero,))
+            _deplacer(base, {u.depot for u in unites}, lambda lieu: lieu == (reception.porteur, reception.chemin))
 
     def _lire(self, requete: str, valeurs: Sequence[str] = ()) -> pl.DataFrame:
         """The rows of a query, taken in lots: as Python values a million deposits would weigh gigabytes."""
@@ -236,28 +312,74 @@ class RegistreDepots:
 
         Columns: `depot`, `porteur`, `nom`, `membre`, `nom_table`, `sha256`, `date_extraction`, `partiel`, `recu_le`
         (UTC), `statut`, `motif`, the four counts, `fichier`, `taille`, `sha256_fichier` (of the whole file), `recu`
-        (receipt number of the file), `rang` (order of names, §6.2) and `canonique`:
-        of several units with the same content, table and date the one whose name comes first stands for all; the others
-        are `deja_recu`. So neither the order of arrival nor a second copy changes a figure.
+        (receipt number of the file), `rang` (order of names, §6.2), and those of `transforms.en_place.situer`. So neither the
+        order of arrival nor a second copy changes a figure.
         """
-        self._base.execute("BEGIN")  # the copy and what changed since, at one moment
+        self._base.execute("BEGIN")  # the copy, what changed since and what stands, at one moment
         try:
             lus = self._lire_depots(self._lire_copie())
+            hors_place = self._lire("SELECT reception, depot, deplace FROM hors_place")
+            absents = self._lire("SELECT reception FROM apercus WHERE present = 0")["reception"]
+            retires = self._lire("SELECT depot FROM retraits")["depot"]
         finally:
             self._base.execute("COMMIT")
-        return (
-            lus.with_columns(
-                pl.col("date_extraction").str.to_date("%Y-%m-%d"),
-                pl.col("partiel").cast(pl.Boolean),
-                pl.col("recu_le").str.to_datetime(time_zone="UTC", time_unit="us"),
-                rang_des_noms().cast(pl.Int64).alias("rang"),
-            )
-            .sort("porteur", "rang", "nom_table", "sha256", "recu_le")
-            .with_columns(canonique=pl.col("depot").is_first_distinct())
-            .with_columns(
-                statut=pl.when(~pl.col("canonique")).then(pl.lit("deja_recu")).otherwise("statut"),
-            )
+        ranges = lus.with_columns(
+            pl.col("date_extraction").str.to_date("%Y-%m-%d"),
+            pl.col("partiel").cast(pl.Boolean),
+            pl.col("recu_le").str.to_datetime(time_zone="UTC", time_unit="us"),
+            rang_des_noms().cast(pl.Int64).alias("rang"),
+        ).sort("porteur", "rang", "nom_table", "sha256", "recu_le")
+        return situer(ranges, hors_place, absents, retires).drop("reception")
+
+    def ecartes(self) -> set[str]:
+        """The contents that count nowhere: replaced wherever they were, or withdrawn."""
+        hors_place = {(reception, depot) for reception, depot, _ in self._base.execute("SELECT * FROM hors_place")}
+        lieux = self._base.execute(
+            "SELECT reception, depot FROM unites WHERE depot IN (SELECT value FROM json_each(?))",
+            (json.dumps([depot for _, depot in hors_place]),),
         )
+        debout = {depot for reception, depot in lieux if (reception, depot) not in hors_place}
+        retires = {depot for (depot,) in self._base.execute("SELECT depot FROM retraits")}
+        return ({depot for _, depot in hors_place} - debout) | retires
+
+    def retraits(self, depots: Iterable[str]) -> bool:
+        """Whether the agency has withdrawn one of these contents."""
+        trouve = self._base.execute(
+            "SELECT 1 FROM retraits WHERE depot IN (SELECT value FROM json_each(?))", (json.dumps(list(depots)),)
+        )
+        return trouve.fetchone() is not None
+
+    def retirer(self, recu: str, motif: str, quand: datetime) -> list[Retrait]:
+        """Withdraw the contents of the file of this receipt number, wherever they are. Raises `Inconnu`."""
+        with self._transaction() as base:
+            contenus = self._contenus_du_recu(recu)
+            _ecrire(base, "retraits", [{"depot": d, "motif": motif, "retire_le": quand} for d, _ in contenus])
+        return [retrait for _, retrait in contenus]
+
+    def remettre(self, recu: str) -> list[Retrait]:
+        """Put back what was withdrawn of the contents of this file; gives what was. Raises `Inconnu`."""
+        with self._transaction() as base:
+            return [
+                retrait
+                for depot, retrait in self._contenus_du_recu(recu)
+                if base.execute("DELETE FROM retraits WHERE depot = ?", (depot,)).rowcount
+            ]
+
+    def _contenus_du_recu(self, recu: str) -> list[tuple[str, Retrait]]:
+        lignes = self._base.execute(
+            "SELECT u.depot, r.porteur, u.nom_table, u.date_extraction FROM receptions AS r"
+            " JOIN unites AS u ON u.reception = r.id WHERE numero_de_recu(r.porteur, r.chemin, r.sha256) = ?",
+            (recu,),
+        ).fetchall()
+        if not lignes:
+            raise Inconnu(
+                f"Aucun fichier reçu ne porte le numéro de reçu {recu} : il est sur l'accusé de réception, et dans la "
+                "colonne « recu » de la table « depots »."
+            )
+        return [
+            (depot, Retrait(porteur, table, jour and date.fromisoformat(jour), recu))
+            for depot, porteur, table, jour in lignes
+        ]
 
     def _lire_depots(self, copie: pl.DataFrame | None) -> pl.DataFrame:
         """The rows of `_DEPOTS`, those that did not change since the copy was made being taken from it."""
@@ -335,38 +457,67 @@ class RegistreDepots:
     def provenance(self, fichiers: Sequence[str]) -> pl.DataFrame:
         """The deposits whose rows lie in these staged files (columns `depot`, `fichier`, `porteur`, `date_extraction`).
 
-        The last two are null for a content that no file bears at the moment.
+        The last two are null for a content that no file bears at the moment, the porteur for one that counts nowhere.
         """
-        return self._lire(
+        lus = self._lire(
             "SELECT DISTINCT e.depot, e.fichier, r.porteur, u.date_extraction FROM examens AS e"
             " LEFT JOIN unites AS u ON u.depot = e.depot LEFT JOIN receptions AS r ON r.id = u.reception"
             " WHERE e.fichier IN (SELECT value FROM json_each(?))",
             (json.dumps(list(fichiers)),),
-        ).with_columns(pl.col("date_extraction").str.to_date("%Y-%m-%d"))
+        )
+        ecartes = pl.Series(list(self.ecartes()), dtype=pl.String)
+        return lus.with_columns(
+            pl.col("date_extraction").str.to_date("%Y-%m-%d"),
+            porteur=pl.when(~pl.col("depot").is_in(ecartes.implode())).then("porteur"),
+        )
 
     def deplacer(self, fichiers: Sequence[str], vers: Scelle, repli: Scelle | None) -> None:
         """Say that the rows of `fichiers` now lie in the file `vers`, and those of its facts that matter in `repli`."""
         with self._transaction() as base:
             base.executemany("UPDATE examens SET fichier = ? WHERE fichier = ?", [(vers.chemin, f) for f in fichiers])
             base.executemany("DELETE FROM replis WHERE fichier = ?", [(f,) for f in fichiers])
-            _sceller(base, [vers, *([repli] if repli else [])])
+            _sceller(base, [vers])
             if repli is not None:
-                base.execute(
-                    f"REPLACE INTO replis (fichier, repli, depots) SELECT ?1, ?2, ({_PORTES.format('?1')})",
-                    (vers.chemin, repli.chemin),
-                )
+                self._replier(base, vers.chemin, repli)
 
-    def replis(self) -> dict[str, str]:
-        """Staged file → its fold (`transforms.faits_replies`), for those whose deposits are all still as they were folded."""
-        lignes = self._base.execute(
-            f"SELECT p.fichier, p.repli FROM replis AS p WHERE p.depots = ({_PORTES.format('p.fichier')})"
-        )
-        return dict(lignes.fetchall())
-
-    def sceller(self, scelle: Scelle) -> None:
-        """Say that this staged file was written again."""
+    def replie(self, fichier: str, repli: Scelle) -> None:
+        """Say that the fold of this staged file was made again from the deposits that count now."""
         with self._transaction() as base:
-            _sceller(base, [scelle])
+            self._replier(base, fichier, repli)
+
+    def _replier(self, base: sqlite3.Connection, fichier: str, repli: Scelle) -> None:
+        _sceller(base, [repli])
+        base.execute(
+            f"REPLACE INTO replis (fichier, repli, depots, ecartes) SELECT ?1, ?2, ({_PORTES.format('?1')}), ?3",
+            (fichier, repli.chemin, json.dumps(self._ecartes_par_fichier().get(fichier, []))),
+        )
+
+    def _ecartes_par_fichier(self) -> dict[str, list[str]]:
+        """Staged file → the contents whose rows it holds that count nowhere, for the files that hold any."""
+        lignes = self._base.execute(
+            "SELECT fichier, depot FROM examens WHERE depot IN (SELECT value FROM json_each(?))"
+            " AND fichier IS NOT NULL ORDER BY depot",
+            (json.dumps(list(self.ecartes())),),
+        )
+        par_fichier: dict[str, list[str]] = {}
+        for fichier, depot in lignes:
+            par_fichier.setdefault(fichier, []).append(depot)
+        return par_fichier
+
+    def replis(self, *, perimes: bool = False) -> dict[str, str]:
+        """Staged file → its fold (`transforms.faits_replies`), for those whose deposits are all still as they were folded.
+
+        With `perimes`, for the others: one was judged again, or no longer counts, or counts again.
+        """
+        ecartes = self._ecartes_par_fichier()
+        lignes = self._base.execute(
+            f"SELECT p.fichier, p.repli, p.ecartes, p.depots = ({_PORTES.format('p.fichier')}) FROM replis AS p"
+        )
+        return {
+            fichier: repli
+            for fichier, repli, alors, autant in lignes
+            if (autant and json.loads(alors) == ecartes.get(fichier, [])) != perimes
+        }
 
     def abimes(self, fichiers: Iterable[str]) -> list[str]:
         """Those of these staged files (relative to `staging/`) that are missing or no longer what was written.
@@ -385,8 +536,8 @@ class RegistreDepots:
     def rejuger(self, fichier: str, presents: Set[tuple[str, str, int, int, int]]) -> list[str]:
         """Have the deposits of a staged file read and judged again from raw/.
 
-        `presents`: porteur, path and the three of `Apercu` of the files in the drop folders. Gives the contents that none
-        of them holds (porteur, table and extraction date, in French); nothing changes when there are any.
+        `presents`: porteur, path and the three of `Apercu` of the files in the drop folders. Gives the contents that count
+        and that none of them holds (porteur, table and extraction date, in French); nothing changes when there are any.
         """
         portes = self._base.execute(
             "SELECT e.depot, r.porteur || ', ' || u.nom_table || ' du ' || u.date_extraction, r.id,"
@@ -396,7 +547,8 @@ class RegistreDepots:
             (fichier,),
         ).fetchall()
         relisibles = {depot: reception for depot, _, reception, *vu in portes if tuple(vu) in presents}
-        perdus = {dit for depot, dit, *_ in portes if depot not in relisibles}
+        inutiles = self.ecartes()
+        perdus = {dit for depot, dit, *_ in portes if depot not in relisibles and depot not in inutiles}
         if not perdus:
             with self._transaction() as base:
                 base.executemany(
@@ -412,9 +564,13 @@ class RegistreDepots:
             base.execute(f"UPDATE examens SET contexte = {_EXAMEN_A_REFAIRE}")
 
     def sous_autre_cle(self, empreinte: str) -> int:
-        """How many staged contents were pseudonymised under another key than that of this fingerprint."""
-        requete = "SELECT count(*) FROM examens WHERE fichier IS NOT NULL AND contexte NOT LIKE '%-' || ?"
-        return int(self._base.execute(requete, (empreinte,)).fetchone()[0])
+        """How many contents that count are staged under another key than that of this fingerprint."""
+        autres = self._base.execute(
+            "SELECT e.depot FROM examens AS e WHERE e.fichier IS NOT NULL AND e.contexte NOT LIKE '%-' || ?"
+            " AND EXISTS (SELECT 1 FROM unites AS u WHERE u.depot = e.depot)",
+            (empreinte,),
+        ).fetchall()
+        return len({depot for (depot,) in autres} - self.ecartes()) if autres else 0
 
     def lever_les_sceaux(self, utiles: Set[str]) -> None:
         """Forget the seals of the staged files that are not among these."""
@@ -443,3 +599,33 @@ def _ecrire(base: sqlite3.Connection, table: str, lignes: Sequence[Mapping[str, 
 
 def _sceller(base: sqlite3.Connection, scelles: Iterable[Scelle]) -> None:
     base.executemany("REPLACE INTO sceaux (fichier, sha256) VALUES (?, ?)", scelles)
+
+
+def _passer(base: sqlite3.Connection, lieu: Mapping[str, str], reception: int) -> None:
+    """This content is put at its path, after the one that was last seen there."""
+    dernier = base.execute(
+        "SELECT reception FROM apercus WHERE porteur = :porteur AND chemin = :chemin", lieu
+    ).fetchone()
+    if dernier is None or dernier[0] == reception:
+        return
+    (ordre,) = base.execute(
+        "SELECT max(ordre) FROM passages WHERE porteur = :porteur AND chemin = :chemin", lieu
+    ).fetchone()
+    if ordre is None:
+        ordre = 1
+        _ecrire(base, "passages", [{**lieu, "reception": dernier[0], "ordre": ordre}])
+    _ecrire(base, "passages", [{**lieu, "reception": reception, "ordre": ordre + 1}])
+
+
+def _deplacer(base: sqlite3.Connection, depots: Collection[str], inchange: Callable[[Lieu], bool]) -> None:
+    """Those of these contents that lie at a path (`inchange`: what lies there is what the register knows) have left the paths
+    whose file is gone."""
+    lieux = base.execute(
+        "SELECT u.depot, u.reception, r.porteur, r.chemin, a.present, a.reception = u.reception FROM unites AS u"
+        " JOIN receptions AS r ON r.id = u.reception JOIN apercus AS a ON a.porteur = r.porteur AND a.chemin = r.chemin"
+        " WHERE u.depot IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(depots)),),
+    ).fetchall()
+    vus = {depot for depot, _, porteur, chemin, present, la in lieux if present and la and inchange((porteur, chemin))}
+    partis = [(reception, depot) for depot, reception, _, _, present, _ in lieux if depot in vus and not present]
+    base.executemany("INSERT OR IGNORE INTO deplaces (reception, depot) VALUES (?, ?)", partis)

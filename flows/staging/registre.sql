@@ -112,3 +112,77 @@ CREATE TABLE sceaux (fichier TEXT PRIMARY KEY, sha256 TEXT NOT NULL) STRICT, WIT
 ALTER TABLE plis RENAME TO replis;
 
 ALTER TABLE replis RENAME COLUMN pli TO repli;
+
+== 6
+
+-- What stands at each path (§4). Only what is not as it came is written: a path that is not in `passages` has held one content.
+
+-- Of a path that has held several contents: in which order each was last put there.
+CREATE TABLE passages (
+    porteur TEXT NOT NULL,
+    chemin TEXT NOT NULL,
+    reception INTEGER NOT NULL REFERENCES receptions (id),
+    ordre INTEGER NOT NULL,
+    PRIMARY KEY (porteur, chemin, reception)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO passages (porteur, chemin, reception, ordre)
+SELECT
+    r.porteur,
+    r.chemin,
+    r.id,
+    row_number() OVER (PARTITION BY r.porteur, r.chemin ORDER BY a.reception IS r.id, r.recu_le, r.id)
+FROM receptions AS r
+LEFT JOIN apercus AS a ON a.porteur = r.porteur AND a.chemin = r.chemin
+WHERE EXISTS (
+    SELECT 1 FROM receptions AS autre WHERE autre.porteur = r.porteur AND autre.chemin = r.chemin AND autre.id <> r.id
+);
+
+-- 0: the last inventory did not find the file any more.
+ALTER TABLE apercus ADD COLUMN present INTEGER NOT NULL DEFAULT 1;
+
+CREATE INDEX apercus_absents ON apercus (reception) WHERE present = 0;
+
+-- Contents whose file is gone from its path and that were seen at another since: they stand only there.
+CREATE TABLE deplaces (
+    reception INTEGER NOT NULL REFERENCES receptions (id),
+    depot TEXT NOT NULL,
+    PRIMARY KEY (reception, depot)
+) STRICT, WITHOUT ROWID;
+
+-- Contents that the agency has withdrawn, why and when.
+CREATE TABLE retraits (depot TEXT PRIMARY KEY, motif TEXT NOT NULL, retire_le TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- What does not stand at its path: accepted, not the last accepted there; or not accepted, not the last seen there.
+CREATE VIEW hors_place AS
+SELECT u.reception, u.depot, 0 AS deplace
+FROM (
+    SELECT
+        reception,
+        ordre,
+        acceptee,
+        max(CASE WHEN acceptee THEN ordre END) OVER lieu AS debout,
+        max(ordre) OVER lieu AS dernier
+    FROM (
+        SELECT
+            p.porteur,
+            p.chemin,
+            p.reception,
+            p.ordre,
+            EXISTS (
+                SELECT 1
+                FROM unites AS lue
+                INNER JOIN examens AS e ON e.depot = lue.depot
+                WHERE lue.reception = p.reception AND e.statut IN ('accepte', 'accepte_avec_rejets')
+            ) AS acceptee
+        FROM passages AS p
+    )
+    WINDOW lieu AS (PARTITION BY porteur, chemin)
+) AS s
+INNER JOIN unites AS u ON u.reception = s.reception
+WHERE CASE WHEN s.acceptee THEN s.ordre < s.debout ELSE s.ordre < s.dernier END
+UNION ALL
+SELECT reception, depot, 1 AS deplace FROM deplaces;
+
+-- A fold is no longer good either when the contents of its file that count nowhere are not those of then (JSON).
+ALTER TABLE replis ADD COLUMN ecartes TEXT NOT NULL DEFAULT '[]';

@@ -120,8 +120,10 @@ def ancien(chemin: Path, version: int) -> None:
             INSERT INTO examens VALUES ('d1', 'ctx', 'accepte', NULL, 5, 5, 0, 0, 'mss/a.parquet'),
                 ('d2', 'ctx', 'accepte_avec_rejets', NULL, 5, 2, 3, 1, 'mss/a.parquet'),
                 ('d3', 'ctx', 'refuse', 'TROP_DE_REJETS', 9, 0, 9, 0, NULL);
-            INSERT INTO plis VALUES ('mss/a.parquet', 'mss/plie.parquet', 2);
         """)
+        base.execute(
+            f"INSERT INTO {'plis' if version < 5 else 'replis'} VALUES ('mss/a.parquet', 'mss/plie.parquet', 2)"
+        )
 
 
 def schema(chemin: Path) -> set[tuple[str, str, str]]:
@@ -131,7 +133,7 @@ def schema(chemin: Path) -> set[tuple[str, str, str]]:
     return {(genre, nom, " ".join(sql.split())) for genre, nom, sql in objets}
 
 
-@pytest.mark.parametrize("version", [2, 3, 4])
+@pytest.mark.parametrize("version", [2, 3, 4, 5])
 def test_un_registre_ancien_est_mis_a_jour(tmp_path: Path, version: int) -> None:
     chemin, neuf = tmp_path / "registre.sqlite", tmp_path / "neuf.sqlite"
     ancien(chemin, version)
@@ -162,7 +164,7 @@ def test_un_registre_d_une_version_inconnue_reste_tel_quel(tmp_path: Path, versi
     chemin = tmp_path / "registre.sqlite"
     with sqlite3.connect(chemin) as base:
         base.execute(f"PRAGMA user_version = {version}")
-    with pytest.raises(RegistreInconnu, match=f"est de la version {version}, ce duimètre connaît les versions 2 à 5"):
+    with pytest.raises(RegistreInconnu, match=f"est de la version {version}, ce duimètre connaît les versions 2 à 6"):
         RegistreDepots(chemin)
     with sqlite3.connect(chemin) as base:
         assert base.execute("PRAGMA user_version").fetchone() == (version,)

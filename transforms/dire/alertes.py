@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.dire.formats import accord, insecables
+from schemas.curated import ACCEPTES
+from transforms.dire.formats import accord, insecables, jour
 from transforms.dire.libelles import INDICATEURS
 
 
@@ -52,6 +53,10 @@ ALERTES = {
             "ligne rejetée de « {table} » concerne ou peut concerner cet ESSMS.",
             "lignes rejetées de « {table} » concernent ou peuvent concerner cet ESSMS.",
         ),
+    ),
+    "EXTRACTION_REDATEE": GenreAlerte(
+        "Fausse le taux",
+        "Un même contenu est déposé sous une date d'extraction plus récente : la date du nom est à vérifier.",
     ),
     "TAUX_SUP_100": GenreAlerte(
         "Fausse le taux", "Un taux dépasse 100 %.", ("Le taux « {indicateur} » dépasse 100 %.",)
@@ -111,3 +116,36 @@ def dire_alertes(alertes: pl.DataFrame) -> pl.DataFrame:
         for code, indicateur, table, nombre in alertes.select("code", "indicateur", "nom_table", "nombre").iter_rows()
     ]
     return alertes.rename({"nom_table": "table"}).with_columns(pl.Series("message", phrases, dtype=pl.String))
+
+
+def dire_redatees(depots: pl.DataFrame) -> pl.DataFrame:
+    """The contents of one porteur and table that stand under a later extraction date than once before (§4), one row each.
+
+    `depots`: those of the register. Gives the columns of `alertes`, and `date_extraction`, the latest.
+    """
+    accepte = pl.col("sort").is_in(ACCEPTES) & (pl.col("statut") != "retire")
+    contenus = (
+        depots.filter(pl.col("canonique") & accepte)
+        .sort("date_extraction", "rang")
+        .group_by("porteur", "nom_table", "sha256", maintain_order=True)
+        .agg(
+            pl.col("date_extraction", "recu").first().name.prefix("premier_"),
+            pl.col("date_extraction", "recu").filter(pl.col("statut").is_in(ACCEPTES)).last(),
+            autres=pl.col("date_extraction").n_unique() - 2,
+        )
+        .filter(pl.col("premier_date_extraction") < pl.col("date_extraction"))
+    )
+    phrases = [
+        f"Le même contenu de « {c['nom_table']} » est déposé comme extrait le {jour(c['premier_date_extraction'])} (reçu "
+        f"{c['premier_recu']}) puis le {jour(c['date_extraction'])} (reçu {c['recu']})"
+        + (f", et à {accord(c['autres'], 'autre date', 'autres dates')}" if c["autres"] else "")
+        + " : l'une des dates est fausse, ou l'export n'a pas été refait."
+        for c in contenus.iter_rows(named=True)
+    ]
+    return contenus.select(
+        "porteur",
+        "date_extraction",
+        pl.lit("EXTRACTION_REDATEE").alias("code"),
+        pl.col("nom_table").alias("table"),
+        pl.Series("message", phrases, dtype=pl.String),
+    )

@@ -116,6 +116,8 @@ STATUTS_DEPOT = {
     "refuse": "refusé",
     "en_attente": "en attente",
     "deja_recu": "déjà reçu",
+    "remplace": "remplacé",
+    "retire": "retiré par l'agence",
 }
 
 # Of a source for a measure (§6.5), the worst first.

@@ -25,6 +25,8 @@ TONS = {
     "refuse": "erreur",
     "en_attente": "neutre",
     "deja_recu": "neutre",
+    "remplace": "neutre",
+    "retire": "attention",
     "fichier": "erreur",
     "ligne": "attention",
     "avertissement": "neutre",

@@ -17,6 +17,7 @@ from transforms.dire.effets import effet_des_rejets
 from transforms.dire.formats import accord, citer, enumerer, insecables, instant, jour, majuscule, milliers
 from transforms.dire.libelles import LIGNES_REJETEES, STATUTS_DEPOT, nom_de_table
 from transforms.dire.texte_sur import csv_excel, dire_texte, lisible
+from transforms.en_place import EnPlace
 from transforms.pages.environnement import TONS, remplir
 from transforms.refus import DU_NOM, accompagne
 from transforms.sort_depot import SortDepot, sort_du_fichier
@@ -87,7 +88,7 @@ class Partie:
 @dataclass(frozen=True)
 class Accuse:
     """A received file. `numero`: its receipt number; `recu_le`, and `examine_le` when it was judged again later, in the time
-    zone of the reader; `erreurs`: name of the error file, None when nothing was found.
+    zone of the reader; `erreurs`: name of the error file, None when nothing was found; `en_place`: what its path held before it.
     """
 
     numero: str
@@ -99,6 +100,7 @@ class Accuse:
     examine_le: datetime
     parties: Sequence[Partie]
     erreurs: str | None = None
+    en_place: EnPlace | None = None
 
     @property
     def statut(self) -> str:
@@ -292,6 +294,26 @@ def _deja_recu_verdict(accuse: Accuse) -> str:
     return f"{_deja_recu(premier)} Rien n'est compté deux fois. Le verdict de ce premier envoi est rappelé ici."
 
 
+def dire_place(accuse: Accuse) -> str:
+    """What becomes of the file that it was put in the place of (§4), or that the agency withdrew this one; else empty."""
+    if accuse.en_place is None:
+        return ""
+    if accuse.en_place.retire:
+        return (
+            "L'agence a retiré ce contenu : il ne compte pas, sous quelque nom qu'il soit déposé. "
+            "Votre contact à l'ARS vous dira pourquoi."
+        )
+    if accuse.en_place.avant is None:
+        return ""
+    recu, recu_le = accuse.en_place.avant
+    autre = f"le fichier reçu le {instant(recu_le)} sous ce nom (reçu {recu})"
+    if all(p.sort.motif for p in accuse.parties):
+        return f"Il ne remplace rien : {autre} compte toujours."
+    if accuse.en_place.recu_le is not None and accuse.en_place.recu_le < recu_le:
+        return f"Ce contenu, déjà reçu sous ce nom, compte de nouveau : il remplace {autre}."
+    return f"Il remplace {autre}, qui ne compte plus."
+
+
 def _deja_recu(premier: Premier) -> str:
     if premier.nom is None or premier.recu_le is None:
         return insecables("Ce contenu est deux fois dans le fichier : il compte une fois.")
@@ -318,6 +340,7 @@ def en_html(accuse: Accuse) -> str:
         "porteur/accuse",
         accuse=accuse,
         verdict=verdict(accuse),
+        place=dire_place(accuse),
         ton="attention" if accuse.inutilise else "neutre" if accuse.document else TONS[accuse.statut],
         libelle_statut="Non lu" if accuse.document else majuscule(STATUTS_DEPOT[accuse.statut]),
         effets=[(resume(p), p.effet) for p in accuse.parties if p.effet],
@@ -345,6 +368,7 @@ def en_json(accuse: Accuse) -> str:
         "examine_le": accuse.examine_le.isoformat(),
         "statut": accuse.statut,
         "verdict": verdict(accuse),
+        "place": dire_place(accuse) or None,
         "fichier_des_erreurs": accuse.erreurs,
         "parties": [_partie_json(p) for p in accuse.parties],
     }
