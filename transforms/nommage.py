@@ -17,10 +17,11 @@ import polars as pl
 from schemas.depots import TABLES
 from transforms.lecture.modele import LectureImpossible
 
-Format = Literal["csv", "csv.gz", "xlsx", "parquet", "json", "zip"]
-FORMATS: tuple[Format, ...] = ("csv.gz", "csv", "xlsx", "parquet", "json", "zip")
+Format = Literal["csv", "csv.gz", "xlsx", "parquet", "json", "xml", "zip"]
+FORMATS: tuple[Format, ...] = ("csv.gz", "csv", "xlsx", "parquet", "json", "xml", "zip")
 
 TDDUI = "tddui"
+FORMATS_TDDUI: tuple[Format, ...] = ("json", "xml")
 CLASSEUR = "duimetre"
 
 _NOM = re.compile(r"^(?P<table>.+?)_(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})(?P<reste>_.*)?$", re.DOTALL)
@@ -80,8 +81,8 @@ def lire_nom(chemin: str) -> Nom:
     if table not in connues:
         proche = get_close_matches(table, connues, n=1, cutoff=0.7)
         raise LectureImpossible("TABLE_INCONNUE", f"Vouliez-vous dire « {proche[0]} » ?" if proche else "")
-    if (table == TDDUI) != (format_ == "json") or (table == CLASSEUR and format_ != "xlsx"):
-        attendu = {TDDUI: ".json", CLASSEUR: ".xlsx"}.get(table, ".csv, .csv.gz, .xlsx ou .parquet")
+    if (table == TDDUI) != (format_ in FORMATS_TDDUI) or (table == CLASSEUR and format_ != "xlsx"):
+        attendu = {TDDUI: ".json ou .xml", CLASSEUR: ".xlsx"}.get(table, ".csv, .csv.gz, .xlsx ou .parquet")
         raise LectureImpossible("EXTENSION_INCONNUE", f"Un fichier « {table} » est attendu en {attendu}.")
     partiel = table == TDDUI or "partiel" in (trouve["reste"] or "").casefold()
     return Nom(table, jour, partiel, format_)

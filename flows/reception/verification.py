@@ -111,10 +111,12 @@ def _groupe(groupe: Groupe, partie: Partie) -> Iterator[str]:
     yield f"{NIVEAUX[groupe.niveau].upper()} — {ou}{groupe.message}{combien}"
     if groupe.valeurs:
         montrees = _du_groupe(groupe, partie.constats).head(LIGNES_MONTREES)
-        for numero, valeur, fois in montrees.select("ligne", "valeur", "nombre").iter_rows():
+        for numero, valeur, fois, document in montrees.select("ligne", "valeur", "nombre", "document").iter_rows():
+            ou = f"ligne {numero}" if numero else ""
+            ou += f" de «\u00a0{dire_texte(document, _LONGUEUR_VALEUR)}\u00a0»" if document else ""
             recu = f"reçu « {dire_texte(valeur, _LONGUEUR_VALEUR)} »" if valeur else ""
             repetition = f" sur {accord(fois, 'ligne')}" if fois > 1 else ""
-            yield f"  {' : '.join(t for t in (f'ligne {numero}' if numero else '', recu) if t)}{repetition}"
+            yield f"  {' : '.join(t for t in (ou, recu) if t)}{repetition}"
         reste = groupe.nombre - int(montrees["nombre"].sum())
         if reste > 0:
             yield f"  … et {accord(reste, 'autre ligne', 'autres lignes')}"
@@ -157,6 +159,7 @@ def _constat(ligne: dict[str, Any], table: str) -> dict[str, Any]:
         "code": ligne["code"],
         "niveau": constat.niveau,
         "ligne": ligne["ligne"],
+        "document": ligne["document"],
         "colonne": colonne,
         "valeur": ligne["valeur"],
         "nombre": ligne["nombre"],
