@@ -18,10 +18,11 @@ import polars as pl
 from schemas.depots import TABLES
 from transforms.lecture.modele import LectureImpossible
 
-Format = Literal["csv", "csv.gz", "xlsx", "parquet", "json", "zip"]
-FORMATS: tuple[Format, ...] = ("csv.gz", "csv", "xlsx", "parquet", "json", "zip")
+Format = Literal["csv", "csv.gz", "xlsx", "parquet", "json", "xml", "zip"]
+FORMATS: tuple[Format, ...] = ("csv.gz", "csv", "xlsx", "parquet", "json", "xml", "zip")
 
 TDDUI = "tddui"
+FORMATS_TDDUI: tuple[Format, ...] = ("json", "xml")
 CLASSEUR = "duimetre"
 
 _CONNUES = (*TABLES, TDDUI, CLASSEUR)
@@ -134,8 +135,8 @@ def lire_nom(chemin: str) -> Nom:
     if dit is None or jour is None or format_de(racine) is not None or _autres_jours(dit["reste"], jour):
         raise _refus(racine, format_)
     table = (dit["t1"] or dit["t2"]).replace(" ", "_")
-    if (table == TDDUI) != (format_ == "json") or (table == CLASSEUR and format_ != "xlsx"):
-        attendu = {TDDUI: ".json", CLASSEUR: ".xlsx"}.get(table, ".csv, .csv.gz, .xlsx ou .parquet")
+    if (table == TDDUI) != (format_ in FORMATS_TDDUI) or (table == CLASSEUR and format_ != "xlsx"):
+        attendu = {TDDUI: ".json ou .xml", CLASSEUR: ".xlsx"}.get(table, ".csv, .csv.gz, .xlsx ou .parquet")
         raise LectureImpossible("EXTENSION_INCONNUE", f"Un fichier « {table} » est attendu en {attendu}.")
     reste = dit["reste"] or ""
     partiel = (table == TDDUI or mots_de_partiel(reste)) and not any(mot in _COMPLET for mot in reste.split(" "))

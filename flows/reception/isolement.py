@@ -37,6 +37,7 @@ import polars as pl
 
 from flows.reglages import Bornes
 from schemas.erreurs import ErreurDite
+from transforms.lecture.lignes_tddui import Avertissement, DebutDeDocument
 from transforms.lecture.modele import Feuille, LectureImpossible
 from transforms.lecture.ouverture import Fichier, Lecture, Piece, membres, piece_illisible, pieces
 from transforms.nommage import format_de, lire_nom
@@ -149,6 +150,8 @@ def _piece(description: dict[str, Any], enfant: _Enfant, lecture: Lecture) -> Pi
             "erreur": LectureImpossible(*erreur) if erreur else None,
             "date_extraction": date.fromisoformat(extraction) if extraction else None,
             "feuilles_ignorees": tuple(description["feuilles_ignorees"]),
+            "avertissements": tuple(Avertissement(*a) for a in description["avertissements"]),
+            "documents": tuple(DebutDeDocument(*d) for d in description["documents"]),
             "profil": None if description["profil"] is None else _tables_du_profil(lecture)[description["profil"]],
         },
         lire=None if erreur else enfant.feuille,

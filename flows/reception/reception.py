@@ -28,11 +28,11 @@ from schemas.depots import TABLES
 from transforms.lecture.archive import BLOC_OCTETS, Limites
 from transforms.lecture.modele import LectureImpossible
 from transforms.lecture.ouverture import Lecture, Piece
-from transforms.nommage import format_de
+from transforms.nommage import FORMATS_TDDUI, format_de
 from transforms.pages.porteur.accuse import Partie, Premier
 from transforms.profils import Profil, en_mots_du_porteur
 from transforms.sort_depot import SortDepot
-from transforms.validation.constats import comptes, constat_de_fichier, sans_constat
+from transforms.validation.constats import comptes, constat_de_fichier, sans_constat, situer_dans_les_documents
 from transforms.validation.examen import BILAN, EXAMEN_VERSION, Examen, examiner
 from transforms.validation.situation import Contexte
 
@@ -253,7 +253,7 @@ def examiner_piece(piece: Piece, depot: str, dossier: Dossier, cle: bytes, aujou
         projet=dossier.projet,
         cle_pseudonymes=cle,
         ecartes=dossier.ecartes,
-        entites_juridiques=dossier.entites_juridiques if piece.format == "json" else frozenset(),
+        entites_juridiques=dossier.entites_juridiques if piece.format in FORMATS_TDDUI else frozenset(),
         bal=dossier.bal,
     )
     try:
@@ -263,10 +263,11 @@ def examiner_piece(piece: Piece, depot: str, dossier: Dossier, cle: bytes, aujou
     examen = examiner(feuille, contexte, sortie)
     if piece.profil is not None:
         examen = replace(examen, constats=en_mots_du_porteur(examen.constats, piece.profil))
-    if piece.feuilles_ignorees:
-        ignorees = [constat_de_fichier("FEUILLE_IGNOREE", valeur=f) for f in piece.feuilles_ignorees]
-        return replace(examen, constats=pl.concat([examen.constats, *ignorees]))
-    return examen
+    if piece.documents:
+        examen = replace(examen, constats=situer_dans_les_documents(examen.constats, piece.documents))
+    dits = [constat_de_fichier("FEUILLE_IGNOREE", valeur=f) for f in piece.feuilles_ignorees]
+    dits += [constat_de_fichier(a.code, detail=a.detail, nombre=a.nombre) for a in piece.avertissements]
+    return replace(examen, constats=pl.concat([examen.constats, *dits]))
 
 
 def recevoir(

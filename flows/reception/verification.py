@@ -119,10 +119,11 @@ def _groupe(groupe: Groupe, partie: Partie) -> Iterator[str]:
     yield f"{groupe.gravite.upper()} — {ou}{groupe.message}{combien}"
     if groupe.valeurs:
         montrees = _du_groupe(groupe, partie.constats).head(LIGNES_MONTREES)
-        for numero, valeur, fois in montrees.select("ligne", "valeur", "nombre").iter_rows():
+        for numero, valeur, fois, document in montrees.select("ligne", "valeur", "nombre", "document").iter_rows():
             recu = f"reçu {citer(dire_texte(valeur, _LONGUEUR_VALEUR))}" if valeur else ""
             repetition = f" sur {accord(fois, 'ligne')}" if fois > 1 else ""
             place = f"ligne {milliers(numero)}" if numero else ""
+            place += f" de {citer(dire_texte(document, _LONGUEUR_VALEUR))}" if document else ""
             yield f"  {f'{INSECABLE}: '.join(t for t in (place, recu) if t)}{repetition}"
         reste = groupe.nombre - int(montrees["nombre"].sum())
         if reste > 0:
@@ -166,6 +167,7 @@ def _constat(ligne: dict[str, Any], table: str) -> dict[str, Any]:
         "code": ligne["code"],
         "niveau": constat.niveau,
         "ligne": ligne["ligne"],
+        "document": ligne["document"],
         "colonne": colonne,
         "valeur": ligne["valeur"],
         "nombre": ligne["nombre"],

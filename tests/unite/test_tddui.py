@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import tracemalloc
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.lecture import tddui
+from transforms.lecture import lignes_tddui, tddui
+from transforms.lecture.lignes_tddui import Avertissement, Cadre, Transfert
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.lecture.tddui import lire_tddui, membres_json
 
@@ -79,13 +82,19 @@ def bundle(*entrees: Json) -> bytes:
     return json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entrees}).encode()
 
 
-def lire(contenu: bytes, **seul_essms_de_ej: str) -> dict[str, Feuille]:
+def transfert(contenu: bytes, **seul_essms_de_ej: str) -> Transfert:
     fuseaux = {"970": "Indian/Reunion"}
-    return lire_tddui(
-        io.BytesIO(contenu),
-        seul_essms_de_ej={cle.removeprefix("ej"): valeur for cle, valeur in seul_essms_de_ej.items()},
-        fuseau_de=lambda finess: fuseaux.get(finess[:3], "Europe/Paris"),
+    cadre = Cadre(
+        {cle.removeprefix("ej"): valeur for cle, valeur in seul_essms_de_ej.items()},
+        lambda finess: fuseaux.get(finess[:3], "Europe/Paris"),
+        date(2026, 4, 1),
     )
+    with tempfile.TemporaryDirectory() as prive:
+        return lire_tddui(io.BytesIO(contenu), cadre, Path(prive))
+
+
+def lire(contenu: bytes, **seul_essms_de_ej: str) -> dict[str, Feuille]:
+    return transfert(contenu, **seul_essms_de_ej).feuilles
 
 
 def lignes(feuille: Feuille) -> list[Ligne]:
@@ -123,7 +132,7 @@ def test_entetes_sont_les_colonnes_de_la_specification() -> None:
     feuilles = lire(
         bundle(
             patient("p", maj="2026-03-01"),
-            sejour("s", "Patient/p"),
+            sejour("s", "Patient/p", maj="2026-03-02"),
             evenement("e", "Patient/p"),
             projet("c", "Patient/p"),
         )
@@ -154,9 +163,21 @@ def test_ins_selon_le_systeme(systeme: str, ins: str | None) -> None:
     assert dossier[:5] == (1, FOYER, "IPP1", "IPP1", ins)
 
 
-def test_patient_sans_identifiant_local_est_une_ligne_a_rejeter() -> None:
-    sans = entree("Patient", "p", "tddui-patient-ins", identifier=[{"system": "autre", "value": "1"}])
-    assert tables(sans, organisation("o"))["dossiers"] == [(1, FOYER, None, None, None, None, None, None)]
+@pytest.mark.parametrize(
+    ("numeros", "usager"),
+    [
+        ([{"system": "autre", "value": "1"}], "p"),
+        ([{"system": "urn:oid:1.2.250.1.213.1.4.8", "value": "147720425367411"}], "147720425367411"),
+    ],
+)
+def test_patient_sans_identifiant_local_l_ins_sinon_la_ressource(numeros: list[Json], usager: str) -> None:
+    resultat = tables(
+        entree("Patient", "p", "tddui-patient-ins", identifier=numeros),
+        organisation("o"),
+        sejour("s", "Patient/p", "Organization/o"),
+    )
+    assert resultat["dossiers"][0][:4] == (1, FOYER, usager, usager)
+    assert resultat["sejours"][0][:3] == (3, FOYER, usager)
 
 
 def test_structure_serviceprovider_d_abord() -> None:
@@ -216,6 +237,7 @@ def test_un_dossier_par_structure_de_sejour() -> None:
         sejour("s2", "Patient/p", "Organization/esat"),
         sejour("s3", "Patient/p", "Organization/foyer", period={"start": "2024-01-01", "end": "2024-02-01"}),
         projet("c", "Patient/p"),
+        organisation("foyer aussi", maj="2026-03-02T08:00:00Z"),
     )
     assert [dossier[:3] for dossier in resultat["dossiers"]] == [(1, FOYER, "IPP1"), (1, ESAT, "IPP1")]
     assert resultat["mises_a_jour"] == [
@@ -247,6 +269,7 @@ def test_entite_juridique_vaut_son_seul_essms() -> None:
         ("2026-01-01T00:30:00.1234567+04:00", "2026-01-01"),
         ("2026-01-01T00:30:00+14:00", "2025-12-31"),
         ("2026-01-01T23:30:00", "2026-01-01"),
+        ("2026-01-01T00:00:00Z", "2026-01-01"),
         ("2026-01-01", "2026-01-01"),
         ("2026-01", "2026-01"),
         ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
@@ -273,6 +296,7 @@ def test_sejour_annule_n_a_pas_eu_lieu() -> None:
         sejour("s1", "Patient/p", "Organization/esat", status="entered-in-error", maj="2026-03-01"),
         sejour("s2", "Patient/p", "Organization/esat", status="cancelled"),
         sejour("s3", "Patient/p", "Organization/foyer", status="planned"),
+        organisation("o", maj="2026-03-02"),
     )
     assert [ligne[0] for ligne in resultat["sejours"]] == [6]
     assert [ligne[1] for ligne in resultat["dossiers"]] == [FOYER]
@@ -358,7 +382,7 @@ def test_chaque_ressource_de_la_personne_est_une_mise_a_jour() -> None:
         entree("Task", "t", None, **{"for": {"reference": "Patient/p"}}, maj=jour),
         entree("Schedule", "h", None, actor=[{"display": "x"}, {"reference": "Patient/p"}], maj=jour),
         entree("Observation", "sans-date", None, subject={"reference": "Patient/p"}),
-        organisation("org", maj=jour),
+        organisation("org", maj="2026-03-02T08:00:00Z"),
         entree("Practitioner", "pr", None, maj=jour),
         entree("Observation", "groupe", None, subject={"reference": "Group/g"}, maj=jour),
         entree("Location", "l", None, url="urn:uuid:lieu"),
@@ -371,6 +395,42 @@ def test_chaque_ressource_de_la_personne_est_une_mise_a_jour() -> None:
         (15, FOYER, None, jour),
         (16, FOYER, None, jour),
     ]
+
+
+@pytest.mark.parametrize("jours", [("2026-03-31T08:00:00Z",), ("2026-03-31T08:00:00Z", "2026-03-31T20:30:00+02:00")])
+def test_un_seul_jour_de_mise_a_jour_est_celui_de_l_export(jours: tuple[str, ...]) -> None:
+    entrees = [patient("p"), *(projet(f"c{rang}", "Patient/p", maj=jour) for rang, jour in enumerate(jours))]
+    lu = transfert(bundle(*entrees))
+    assert set(lu.feuilles) == {"dossiers", "projets"}
+    assert lu.avertissements == (Avertissement("MISES_A_JOUR_DU_JOUR", "31/03/2026", len(jours)),)
+    autre = transfert(bundle(*entrees, organisation("o", maj="2026-03-30")))
+    assert [ligne[3] for ligne in lignes(autre.feuilles["mises_a_jour"])] == list(jours)
+    assert autre.avertissements == ()
+
+
+def test_profils_non_lus_comptes_une_fois_chacun() -> None:
+    lu = transfert(
+        bundle(
+            patient("p"),
+            organisation("o"),
+            entree("Goal", "g1", "tddui-goal-objectif", subject={"reference": "Patient/p"}),
+            entree("Goal", "g2", "tddui-goal-objectif|2.2.0"),
+            entree("Consent", "k", "tddui-consent-accord", patient={"reference": "Patient/p"}),
+            entree("Observation", "o", "observation-d-un-autre-guide"),
+            entree("List", "l", None),
+            sejour("s", "Patient/p", "Organization/o"),
+        )
+    )
+    assert lu.avertissements == (
+        Avertissement("PROFIL_TDDUI_NON_LU", "tddui-consent-accord", 1),
+        Avertissement("PROFIL_TDDUI_NON_LU", "tddui-goal-objectif", 2),
+    )
+
+
+@pytest.mark.parametrize("profil", ["tddui-careplan-projet-perso", "tddui-careplan-projet-perso-essms|2.1.0-ballot"])
+def test_projets_des_versions_d_essai(profil: str) -> None:
+    ancien = entree("CarePlan", "c", profil, subject=_lien("Patient/p"), status="active")
+    assert tables(patient("p"), ancien)["projets"] == [(2, FOYER, f"3{FOYER}/p", "c", "actif", None, None)]
 
 
 @pytest.mark.parametrize(
@@ -417,7 +477,7 @@ def test_substitut_isole_ne_passe_pas_en_polars() -> None:
 
 
 def test_lots_bornes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tddui, "LIGNES_PAR_LOT", 2)
+    monkeypatch.setattr(lignes_tddui, "LIGNES_PAR_LOT", 2)
     entrees = [patient("p"), *(evenement(f"e{rang}", "Patient/p") for rang in range(5))]
     lots = list(lire(bundle(*entrees))["agenda"].lots)
     assert [lot.height for lot in lots] == [2, 2, 1]
@@ -510,9 +570,9 @@ def test_piece_jointe_geante_ne_tient_pas_en_memoire(motif: bytes) -> None:
         yield b'"}},' + ENTREE + b"]}"
 
     tracemalloc.start()
-    feuilles = lire_tddui(
-        io.BufferedReader(_FluxGenere(contenu())), seul_essms_de_ej={}, fuseau_de=lambda _finess: "Europe/Paris"
-    )
+    cadre = Cadre({}, lambda _finess: "Europe/Paris", date(2026, 4, 1))
+    with tempfile.TemporaryDirectory() as prive:
+        feuilles = lire_tddui(io.BufferedReader(_FluxGenere(contenu())), cadre, Path(prive)).feuilles
     pic_octets = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert lignes(feuilles["dossiers"])[0][:2] == (2, FOYER)

@@ -20,6 +20,8 @@ from transforms.lecture.modele import LectureImpossible
 
 BLOC_OCTETS = 1 << 20
 MEMBRES_MAX = 1_000
+# One XML document per person (TDDUI 1.1): they are small, and read as one deposit.
+DOCUMENTS_MAX = 50_000
 # Small archives of repetitive text compress more than 200 times without any harm.
 RATIO_JUGE_AU_DELA_OCTETS = 10 << 20
 
@@ -120,8 +122,10 @@ def _juger(infos: list[zipfile.ZipInfo], taille_archive: int, limites: Limites) 
         raise LectureImpossible("ARCHIVE_CHIFFREE")
     if any(_nom_lisible(i).casefold().endswith(_ARCHIVES) for i in infos):
         raise LectureImpossible("ARCHIVE_IMBRIQUEE")
-    if len(infos) > MEMBRES_MAX:
-        raise LectureImpossible("ARCHIVE_DEMESUREE", f"elle contient {len(infos)} fichiers, {MEMBRES_MAX} au plus")
+    documents = sum(_nom_lisible(i).casefold().endswith(".xml") for i in infos)
+    if len(infos) - documents > MEMBRES_MAX or documents > DOCUMENTS_MAX:
+        au_plus = DOCUMENTS_MAX if documents > DOCUMENTS_MAX else MEMBRES_MAX
+        raise LectureImpossible("ARCHIVE_DEMESUREE", f"elle contient {len(infos)} fichiers, {au_plus} au plus")
     if max(Counter(_nom_lisible(i) for i in infos).values()) > 1:
         raise LectureImpossible("FICHIER_ILLISIBLE", "deux fichiers de l'archive ont le même nom")
     total = sum(i.file_size for i in infos)

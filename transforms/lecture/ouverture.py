@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
 from schemas.depots import TABLES
 from transforms.lecture.archive import Limites, extraire
+from transforms.lecture.cda import DocumentsCda, blocs_de
 from transforms.lecture.csv import (
     CHAMP_MAX_CARACTERES,
     RATIO_JUGE_DES_OCTETS,
@@ -20,6 +23,7 @@ from transforms.lecture.csv import (
 )
 from transforms.lecture.entetes import nom_normalise
 from transforms.lecture.excel import LimitesClasseur, feuilles, lire_feuille
+from transforms.lecture.lignes_tddui import Avertissement, Cadre, DebutDeDocument, Transfert
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.lecture.parquet import lire_parquet
 from transforms.lecture.tddui import lire_tddui
@@ -38,6 +42,8 @@ class Piece:
     `membre`: member of the archive, sheet of the workbook, or "" for the file itself. `lire` gives the table of text (it
     may raise `LectureImpossible`); it is None when `erreur` says why there is none. `table` is "" when unknown.
     `feuilles_ignorees`: sheets of the workbook left alone. `profil`: how the editor's profile read it, None in the plain format.
+    `avertissements`: what else is said of the file. `documents`: where each begins, when its lines are those of several
+    documents one after the other.
     """
 
     membre: str
@@ -50,6 +56,8 @@ class Piece:
     erreur: LectureImpossible | None = None
     feuilles_ignorees: tuple[str, ...] = ()
     profil: TableProfil | None = None
+    avertissements: tuple[Avertissement, ...] = ()
+    documents: tuple[DebutDeDocument, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,20 +83,69 @@ class Fichier:
 def membres(archive: Fichier, lecture: Lecture) -> Iterator[Fichier | Piece]:
     """The files of an archive; a piece stands for one that cannot be copied out, and for an archive that is refused.
 
-    A file is to be read before the next one is asked for: its copy goes then.
+    A file is to be read before the next one is asked for: its copy goes then. The XML documents of one extraction (one
+    per person) are read together, as one deposit of each table: apart they would be thousands of deposits of a few rows,
+    and an acknowledgement nobody reads.
     """
     vide = True
+    documents: dict[tuple[date, bool], _DocumentsDeLArchive] = {}
     try:
         for membre in extraire(archive.copie, lecture.dossier, lecture.limites):
             if en_cours_d_ecriture(membre.nom):
                 continue
             vide = False
             fichier = Fichier(membre.nom, membre.nom, membre.copie, membre.sha256)
-            yield piece_illisible(fichier, membre.erreur) if membre.erreur else fichier
+            if nom := _nom_du_document(archive.chemin, membre.nom):
+                cle = nom.date_extraction, nom.partiel
+                documents.setdefault(cle, _DocumentsDeLArchive(nom, lecture)).ajoute(fichier, membre.erreur)
+            else:
+                yield piece_illisible(fichier, membre.erreur) if membre.erreur else fichier
+        for lus in documents.values():
+            yield from _pieces_du_transfert(lus.nom, replace(archive, sha256=lus.empreinte()), lus.transfert())
         if vide:
             raise LectureImpossible("ARCHIVE_VIDE")
     except LectureImpossible as erreur:
         yield piece_illisible(archive, erreur)
+
+
+def _nom_du_document(archive: str, membre: str) -> Nom | None:
+    """What is known of a TDDUI document of an archive: by its own name, else by that of the archive.
+
+    Programs that export one document per person name each after the person or a number; the archive alone bears the
+    date. None when neither says that it is one.
+    """
+    if format_de(membre) != "xml":
+        return None
+    for chemin in (membre, str(PurePosixPath(archive).with_suffix(".xml"))):
+        with suppress(LectureImpossible):
+            nom = lire_nom(chemin)
+            if nom.table == TDDUI:
+                return nom
+    return None
+
+
+class _DocumentsDeLArchive:
+    """The TDDUI documents of one extraction in an archive."""
+
+    def __init__(self, nom: Nom, lecture: Lecture) -> None:
+        self.nom = nom
+        self._documents = DocumentsCda(_cadre(nom, lecture))
+        self.transfert = self._documents.transfert
+        self._empreintes: list[str] = []
+
+    def ajoute(self, fichier: Fichier, erreur: LectureImpossible | None) -> None:
+        self._empreintes.append(fichier.sha256)
+        try:
+            if erreur:
+                raise erreur
+            with fichier.copie.open("rb") as flux:
+                self._documents.ajoute(fichier.membre, blocs_de(flux))
+        except LectureImpossible as refus:
+            self._documents.refuse(fichier.membre, refus)
+
+    def empreinte(self) -> str:
+        """That of their contents, whatever their names and how the archive is packed."""
+        return hashlib.sha256(" ".join(sorted(self._empreintes)).encode()).hexdigest()
 
 
 def piece_illisible(fichier: Fichier, erreur: LectureImpossible) -> Piece:
@@ -232,9 +289,28 @@ def _pieces_d_un_classeur(nom: Nom, fichier: Fichier, limites: Limites) -> Itera
         yield replace(piece, feuilles_ignorees=ignorees) if rang == 0 else piece
 
 
+def _cadre(nom: Nom, lecture: Lecture) -> Cadre:
+    return Cadre(lecture.seul_essms_de_ej, fuseau, nom.date_extraction)
+
+
 def _pieces_tddui(nom: Nom, fichier: Fichier, lecture: Lecture) -> Iterator[Piece]:
-    """One piece per table the bundle gives rows of (§4.4)."""
+    """One piece per table the bundle, or the document of one person, gives rows of (§4.4)."""
     with fichier.copie.open("rb") as flux:
-        tables = lire_tddui(flux, seul_essms_de_ej=lecture.seul_essms_de_ej, fuseau_de=fuseau)
-        for table, feuille in tables.items():
-            yield _piece(nom, table, fichier, lambda f=feuille: f)  # type: ignore[misc]
+        if nom.format == "xml":
+            documents = DocumentsCda(_cadre(nom, lecture))
+            documents.ajoute("", blocs_de(flux))
+            transfert = replace(documents.transfert(), documents=())
+        else:
+            transfert = lire_tddui(flux, _cadre(nom, lecture), lecture.dossier)
+    yield from _pieces_du_transfert(nom, fichier, transfert)
+
+
+def _pieces_du_transfert(nom: Nom, fichier: Fichier, transfert: Transfert) -> Iterator[Piece]:
+    avertissements = transfert.avertissements
+    for table, feuille in transfert.feuilles.items():
+        piece = _piece(nom, table, fichier, lambda f=feuille: f)  # type: ignore[misc]
+        yield replace(piece, avertissements=avertissements, documents=transfert.documents)
+        avertissements = ()
+    for document in transfert.refuses:
+        empreinte = hashlib.sha256(f"{fichier.sha256} {document.nom}".encode("utf-8", "backslashreplace")).hexdigest()
+        yield Piece(document.nom, "", None, False, nom.format, empreinte, erreur=document.erreur)

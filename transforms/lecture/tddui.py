@@ -5,44 +5,134 @@
 
 from __future__ import annotations
 
+import binascii
 import codecs
 import json
+import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from schemas.depots import champs_de
-from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
+from transforms.lecture.cda import DocumentsCda
+from transforms.lecture.lignes_tddui import (
+    SYSTEMES_INS,
+    Avertissement,
+    Cadre,
+    Dossier,
+    LignesTddui,
+    Transfert,
+    finess_de_l_usager,
+)
+from transforms.lecture.modele import LectureImpossible
 
 TAILLE_BLOC_OCTETS = 1 << 16
 TAILLE_TAMPON_CARACTERES = 1 << 20
 TAILLE_ELEMENT_MAX_CARACTERES = 1 << 24
 MARGE_NOMBRE_CARACTERES = 1 << 12
-LIGNES_PAR_LOT = 50_000
-
-# The tables that a bundle gives, with all their columns.
-ENTETES = {table: tuple(champs_de(table)) for table in ("dossiers", "sejours", "mises_a_jour", "projets", "agenda")}
+RESSOURCES_PAR_LOT = 50_000
+PROFILS_DITS_MAX = 50
 
 _ECHAPPEMENT = re.compile(rb"\\.", re.DOTALL)
 _DANS_CHAINE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _COUPE_SURE = re.compile(rb'(?<=[^\\])[^"\\\x80-\xff0-9A-Fa-f]|[^"\\\x80-\xff]{8}')
 _REMPLISSAGE = b"." * 128
+_COUPE = re.compile(r"\.{128}([0-9]{12})\.$")
+_ECHAPPES_DE_BASE64 = re.compile(rb"\\(?:u00([0-9A-Fa-f]{2})|[/nrt])")
 _BLANCS = re.compile(r"[ \t\n\r]*")
 
 
-def _blocs_alleges(flux: BinaryIO) -> Iterator[bytes]:
+class _Recueil:
+    """What is cut off very long strings that begin as XML in base64 (CDA attachments), set aside in a private folder."""
+
+    def __init__(self, dossier: Path) -> None:
+        self._fichier = tempfile.TemporaryFile(dir=dossier)  # noqa: SIM115 (lives as long as the bundle is read)
+        self._places: list[tuple[int, int]] = []
+
+    def ouvre(self, debut_de_la_chaine: bytes) -> bytes:
+        """The mark of a new end of string, empty when it is not worth keeping."""
+        tete = _ECHAPPES_DE_BASE64.sub(_sans_echappement, debut_de_la_chaine)[:24]
+        try:
+            texte = binascii.a2b_base64(tete[: len(tete) // 4 * 4])
+        except binascii.Error:
+            return b""
+        if not texte.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<"):
+            return b""
+        self._places.append((self._fichier.tell(), 0))
+        return b"%012d." % (len(self._places) - 1)
+
+    def ecrit(self, octets: bytes) -> None:
+        self._fichier.write(octets)
+        debut, taille = self._places[-1]
+        self._places[-1] = debut, taille + len(octets)
+
+    def octets(self, donnees: str) -> Iterator[bytes]:
+        """The bytes of an attachment, block by block. Raises `LectureImpossible` when its base64 is damaged."""
+        coupe = _COUPE.search(donnees)
+        textes = [donnees.encode("ascii", "replace")]
+        if coupe and int(coupe[1]) < len(self._places):
+            textes = [donnees[: coupe.start()].encode("ascii", "replace")]
+        reste = b""
+        for texte in chain(textes, self._suite(int(coupe[1])) if coupe else ()):
+            reste += texte.translate(None, b" \t\r\n")
+            complet = len(reste) // 4 * 4
+            yield _de_base64(reste[:complet])
+            reste = reste[complet:]
+        yield _de_base64(reste)
+
+    def _suite(self, rang: int) -> Iterator[bytes]:
+        """The end of a string that was cut, without the escapes of JSON."""
+        debut, taille = self._places[rang] if rang < len(self._places) else (0, 0)
+        self._fichier.flush()
+        brut = b""
+        for place in range(debut, debut + taille, TAILLE_BLOC_OCTETS):
+            brut += os.pread(self._fichier.fileno(), min(TAILLE_BLOC_OCTETS, debut + taille - place), place)
+            # An escape may be cut by the end of a block: it waits for the next one.
+            entier = brut.rfind(b"\\", len(brut) - 5) if place + TAILLE_BLOC_OCTETS < debut + taille else -1
+            entier = len(brut) if entier < 0 else entier
+            yield _ECHAPPES_DE_BASE64.sub(_sans_echappement, brut[:entier])
+            brut = brut[entier:]
+
+
+def _sans_echappement(trouve: re.Match[bytes]) -> bytes:
+    if trouve[1]:
+        return bytes([int(trouve[1], 16)])
+    return b"/" if trouve[0] == b"\\/" else b" "
+
+
+def _de_base64(texte: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(texte, strict_mode=True) if texte else b""
+    except binascii.Error:
+        raise LectureImpossible("FICHIER_ILLISIBLE", "la pièce jointe n'est pas en base64, ou est tronquée") from None
+
+
+def _derniere_ouverture(bloc: bytes, debut: int) -> int:
+    """Place behind the last quote that is not escaped."""
+    place = len(bloc)
+    while (place := bloc.rfind(b'"', debut, place)) >= 0:
+        barres = place - len(bloc[debut:place].rstrip(b"\\")) - debut
+        if barres % 2 == 0:
+            break
+    return place + 1
+
+
+def _blocs_alleges(flux: BinaryIO, recueil: _Recueil | None = None) -> Iterator[bytes]:
     """Blocks of a JSON text whose very long strings (attachments) are cut short; everything else byte for byte.
 
     A string is cut where it fills a whole block: what follows, up to its closing quote, gives way to a filling long
-    enough for no rule to take what is left for an identifier or a date. The cut falls behind an ASCII character
-    that cannot be part of an escape (`_COUPE_SURE`), hence never inside an escape or a character of several bytes.
+    enough for no rule to take what is left for an identifier or a date, and to the mark of what `recueil` keeps of it.
+    The cut falls behind an ASCII character that cannot be part of an escape (`_COUPE_SURE`), hence never inside an
+    escape or a character of several bytes.
     """
     dans_chaine = echappe = coupee = False
+    tete = marque = b""
     while bloc := flux.read(TAILLE_BLOC_OCTETS):
         debut = 0
         if dans_chaine:
@@ -52,10 +142,17 @@ def _blocs_alleges(flux: BinaryIO) -> Iterator[bytes]:
                 echappe = fin < len(bloc)
                 if not coupee and len(bloc) == TAILLE_BLOC_OCTETS and (coupe := _COUPE_SURE.search(bloc)):
                     coupee = True
-                    yield bloc[: coupe.end()] + _REMPLISSAGE
+                    marque = recueil.ouvre((tete + bloc)[:64]) if recueil else b""
+                    if recueil and marque:
+                        recueil.ecrit(bloc[coupe.end() :])
+                    yield bloc[: coupe.end()] + _REMPLISSAGE + marque
                 elif not coupee:
                     yield bloc
+                elif recueil and marque:
+                    recueil.ecrit(bloc)
                 continue
+            if coupee and recueil and marque:
+                recueil.ecrit(bloc[:fin])
             dans_chaine = echappe = False
             debut = fin + 1
         structure = bloc[debut:]
@@ -63,6 +160,8 @@ def _blocs_alleges(flux: BinaryIO) -> Iterator[bytes]:
             structure = _ECHAPPEMENT.sub(b"", structure)
         dans_chaine = structure.count(b'"') % 2 == 1
         echappe = dans_chaine and structure.endswith(b"\\")
+        if dans_chaine and recueil:
+            tete = bloc[_derniere_ouverture(bloc, debut) :][:64]
         yield bloc[debut - 1 :] if coupee else bloc
         coupee = False
 
@@ -81,8 +180,8 @@ def _objet_sans_doublon(paires: list[tuple[str, object]]) -> dict[str, object]:
 class _TexteJson:
     """The text of a JSON file, of which only a bounded stretch is in memory."""
 
-    def __init__(self, flux: BinaryIO, *, doublons_admis: bool) -> None:
-        self._blocs = _blocs_alleges(flux)
+    def __init__(self, flux: BinaryIO, *, doublons_admis: bool, recueil: _Recueil | None) -> None:
+        self._blocs = _blocs_alleges(flux, recueil)
         self._decodeur = codecs.getincrementaldecoder("utf-8-sig")()
         # Numbers stay text: an identifier must not lose a digit, and no number is computed with here.
         self._json = json.JSONDecoder(
@@ -165,15 +264,18 @@ class MembreJson(NamedTuple):
     valeur: object
 
 
-def membres_json(flux: BinaryIO, *, doublons_admis: bool = False) -> Iterator[MembreJson]:
+def membres_json(
+    flux: BinaryIO, *, doublons_admis: bool = False, recueil: _Recueil | None = None
+) -> Iterator[MembreJson]:
     """Members of the object a JSON file (UTF-8, with or without BOM) is made of, its arrays element by element.
 
     Numbers come as text. Memory: one element, without its very long strings (`_blocs_alleges`). Raises
     `LectureImpossible`: FICHIER_VIDE, CONTENU_INATTENDU (an array, not an object), FICHIER_ILLISIBLE (not JSON, broken,
     truncated, not UTF-8, NaN, nested too deep, an element of more than 16 Mi characters, a property given twice unless
-    `doublons_admis`). `flux.read(n)` must give n bytes until the end, as buffered files do.
+    `doublons_admis`). `recueil` keeps what is cut off attachments. `flux.read(n)` must give n bytes until the end, as
+    buffered files do.
     """
-    texte = _TexteJson(flux, doublons_admis=doublons_admis)
+    texte = _TexteJson(flux, doublons_admis=doublons_admis, recueil=recueil)
     if not texte.caractere():
         raise LectureImpossible("FICHIER_VIDE")
     if texte.caractere() == "[":
@@ -209,13 +311,14 @@ def _elements(texte: _TexteJson, cle: str) -> Iterator[MembreJson]:
 
 
 SYSTEME_USAGER = "https://identifiant-medicosocial-localusager.esante.gouv.fr"
-SYSTEMES_INS = frozenset({"urn:oid:1.2.250.1.213.1.4.8", "urn:oid:1.2.250.1.213.1.4.9"})
+URN_INS = frozenset(f"urn:oid:{systeme}" for systeme in SYSTEMES_INS)
 PROFILS_PATIENT = ("tddui-patient", "tddui-patient-ins")
 PROFILS_ORGANISATION = ("tddui-organization",)
+# The older drafts call the plan `tddui-careplan-projet-perso`, with or without an ending of their own.
 TABLE_DU_PROFIL = {
-    ("Encounter", "tddui-encounter-sejour"): "sejours",
-    ("Encounter", "tddui-encounter-evenement"): "agenda",
-    ("CarePlan", "tddui-careplan-projet-personnalise"): "projets",
+    ("Encounter", re.compile(r"tddui-encounter-sejour$")): "sejours",
+    ("Encounter", re.compile(r"tddui-encounter-evenement$")): "agenda",
+    ("CarePlan", re.compile(r"tddui-careplan-projet-perso[^/]*$")): "projets",
 }
 SEJOUR_SANS_EFFET = frozenset({"cancelled", "entered-in-error"})
 STATUT_PROJET = {
@@ -233,11 +336,11 @@ STATUT_AGENDA = {
     "onleave": "realise",
     "cancelled": "annule",
 }
+TYPES_XML = frozenset({"text/xml", "application/xml"})
 REFERENCES_DE_PERSONNE = ("subject", "patient", "for", "beneficiary", "actor")
 
-_FINESS = re.compile(r"[0-9A-Z]{9}")
-_USAGER_AVEC_FINESS = re.compile(r"3([0-9A-Za-z]{9})/")
-_DATE_HEURE = re.compile(r"(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}:\d{2})?")
+_JOUR = re.compile(r"[0-9]{2}/[0-9]{2}/[0-9]{4}")
+_PROFIL_TDDUI = re.compile(r"/(tddui-[a-z0-9-]{1,60})$")
 
 
 def texte_utile(valeur: object) -> str | None:
@@ -327,6 +430,7 @@ class _Patient(NamedTuple):
     usager: str | None
     ins: str | None
     maj: str | None
+    est_local: bool
 
 
 _SCHEMA_RESSOURCE = {
@@ -346,8 +450,15 @@ _Ressource = tuple[int, str, int | None, int | None, str | None, str | None, str
 
 @dataclass
 class _Bundle:
-    """What is kept of a bundle: references still unresolved, since a resource may stand before its person."""
+    """What is kept of a bundle: references still unresolved, since a resource may stand before its person.
 
+    `jours`: those of the `meta.lastUpdated`, two at most. `non_lus`: resources by TDDUI profile that is not read.
+    `pieces_jointes`: XML attachments. `documents`: the CDA documents among them.
+    """
+
+    cadre: Cadre
+    recueil: _Recueil
+    documents: DocumentsCda
     patients: list[_Patient] = field(default_factory=list)
     usagers: _Annuaire = field(default_factory=lambda: _Annuaire("Patient"))
     organisations: _Annuaire = field(default_factory=lambda: _Annuaire("Organization"))
@@ -355,25 +466,51 @@ class _Bundle:
     references: dict[tuple[str, str], int] = field(default_factory=dict)
     autres_adresses: set[str] = field(default_factory=set)
     ressources: list[pl.DataFrame] = field(default_factory=list)
+    jours: set[str] = field(default_factory=set)
+    dates: int = 0
+    non_lus: Counter[str] = field(default_factory=Counter)
+    pieces_jointes: int = 0
+    documents_lus: int = 0
 
     def rang(self, base: str, reference: str | None) -> int | None:
         if reference is None:
             return None
         return self.references.setdefault((base, reference), len(self.references))
 
+    def note_date(self, maj: str | None) -> None:
+        if maj:
+            self.dates += 1
+            if len(self.jours) < 2:
+                self.jours.add(maj[:10])
 
-def _lire_bundle(flux: BinaryIO) -> _Bundle:
-    bundle = _Bundle()
+    def note_non_lu(self, profils: list[str]) -> None:
+        trouve = next(filter(None, map(_PROFIL_TDDUI.search, profils)), None)
+        if trouve and (trouve[1] in self.non_lus or len(self.non_lus) < PROFILS_DITS_MAX):
+            self.non_lus[trouve[1]] += 1
+
+    def avertissements(self) -> tuple[Avertissement, ...]:
+        dits = [Avertissement("PROFIL_TDDUI_NON_LU", profil, n) for profil, n in sorted(self.non_lus.items())]
+        if len(self.jours) == 1:
+            annee, _, jour_et_mois = next(iter(self.jours)).partition("-")
+            mois, _, jour = jour_et_mois.partition("-")
+            quand = f"{jour}/{mois}/{annee}"
+            dits.insert(0, Avertissement("MISES_A_JOUR_DU_JOUR", quand if _JOUR.fullmatch(quand) else "", self.dates))
+        return tuple(dits)
+
+
+def _lire_bundle(flux: BinaryIO, cadre: Cadre, dossier: Path) -> _Bundle:
+    recueil = _Recueil(dossier)
+    bundle = _Bundle(cadre, recueil, DocumentsCda(cadre))
     lot: list[_Ressource] = []
     est_bundle = False
-    for membre in membres_json(flux):
+    for membre in membres_json(flux, recueil=recueil):
         if membre.cle == "resourceType":
             est_bundle = membre.valeur == "Bundle"
         elif membre.cle == "entry":
             if membre.rang == 0 or not isinstance(membre.valeur, dict):
                 raise LectureImpossible("CONTENU_INATTENDU", "« entry » doit être une liste d'objets")
             lot.extend(_range(bundle, membre.rang, membre.valeur))
-            if len(lot) >= LIGNES_PAR_LOT:
+            if len(lot) >= RESSOURCES_PAR_LOT:
                 bundle.ressources.append(pl.DataFrame(lot, schema=_SCHEMA_RESSOURCE, orient="row"))
                 lot = []
     if not est_bundle:
@@ -392,12 +529,19 @@ def _range(bundle: _Bundle, ligne: int, entree: dict[str, object]) -> Iterator[_
     identifiant = texte_utile(ressource.get("id"))
     profils = _profils(ressource)
     maj = texte_utile(_champ(ressource, "meta", "lastUpdated"))
+    bundle.note_date(maj)
     if type_ressource == "Patient":
-        usager = _identifiant(ressource, frozenset({SYSTEME_USAGER}))
-        if usager or _est_tddui(profils, PROFILS_PATIENT):
-            bundle.patients.append(_Patient(ligne, usager, _identifiant(ressource, SYSTEMES_INS), maj))
+        local = _identifiant(ressource, frozenset({SYSTEME_USAGER}))
+        if local or _est_tddui(profils, PROFILS_PATIENT):
+            ins = _identifiant(ressource, URN_INS)
+            usager = local or ins or identifiant
+            bundle.patients.append(_Patient(ligne, usager, ins, maj, local is not None))
             bundle.usagers.inscrit(adresse, identifiant, usager)
+        else:
+            bundle.note_non_lu(profils)
         return
+    if type_ressource == "DocumentReference" and _lit_les_pieces_jointes(bundle, ligne, ressource):
+        return  # the date of the document itself is no mise à jour
     if type_ressource == "Organization":
         finess = _finess_idnst(ressource)
         if finess or _est_tddui(profils, PROFILS_ORGANISATION):
@@ -406,6 +550,8 @@ def _range(bundle: _Bundle, ligne: int, entree: dict[str, object]) -> Iterator[_
     if adresse and adresse.startswith("urn:") and type_ressource != "Encounter":
         bundle.autres_adresses.add(adresse)
     table = _table(str(type_ressource), profils)
+    if table == "mises_a_jour" and not (type_ressource == "Organization" and _est_tddui(profils, PROFILS_ORGANISATION)):
+        bundle.note_non_lu(profils)
     statut = texte_utile(ressource.get("status"))
     if table == "sejours" and statut in SEJOUR_SANS_EFFET:
         table = "mises_a_jour"
@@ -426,6 +572,27 @@ def _range(bundle: _Bundle, ligne: int, entree: dict[str, object]) -> Iterator[_
     )
 
 
+def _lit_les_pieces_jointes(bundle: _Bundle, ligne: int, ressource: dict[str, object]) -> bool:
+    """Read the CDA documents attached to a DocumentReference (version 1.1); whether there was any, even damaged."""
+    trouve = False
+    for rang, contenu in enumerate(_liste(ressource.get("content")), 1):
+        type_contenu = texte_utile(_champ(contenu, "attachment", "contentType")) or ""
+        donnees = _champ(contenu, "attachment", "data")
+        if type_contenu.split(";")[0].strip().casefold() not in TYPES_XML or not isinstance(donnees, str):
+            continue
+        bundle.pieces_jointes += 1
+        nom = f"entrée {ligne}" if rang == 1 else f"entrée {ligne}, pièce jointe {rang}"
+        try:
+            bundle.documents.ajoute(nom, bundle.recueil.octets(donnees), ligne)
+            bundle.documents_lus += 1
+        except LectureImpossible as erreur:
+            if erreur.code == "CONTENU_INATTENDU":
+                continue  # another kind of document: the file goes on without it, as without a letter or a picture
+            bundle.documents.refuse(nom, erreur)
+        trouve = True
+    return trouve
+
+
 def _est_tddui(profils: list[str], fins: tuple[str, ...]) -> bool:
     """Whether a Patient or an Organization is of the format: by its profile, or for want of any profile."""
     return not profils or any(profil.endswith(fins) for profil in profils)
@@ -434,7 +601,7 @@ def _est_tddui(profils: list[str], fins: tuple[str, ...]) -> bool:
 def _table(type_ressource: str, profils: list[str]) -> str:
     """Table a resource feeds beside `mises_a_jour`, which any resource of a person feeds."""
     for (type_attendu, fin), table in TABLE_DU_PROFIL.items():
-        if type_ressource == type_attendu and any(profil.endswith(fin) for profil in profils):
+        if type_ressource == type_attendu and any(fin.search(profil) for profil in profils):
             return table
     return "mises_a_jour"
 
@@ -447,38 +614,11 @@ def _reference_de_personne(ressource: dict[str, object]) -> str | None:
     return None
 
 
-class _Tables:
-    """Rows on their way to frames, table by table."""
-
-    def __init__(self) -> None:
-        self._lignes: dict[str, list[tuple[str | int | None, ...]]] = {table: [] for table in ENTETES}
-        self._lots: dict[str, list[pl.DataFrame]] = {table: [] for table in ENTETES}
-
-    def ajoute(self, table: str, ligne: int, **cellules: str | None) -> None:
-        lignes = self._lignes[table]
-        lignes.append((ligne, *map(cellules.get, ENTETES[table])))
-        if len(lignes) >= LIGNES_PAR_LOT:
-            self._vide(table)
-
-    def feuilles(self) -> dict[str, Feuille]:
-        for table, lignes in self._lignes.items():
-            if lignes:
-                self._vide(table)
-        return {table: Feuille(None, ENTETES[table], iter(lots)) for table, lots in self._lots.items() if lots}
-
-    def _vide(self, table: str) -> None:
-        cellules = [f"c{rang}" for rang in range(len(ENTETES[table]))]
-        schema: dict[str, type[pl.DataType]] = {LIGNE: pl.UInt32, **dict.fromkeys(cellules, pl.String)}
-        lot = pl.DataFrame(self._lignes[table], schema=schema, orient="row")
-        self._lots[table].append(lot.select(*cellules, LIGNE, pl.lit(False).alias(SURPLUS)))
-        self._lignes[table] = []
-
-
 class _Structures:
     """Which ESSMS a resource belongs to (§4.4, "Structure of a resource")."""
 
-    def __init__(self, bundle: _Bundle, seul_essms_de_ej: Mapping[str, str]) -> None:
-        self._seul_essms_de_ej = seul_essms_de_ej
+    def __init__(self, bundle: _Bundle) -> None:
+        self._essms = bundle.cadre.essms
         self._par_reference = {
             rang: self._essms(bundle.organisations.valeur(base, reference))
             for (base, reference), rang in bundle.references.items()
@@ -496,68 +636,78 @@ class _Structures:
         if self._par_reference[reference] not in structures:
             structures.append(self._par_reference[reference])
 
-    def de(self, usager: str | None, reference: int | None = None) -> list[str | None]:
-        """Structures of a resource of this person; None stands for a structure that is named but gives no FINESS."""
+    def de(self, usager: str | None, reference: int | None = None) -> list[Dossier]:
+        """Dossiers a resource of this person belongs to; without FINESS where a structure is named but gives none."""
+        return [Dossier(finess, usager) for finess in self._finess(usager, reference)]
+
+    def _finess(self, usager: str | None, reference: int | None) -> list[str | None]:
         if reference is not None:
             return [self._par_reference[reference]]
         if usager and (des_sejours := self._des_sejours.get(usager)):
             return [structure for structure in des_sejours if structure] or [None]
         if self._seule_organisation:
             return [self._seule_organisation]
-        trouve = _USAGER_AVEC_FINESS.match(usager or "")
-        return [self._essms(trouve[1].upper()) if trouve else None]
-
-    def _essms(self, finess: str | None) -> str | None:
-        """The number of an entité juridique stands for its only ESSMS; any other number, for itself."""
-        return self._seul_essms_de_ej.get(finess, finess) if finess else None
+        return [self._essms(finess_de_l_usager(usager))]
 
 
-def lire_tddui(
-    flux: BinaryIO, *, seul_essms_de_ej: Mapping[str, str], fuseau_de: Callable[[str], str]
-) -> dict[str, Feuille]:
-    """Tables of text of a TDDUI bundle, by table name; only those it gives rows of (§4.4, §6.5 "Sources").
+def lire_tddui(flux: BinaryIO, cadre: Cadre, dossier: Path) -> Transfert:
+    """Tables of text of a TDDUI bundle; only those it gives rows of (§4.4, §6.5 "Sources").
 
-    `seul_essms_de_ej`: entité juridique → only ESSMS of the porteur's project under it, absent if there is none or
-    several (`transforms.finess.entites_juridiques`). `fuseau_de`: time zone name of a FINESS (§6.1), for the day of a
-    dateTime in a date column. Headers are the columns of §4.1; `ligne` is the rank of the entry, from 1.
+    `dossier`: a private folder, where long attachments are set aside. Headers are the columns of §4.1; `ligne` is the
+    rank of the entry, from 1.
 
     A row is never dropped for want of a person or of a structure: it comes with the cell empty, and the validation
     rejects it. Séjours `cancelled` or `entered-in-error` never took place: no row. A resource without structure of its
     own, of a person who has séjours in several, gives one row per structure, as the Patient itself does.
 
-    Raises `LectureImpossible`: those of `membres_json`, CONTENU_INATTENDU (not a Bundle), AUCUNE_LIGNE.
+    Raises `LectureImpossible`: those of `membres_json`, CONTENU_INATTENDU (not a Bundle), AUCUNE_LIGNE,
+    TDDUI_SANS_DOCUMENT (version 1 without a CDA document that can be read).
     """
-    bundle = _lire_bundle(flux)
+    bundle = _lire_bundle(flux, cadre, dossier)
     usagers = {rang: bundle.usagers.valeur(base, reference) for (base, reference), rang in bundle.references.items()}
     hors_personnes = {
         rang for (base, ref), rang in bundle.references.items() if not _designe_une_personne(bundle, base, ref)
     }
-    structures = _Structures(bundle, seul_essms_de_ej)
+    structures = _Structures(bundle)
     for lot in bundle.ressources:
         sejours = lot.filter((pl.col("table") == "sejours") & pl.col("structure").is_not_null())
         for personne, structure in sejours.select("personne", "structure").iter_rows():
             if usager := usagers.get(personne):
                 structures.note_sejour(usager, structure)
-    tables = _Tables()
+    lignes = bundle.documents.lignes
+    majs_comptent = len(bundle.jours) > 1
     for patient in bundle.patients:
-        for finess in structures.de(patient.usager):
-            qui = {"finess_et": finess, "id_dossier": patient.usager}
-            tables.ajoute("dossiers", patient.ligne, **qui, id_personne=patient.usager, ins=patient.ins)
-            if patient.maj:
-                tables.ajoute("mises_a_jour", patient.ligne, **qui, horodatage=patient.maj)
-    jour_local = _JourLocal(fuseau_de)
+        if bundle.documents_lus and not patient.est_local:
+            continue  # version 1: whom a document is about, which says it better
+        for qui in structures.de(patient.usager):
+            lignes.personne(patient.ligne, qui, patient.ins)
+            if patient.maj and majs_comptent:
+                lignes.ajoute("mises_a_jour", patient.ligne, qui, horodatage=patient.maj)
     bundle.ressources.reverse()
     while bundle.ressources:  # each lot is let go of once its rows are made
         for ressource in bundle.ressources.pop().iter_rows():
-            if ressource[1] == "mises_a_jour" and ressource[2] in hors_personnes:
+            if ressource[1] == "mises_a_jour" and (not majs_comptent or ressource[2] in hors_personnes):
                 continue
             usager = usagers.get(ressource[2])
-            for finess in structures.de(usager, ressource[3]):
-                _ajoute_ressource(tables, ressource, finess, usager, jour_local)
-    feuilles = tables.feuilles()
-    if not feuilles:
-        raise LectureImpossible("AUCUNE_LIGNE")
-    return feuilles
+            for qui in structures.de(usager, ressource[3]):
+                _ajoute_ressource(lignes, ressource, qui, majs_comptent)
+    transfert = bundle.documents.transfert()
+    if not transfert.feuilles:
+        raise _sans_ligne(bundle, transfert)
+    return replace(transfert, avertissements=bundle.avertissements())
+
+
+def _sans_ligne(bundle: _Bundle, transfert: Transfert) -> LectureImpossible:
+    if bundle.pieces_jointes == 0 and "tddui-documentreference" not in bundle.non_lus:
+        return LectureImpossible("AUCUNE_LIGNE")
+    detail = "aucune pièce jointe de type text/xml ou application/xml"
+    if bundle.pieces_jointes:
+        trouvees = "1 pièce jointe XML" if bundle.pieces_jointes == 1 else f"{bundle.pieces_jointes} pièces jointes XML"
+        detail = f"{trouvees}, aucune n'est un document CDA d'export (EXPORT_DUI) lisible"
+    if transfert.refuses:
+        premiere = transfert.refuses[0]
+        detail += f" ; {premiere.nom} : {premiere.erreur.detail}"
+    return LectureImpossible("TDDUI_SANS_DOCUMENT", detail)
 
 
 def _designe_une_personne(bundle: _Bundle, base: str, reference: str) -> bool:
@@ -569,42 +719,17 @@ def _designe_une_personne(bundle: _Bundle, base: str, reference: str) -> bool:
     return reference.split("/_history/", 1)[0].rsplit("/", 2)[-2:-1] == ["Patient"]
 
 
-def _ajoute_ressource(
-    tables: _Tables, ressource: _Ressource, finess: str | None, usager: str | None, jour_local: _JourLocal
-) -> None:
+def _ajoute_ressource(lignes: LignesTddui, ressource: _Ressource, qui: Dossier, majs_comptent: bool) -> None:
     ligne, table, _personne, _structure, identifiant, debut, fin, statut, maj = ressource
-    qui = {"finess_et": finess, "id_dossier": usager}
     if table == "sejours":
-        entree, sortie = jour_local(debut, finess), jour_local(fin, finess)
-        tables.ajoute(table, ligne, **qui, date_entree=entree, date_sortie=sortie)
+        lignes.sejour(ligne, qui, debut, fin)
     elif table == "projets":
         # A status FHIR does not translate is left as received: the validation shows it.
         statut = STATUT_PROJET.get(statut, statut) if statut else None
-        dates = {"date_debut": jour_local(debut, finess), "date_fin": jour_local(fin, finess)}
-        tables.ajoute(table, ligne, **qui, id_projet=identifiant, statut=statut, **dates)
+        dates = {"date_debut": lignes.jour(debut, qui.finess_et), "date_fin": lignes.jour(fin, qui.finess_et)}
+        lignes.ajoute(table, ligne, qui, id_projet=identifiant, statut=statut, **dates)
     elif table == "agenda":
         statut = STATUT_AGENDA.get(statut or "", "planifie")
-        tables.ajoute(table, ligne, **qui, id_evenement=identifiant, debut=debut, statut=statut)
-    if maj:
-        tables.ajoute("mises_a_jour", ligne, **qui, horodatage=maj)
-
-
-class _JourLocal:
-    """Day, in the time zone of the ESSMS, of a FHIR dateTime; anything else is left as it is for the validation."""
-
-    def __init__(self, fuseau_de: Callable[[str], str]) -> None:
-        self._fuseau_de = fuseau_de
-        self._fuseaux: dict[str, ZoneInfo] = {}
-
-    def __call__(self, texte: str | None, finess: str | None) -> str | None:
-        trouve = _DATE_HEURE.fullmatch(texte or "")
-        if texte is None or trouve is None:
-            return texte
-        if trouve[2] is None or finess is None or not _FINESS.fullmatch(finess):
-            return trouve[1]
-        if finess not in self._fuseaux:
-            self._fuseaux[finess] = ZoneInfo(self._fuseau_de(finess))
-        try:
-            return datetime.fromisoformat(texte).astimezone(self._fuseaux[finess]).date().isoformat()
-        except (ValueError, OverflowError):
-            return texte
+        lignes.ajoute(table, ligne, qui, id_evenement=identifiant, debut=debut, statut=statut)
+    if maj and majs_comptent:
+        lignes.ajoute("mises_a_jour", ligne, qui, horodatage=maj)

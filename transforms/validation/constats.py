@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -10,7 +11,8 @@ from transforms.dire.formats import accord, milliers
 from transforms.lecture.modele import LIGNE
 
 # Types of the columns of a findings table; `valeur` is what the porteur wrote, for his eyes only; `entete` is his name of
-# the column, where an editor's profile gave it ours.
+# the column, where an editor's profile gave it ours; `document` the one of several that `ligne` is a line of (its name is for
+# the porteur's eyes only too).
 CONSTATS = {
     "code": pl.String,
     "ligne": pl.UInt32,
@@ -19,6 +21,7 @@ CONSTATS = {
     "valeur": pl.String,
     "detail": pl.String,
     "nombre": pl.UInt32,
+    "document": pl.String,
 }
 # Order of the row in its table: several rows may come from one line (an entry of a bundle).
 RANG = "rang"
@@ -44,15 +47,42 @@ def constats_de_lignes(
         valeur=pl.col(valeur) if valeur else pl.lit(None, pl.String),
         detail=pl.lit(detail),
         nombre=pl.lit(1, pl.UInt32),
+        document=pl.lit(None, pl.String),
         rang=pl.col(RANG),
     )
 
 
 def constat_de_fichier(
-    code: str, *, ligne: int | None = None, colonne: str | None = None, detail: str = "", valeur: str | None = None
+    code: str,
+    *,
+    ligne: int | None = None,
+    colonne: str | None = None,
+    detail: str = "",
+    valeur: str | None = None,
+    nombre: int = 1,
 ) -> pl.DataFrame:
     """A findings table of one row about the whole file."""
-    return pl.DataFrame([(code, ligne, colonne, None, valeur, detail, 1)], schema=CONSTATS, orient="row")
+    return pl.DataFrame([(code, ligne, colonne, None, valeur, detail, nombre, None)], schema=CONSTATS, orient="row")
+
+
+def situer_dans_les_documents(constats: pl.DataFrame, documents: Sequence[tuple[int, str]]) -> pl.DataFrame:
+    """Findings whose lines are those of documents one after the other, with the document and its own line.
+
+    `documents`: how many lines come before each, and its name, in their order.
+    """
+    avant = pl.Series([lignes for lignes, _ in documents], dtype=pl.UInt32)
+    noms = pl.Series([nom for _, nom in documents], dtype=pl.String)
+    # Lines begin at 1: the document of a line is the last one with fewer lines before it.
+    rangs = pl.Series(avant.search_sorted(constats["ligne"].fill_null(1), side="left"), dtype=pl.Int64) - 1
+    situee = constats["ligne"].is_not_null()
+    return constats.with_columns(
+        ligne=pl.col("ligne") - avant.gather(rangs),
+        document=pl.when(situee).then(noms.gather(rangs)),
+        # What counts the copies names lines in its sentence, where no document can be told.
+        detail=pl.when(situee & (pl.col("code") == "DOUBLON_EXACT"))
+        .then(pl.col("detail").str.replace(r" \(lignes? [^)]*\)$", ""))
+        .otherwise("detail"),
+    )
 
 
 def sans_constat() -> pl.DataFrame:
@@ -81,6 +111,7 @@ def comptes(constats: pl.DataFrame) -> pl.DataFrame:
             pl.col("ligne").min(),
             pl.col("detail").first(),
             pl.col("nombre").cast(pl.Int64).sum().cast(pl.UInt32),
+            pl.col("document").first(),
             valeur=pl.lit(None, pl.String),
         )
         .select(list(CONSTATS))
@@ -117,8 +148,19 @@ class Releve:
             valeurs = [v and v[:_VALEUR_GARDEE] for v in tous["valeur"].to_list()]
             self._listes[genre] = tous.with_columns(valeur=pl.Series(valeurs, dtype=pl.String))
             if not suite.is_empty():
-                code, ligne, colonne, entete, _, detail, nombre = self._suites.get(genre, (*suite.row(0)[:6], 0))
-                self._suites[genre] = code, ligne, colonne, entete, None, detail, nombre + int(suite["nombre"].sum())
+                code, ligne, colonne, entete, _, detail, nombre, _ = self._suites.get(
+                    genre, (*suite.row(0)[:6], 0, None)
+                )
+                self._suites[genre] = (
+                    code,
+                    ligne,
+                    colonne,
+                    entete,
+                    None,
+                    detail,
+                    nombre + int(suite["nombre"].sum()),
+                    None,
+                )
 
     def constats(self) -> pl.DataFrame:
         """All of them (columns `CONSTATS`): about the file first, then by line; what counts the others ends its kind."""

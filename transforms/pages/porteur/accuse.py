@@ -135,6 +135,7 @@ class Groupe:
     colonne: str | None
     nombre: int
     lignes: tuple[int, ...]
+    documents: tuple[str, ...]
     valeurs: tuple[str, ...]
     autres_valeurs: int
     non_listees: int
@@ -151,9 +152,15 @@ class Groupe:
 
     @property
     def lieux(self) -> str:
-        """« lignes 12, 15, 18… », empty for a finding about the whole file."""
+        """« lignes 12, 15, 18… », each with its document where there are several, empty for a finding about the whole file."""
         if not self.lignes:
             return ""
+        if self.documents:
+            cites = ", ".join(
+                f"ligne {milliers(ligne)} de «\u00a0{document}\u00a0»"
+                for ligne, document in zip(self.lignes, self.documents, strict=True)
+            )
+            return f"{cites}{'…' if self.nombre > len(self.lignes) else ''}"
         cites = ", ".join(map(milliers, self.lignes))
         if self.nombre == 1:
             return f"ligne {cites}"
@@ -200,6 +207,7 @@ def grouper(constats: pl.DataFrame, table: str) -> list[Groupe]:
             pl.col("nombre").cast(pl.Int64).sum(),
             non_listees=pl.col("nombre").filter("suite").cast(pl.Int64).sum(),
             lignes=pl.col("ligne").drop_nulls().sort().head(LIGNES_CITEES),
+            documents=pl.struct("document", "ligne").filter(pl.col("document").is_not_null()).head(LIGNES_CITEES),
             valeurs=lisible(
                 pl.col("valeur").drop_nulls().unique(maintain_order=True).head(VALEURS_CITEES), LONGUEUR_CITEE
             ),
@@ -216,7 +224,8 @@ def grouper(constats: pl.DataFrame, table: str) -> list[Groupe]:
             exemple=g["exemple"],
             colonne=g["colonne"],
             nombre=g["nombre"],
-            lignes=tuple(g["lignes"]),
+            lignes=tuple(d["ligne"] for d in g["documents"]) or tuple(g["lignes"]),
+            documents=tuple(dire_texte(d["document"], LONGUEUR_CITEE) for d in g["documents"]),
             valeurs=tuple(g["valeurs"]),
             autres_valeurs=g["distinctes"] - len(g["valeurs"]),
             non_listees=g["non_listees"],
@@ -390,6 +399,7 @@ def _partie_json(partie: Partie) -> dict[str, Any]:
                 "nombre": g.nombre,
                 "non_listees": g.non_listees,
                 "lignes": list(g.lignes),
+                "documents": list(g.documents),
                 "valeurs": list(g.valeurs),
             }
             for g in partie.groupes
@@ -401,7 +411,9 @@ def _erreurs(accuse: Accuse) -> pl.DataFrame:
     """The findings of all parts of a file, with their sentences; empty when there is none."""
     lots = [
         _avec_phrases(partie.constats, partie.table).with_columns(
-            partie=pl.lit(partie.membre), table=pl.lit(partie.table), valeur=lisible(pl.col("valeur"))
+            partie=pl.coalesce("document", pl.lit(partie.membre)),
+            table=pl.lit(partie.table),
+            valeur=lisible(pl.col("valeur")),
         )
         for partie in accuse.parties
         if not partie.constats.is_empty()
