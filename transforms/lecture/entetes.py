@@ -88,7 +88,7 @@ class Attendu:
 
 
 def _numeros(cellule: str) -> Iterator[str]:
-    numero = propre(cellule.strip().strip('"')).upper().removesuffix(".0")
+    numero = propre(cellule).strip('" ').upper().removesuffix(".0")
     yield numero
     if len(numero) == 8:
         yield "0" + numero

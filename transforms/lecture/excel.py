@@ -537,8 +537,9 @@ class _Grille:
             self._garde = False
 
     def _finir_vide(self) -> None:
-        """A cell without text: one whose formula nobody computed is not empty."""
-        if self._formule == (self._numero, self._rang) and not self._valeur_vue:
+        """A cell without text: one whose formula nobody computed is not empty, as one that gives an empty text is."""
+        calculee = self._valeur_vue and self._type == "str"
+        if self._formule == (self._numero, self._rang) and not calculee:
             lignes = self._sans_valeur.setdefault(self._rang, [])
             if len(lignes) < _LIGNES_RETENUES:
                 lignes.append(self._numero)
