@@ -66,7 +66,10 @@ class Depot(pa.DataFrameModel):
         return donnees.lazyframe.select(pl.col(donnees.key).str.len_chars() <= caracteres_max(donnees.key))
 
     class Config:
-        """Grain and key of the table (§4): `cle` is empty where every row is a fact of its own."""
+        """Grain and key of the table (§4): `cle` is empty where every row is a fact of its own.
+
+        `alternatives`: groups of columns of which a row needs one at least.
+        """
 
         strict = "filter"
         metadata = {"grain": "evenement", "cle": (), "libelle": ""}
@@ -256,6 +259,7 @@ class Mss(Depot):
             "grain": "evenement",
             "cle": ("finess_et", "id_message", "sens"),
             "libelle": "messages MSSanté",
+            "alternatives": (("finess_et", "bal_emettrice"),),
         }
 
 
@@ -286,7 +290,12 @@ class Dmp(Depot):
     class Config:
         """Facts: duplicates change nothing."""
 
-        metadata = {"grain": "evenement", "cle": (), "libelle": "documents envoyés au DMP"}
+        metadata = {
+            "grain": "evenement",
+            "cle": (),
+            "libelle": "documents envoyés au DMP",
+            "alternatives": (("id_dossier", "ins", "id_personne"),),
+        }
 
 
 class Eprescription(Depot):
@@ -355,6 +364,13 @@ def cle(table: str) -> tuple[str, ...]:
     """The key of a table (§4.1–§4.3), empty where rows are plain facts."""
     valeur: tuple[str, ...] = _propriete(table, "cle")
     return valeur
+
+
+def besoins(table: str) -> tuple[tuple[str, ...], ...]:
+    """Groups of columns of which a row needs one each (§4.1–§4.3): the required ones alone, then the alternatives."""
+    requises = tuple((c.nom,) for c in champs_de(table).values() if c.colonne_requise)
+    alternatives: Any = (TABLES[table].Config.metadata or {}).get("alternatives", ())
+    return (*requises, *alternatives)
 
 
 def libelle(table: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from importlib.resources import files
@@ -20,9 +20,9 @@ from typing import Any, Self
 import polars as pl
 from pydantic import Field, StrictBool, model_validator
 
-from schemas.depots import TABLES, champs_de
+from schemas.depots import TABLES, besoins, champs_de
 from transforms import types
-from transforms.lecture.entetes import apparier, nom_normalise
+from transforms.lecture.entetes import Attendu, apparier, nom_normalise
 from transforms.lecture.modele import LIGNE, NATIVE, SURPLUS, Feuille, LectureImpossible
 from transforms.nommage import Nom, format_de, lire_nom, mots_de_partiel, plier, sans_marque
 from transforms.texte import nettoyer
@@ -323,6 +323,16 @@ def convient(lu: SelonProfil, entetes: Sequence[str]) -> bool:
     return 0 < par_profil >= len(apparier(entetes, champs_de(lu.simple)).positions)
 
 
+def attendu_selon(lu: SelonProfil, finess: frozenset[str]) -> Attendu:
+    """What the table of a file of the editor is known by: its headers, or ours in their place."""
+    variantes = tuple(
+        tuple(frozenset(n for c in groupe for n in (c, nom_normalise(t.entete(c)))) for groupe in besoins(t.table))
+        for t in lu.tables
+    )
+    connues = {n for t in lu.tables for n in (*t._connues, *champs_de(t.table))}
+    return Attendu(variantes, frozenset(connues), finess)
+
+
 def noms_rappeles(erreur: LectureImpossible, profil: Profil | None) -> LectureImpossible:
     """A refusal for its name, with the names that the editor's exports have."""
     if profil is None or erreur.code not in ("NOM_INVALIDE", "TABLE_INCONNUE"):
@@ -366,7 +376,14 @@ def appliquer(feuille: Feuille, table: TableProfil) -> Feuille:
             detail = f"La colonne « {entete} », qui dit de quelle sorte est chaque ligne, manque."
             raise LectureImpossible("CONTENU_INATTENDU", detail)
         tri = (recus.index(nom_normalise(entete)), frozenset(map(types.forme_comparable, valeurs)))
-    return Feuille(feuille.nom, tuple(nom for nom, _ in sources), _reecrire(feuille.lots, sources, tri, table))
+    sources.sort(key=lambda source: source[1])
+    noms = {nom: feuille.entetes[position] for nom, position in sources}
+    return replace(
+        feuille,
+        entetes=tuple(nom for nom, _ in sources),
+        lots=_reecrire(feuille.lots, sources, tri, table),
+        noms=dict(table.colonnes) | noms,
+    )
 
 
 def _reecrire(

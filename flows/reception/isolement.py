@@ -26,6 +26,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import astuple
 from datetime import date
 from io import BytesIO
 from itertools import islice
@@ -38,7 +39,7 @@ import polars as pl
 from flows.reglages import Bornes
 from schemas.erreurs import ErreurDite
 from transforms.lecture.lignes_tddui import Avertissement, DebutDeDocument
-from transforms.lecture.modele import Feuille, LectureImpossible
+from transforms.lecture.modele import Feuille, LectureImpossible, Remarque
 from transforms.lecture.ouverture import Fichier, Lecture, Piece, membres, piece_illisible, pieces
 from transforms.nommage import format_de, lire_nom
 from transforms.profils import TableProfil
@@ -224,10 +225,11 @@ class _Enfant:
             _, contenu = self._recevoir()
         except _Mort as erreur:
             raise self._perte() from erreur
-        nom, entetes = json.loads(contenu)
-        return Feuille(nom, tuple(entetes), self._lots())
+        nom, entetes, ligne_entete, noms = json.loads(contenu)
+        remarques: list[Remarque] = []
+        return Feuille(nom, tuple(entetes), self._lots(remarques), ligne_entete, remarques, noms)
 
-    def _lots(self) -> Iterator[pl.DataFrame]:
+    def _lots(self, remarques: list[Remarque]) -> Iterator[pl.DataFrame]:
         while True:
             try:
                 self._demander(b"L")
@@ -235,6 +237,7 @@ class _Enfant:
             except _Mort as erreur:
                 raise self._perte() from erreur
             if genre == b".":
+                remarques.extend(Remarque(*r) for r in json.loads(contenu))
                 return
             yield pl.read_ipc_stream(BytesIO(contenu))
 
@@ -413,12 +416,12 @@ class _Travail:
         try:
             with self._a_temps():
                 feuille = piece.lire()
-            yield b"F", _json([feuille.nom, feuille.entetes])
+            yield b"F", _json([feuille.nom, feuille.entetes, feuille.ligne_entete, dict(feuille.noms)])
             while (lot := self._prochain(feuille.lots)) is not None:
                 contenu = BytesIO()
                 lot.write_ipc_stream(contenu)
                 yield b"L", contenu.getbuffer()
-            yield b".", b""
+            yield b".", _json([astuple(r) for r in feuille.remarques])
         except LectureImpossible as erreur:
             yield b"E", _json([erreur.code, erreur.detail, erreur.ligne])
 

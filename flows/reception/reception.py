@@ -235,7 +235,7 @@ def ouvrir_depot(depose: Depose, dossier: Dossier, travail: Path, reglages: Regl
         refus = LectureImpossible(code, dossier.motif)
     if refus is not None:
         return sha256, iter([Piece("", "", None, False, "", sha256, erreur=refus)])
-    lecture = Lecture(reglages.limites, travail, dossier.seul_essms_de_ej, dossier.profil)
+    lecture = Lecture(reglages.limites, travail, dossier.seul_essms_de_ej, dossier.profil, dossier.projet)
     return sha256, lire_pieces(depose.chemin, copie, sha256, lecture, reglages.bornes)
 
 

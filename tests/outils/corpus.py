@@ -574,7 +574,7 @@ TEXTES = [
     cas("dossiers_2026-04-01_lignes-vides.csv", "cellules toutes vides", t(D + ";;\n ; ;\n;;\n"), REFUSE, "AUCUNE_LIGNE"),
     cas("dossiers_2026-04-01_entete-faux.csv", "autres noms de colonnes", t("etab;dossier;personne\nF1;D@;P@\n"), REFUSE, "COLONNE_MANQUANTE"),
     cas("dossiers_2026-04-01_sans-entete.csv", "sans en-tête", t("F1;D@;P@\nF1;E@;Q@\n"), REFUSE, "COLONNE_MANQUANTE"),
-    cas("dossiers_2026-04-01_titre.csv", "titre au-dessus de l'en-tête", t("Export du 1er avril\n" + D1), REFUSE, "COLONNE_MANQUANTE"),
+    cas("dossiers_2026-04-01_titre.csv", "titre au-dessus de l'en-tête", t("Export du 1er avril\n" + D1), OK, "LIGNES_AVANT_ENTETE", 1),
     cas("dossiers_2026-04-01_1col.csv", "une seule colonne", t("finess_et\nF1\n"), REFUSE, "COLONNE_MANQUANTE"),
     cas("dossiers_2026-04-01_sep-inconnu.csv", "séparateur inconnu", t(D1.replace(";", "^")), REFUSE, "COLONNE_MANQUANTE"),
     cas("dossiers_2026-04-01_separateurs.csv", "rien que des séparateurs", t(";;;\n;;;\n"), REFUSE, "FICHIER_VIDE"),

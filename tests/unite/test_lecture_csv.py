@@ -108,6 +108,56 @@ def test_encodages(encodage: str) -> None:
     assert lignes == [("010000123", "Foyer «L'Œuvre» à 12 €, cœur", 2, False)]
 
 
+FRANCAIS = [
+    "Réalisé;planifié",
+    "envoyé;succès;échec",
+    "annulé\nterminé",
+    "Mère à l'école, où ça a été créé : forêt, hôpital, août, naïve",
+    "Foyer « Les Érables » n° 12, Île de Ré, Orléans",
+]
+
+
+@pytest.mark.parametrize("texte", FRANCAIS)
+@pytest.mark.parametrize("encodage", ["cp850", "mac_roman", "cp1252", "iso8859-15", "utf-8"])
+def test_francais_en_encodages_anciens(encodage: str, texte: str) -> None:
+    entetes, lignes = lire(f"a;b;c;d\n{texte}".encode(encodage))
+    lu = "\n".join(";".join(str(c) for c in ligne[:-2] if c is not None) for ligne in lignes)
+    assert (entetes, lu) == (("a", "b", "c", "d"), texte)
+
+
+@pytest.mark.parametrize(
+    "texte",
+    [
+        "l’usager – « œuvre » à 12 €…",
+        "Živković et Šárka",
+        "DOŠEN",
+        "mot‚ suite",
+        "„guillemets“",
+        "Ž",
+        "5 ‰",
+        "préface ‚ici‘",
+    ],
+)
+def test_ce_que_cp1252_dit_n_est_pas_d_un_autre_encodage(texte: str) -> None:
+    octets = f"a\n{texte}\n".encode("cp1252", "replace")
+    assert lire(octets)[1] == [(octets[2:-1].decode("cp1252"), 2, False)]
+
+
+@given(st.lists(st.text("abcdeélèàçûîôœŒÉÀ’«»–…€'- SŠŽ,.;\n", max_size=12), max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_un_texte_francais_en_cp1252_est_lu_en_cp1252(textes: list[str]) -> None:
+    """Capitals that no French word has in its middle are where a name begins."""
+    texte = "\n".join(re.sub("(?<=\\w)[ŠŽ]", "s", t) for t in textes)
+    assert lecture_csv._encodage(io.BytesIO(b"a;\xe9\n" + texte.encode("cp1252")))[0] == "cp1252"
+    sans_accent = re.sub("[éèàçûîôÉÀ]", "e", texte).encode("cp1252")
+    assert lecture_csv._encodage(io.BytesIO(b"a\n" + sans_accent))[0] in ("cp1252", "utf-8")
+
+
+def test_encodages_melanges_restent_cp1252() -> None:
+    """An é of Windows beside one of DOS: nobody knows what such a file says."""
+    assert lire(b"a;b\nR\x82alis\x82;\xe9\n")[1] == [("R‚alis‚", "é", 2, False)]
+
+
 def test_utf16_gros_boutiste_avec_bom() -> None:
     octets = codecs.BOM_UTF16_BE + "a;é\n1;€\n".encode("utf-16-be")
     assert lire(octets) == (("a", "é"), [("1", "€", 2, False)])

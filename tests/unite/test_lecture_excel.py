@@ -165,8 +165,8 @@ def test_cellules_fusionnees(ecrire: Callable[..., Path]) -> None:
         (123456789012345, None, "123456789012345"),
         (999999999999999.0, None, "999999999999999"),
         (0.1, None, "0.1"),
-        (1.5e-7, None, "1.5e-07"),
-        (1e20, None, "1e+20"),
+        (1.5e-7, None, "1.5E-07"),
+        (1e20, None, "1E+20"),
         (-0.0, None, "0"),
         (10000123, "000000000", "010000123"),
         (42, "00000;@", "00042"),
@@ -175,6 +175,16 @@ def test_cellules_fusionnees(ecrire: Callable[..., Path]) -> None:
         (46113, "#,##0.00\\ [$€-40C]", "46113"),
         (46113, '0" jours"', "46113"),
         (46113, "[Red]0_d;General", "46113"),
+        (46113, "Standard", "46113"),
+        (46113, "General;@", "46113"),
+        (46113, "Standard;Standard", "46113"),
+        (46113, "# ##0_ ;[Rouge]-# ##0 ", "46113"),
+        (46113, "# ##0 jours", "46113"),
+        (46113, "jj/mm/aaaa", "2026-04-01"),
+        (46113, "jj", "2026-04-01"),
+        (46113, "TT.MM.JJJJ", "2026-04-01"),
+        (46113.5, "yyyy-mm-dd hh:mm:ss.000", "2026-04-01 12:00:00"),
+        (1.58e18, None, "1.58E+18"),
         (46113, "dd/mm/yyyy", "2026-04-01"),
         (46113, "[$-40C]d mmmm yyyy;@", "2026-04-01"),
         (46113.354166666664, "dd/mm/yyyy hh:mm", "2026-04-01 08:30:00"),
@@ -277,6 +287,29 @@ def test_ecritures_d_autres_logiciels(composer: Callable[..., Path]) -> None:
             ("100", "VRAI", 12, False),
         ],
     )
+
+
+@pytest.mark.parametrize(
+    ("instant", "attendu"),
+    [
+        ("2026-04-01", "2026-04-01"),
+        ("2026-04-01T00:00:00", "2026-04-01"),
+        ("2026-04-01T00:00:00.000Z", "2026-04-01"),
+        ("2026-04-01T08:30", "2026-04-01 08:30:00"),
+        ("2026-04-01T08:30:15.250", "2026-04-01 08:30:15"),
+        ("T08:30", "T08:30"),
+    ],
+)
+def test_dates_iso_d_ooxml_strict(composer: Callable[..., Path], instant: str, attendu: str) -> None:
+    donnees = f'<row><c t="inlineStr"><is><t>a</t></is></c></row><row><c t="d"><v>{instant}</v></c></row>'
+    assert rangees(composer(donnees))[1] == [(attendu, 2, False)]
+
+
+def test_fusions_sans_nombre(composer: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(excel, "FUSIONS_MAX", 2)
+    fusion = "</sheetData><mergeCells>" + '<mergeCell ref="A1:A2"/>' * 3 + "</mergeCells><sheetData>"
+    chemin = composer(f'<row><c t="inlineStr"><is><t>a</t></is></c></row>{fusion}')
+    assert refus(chemin).code == "CLASSEUR_DEMESURE"
 
 
 def test_prefixe_devant_chaque_balise(composer: Callable[..., Path]) -> None:

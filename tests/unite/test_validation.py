@@ -420,7 +420,11 @@ def test_les_cles_en_double_comptent_dans_la_regle(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "texte", "attendus"),
     [
-        ("dossiers", "finess_et|id_dossier\n@E1|D1", [("COLONNE_MANQUANTE", None, "id_personne", None)]),
+        (
+            "dossiers",
+            "finess_et|id_dossier\n@E1|D1",
+            [("COLONNE_MANQUANTE", None, "id_personne", "en-tête lu : finess_et ; id_dossier")],
+        ),
         (
             "dossiers",
             "finess_et|id_dossier|ID Dossier|id_personne\n@E1|D1|D2|P1",
@@ -429,7 +433,10 @@ def test_les_cles_en_double_comptent_dans_la_regle(tmp_path: Path) -> None:
         (
             "dossiers",
             "finess_et|id_dossier|date_entree\n@E1|D1|2025-01-01",
-            [("AUTRE_TABLE", None, None, None), ("COLONNE_MANQUANTE", None, "id_personne", None)],
+            [
+                ("AUTRE_TABLE", None, None, None),
+                ("COLONNE_MANQUANTE", None, "id_personne", "en-tête lu : finess_et ; id_dossier ; date_entree"),
+            ],
         ),
         ("dossiers", "finess_et|id_dossier|id_personne", [("AUCUNE_LIGNE", None, None, None)]),
         ("dossiers", "finess_et|id_dossier|id_personne\n | |\n\n", [("AUCUNE_LIGNE", None, None, None)]),

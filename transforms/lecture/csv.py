@@ -14,14 +14,17 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from dataclasses import replace
+from itertools import chain, islice
 from typing import BinaryIO, cast
 
 import polars as pl
 
-from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
+from transforms.dire.formats import accord
+from transforms.lecture.entetes import LIGNES_CHERCHEES, Attendu
+from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible, Remarque
 
 SEPARATEURS = (";", "\t", "|", ",")  # on a tie the first wins: commas are the likeliest to be there by accident
 COLONNES_MAX = 2_000
@@ -39,6 +42,16 @@ _LIGNES_AVALEES = 3
 _ASCII = bytes(range(0x80))
 _CONTROLES = re.compile(rb"[\x01-\x08\x0e-\x1a]")
 _C1 = frozenset(range(0x80, 0xA0))
+# Older encodings: the bytes that French text is written with there, and letters that Windows-1252 makes no sense of (a low
+# quote, a per mille sign or a capital inside a word of small letters, or no character at all).
+_FRANCAIS_ANCIEN = "éèàùâêîôûëïüçÉÈÀÙÂÊÎÔÛËÏÜÇ«»°²§·\u00a0–—’‘“”…œŒæÆ€"
+_ANCIENS = tuple(
+    (encodage, frozenset(_FRANCAIS_ANCIEN.encode(encodage, "ignore")), re.compile(temoin))
+    for encodage, temoin in (
+        ("cp850", rb"[A-Za-z][\x82\x87-\x89][a-z]|[a-z]\x8a[a-z]|[a-z\x82]\x82[;,\t|\"\r\n]"),
+        ("mac_roman", rb"[a-z][\x88\x89\x8d-\x90\x9d][a-z]|[a-z]\x8e(?![A-Za-z])"),
+    )
+)
 _LATIN9 = frozenset(b"\xa4\xbc\xbd\xbe")
 _MARQUES = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -68,6 +81,8 @@ _FINS_DE_LIGNE = re.compile(r"\r\n|\r|\n")
 # One row as read: line where it starts, its cells, its size in characters.
 LigneLue = tuple[int, Sequence[str | None], int]
 
+SANS_ATTENTE = Attendu()
+
 
 def reconnaitre(debut: bytes) -> str | None:
     """Name (French) what a file that is no table of text really is, from its first bytes; None when nothing shows."""
@@ -85,6 +100,48 @@ def reconnaitre(debut: bytes) -> str | None:
 def est_du_texte(debut: bytes) -> bool:
     """Tell whether the first bytes of a file look like text, in any encoding that CSV files come in."""
     return not _CONTROLES.search(debut.replace(b"\0", b""))
+
+
+def tableau(
+    nom: str | None, lignes: Iterator[LigneLue], attendu: Attendu, taille_lot: int, *, rogner: bool = False
+) -> Feuille:
+    """Find the header among the first rows (specification §4, "Where the table is"); the rows behind it are the table.
+
+    The header is the first of `LIGNES_CHERCHEES` non-blank rows that names what the table needs, else the first of them;
+    `rogner`: its blank cells at the end are none.
+    Raises `LectureImpossible`: FICHIER_VIDE; DEUX_TABLEAUX (a row above the header is one of the table, or the header of
+    another); FICHIER_ILLISIBLE (too many columns).
+    """
+    au_dessus: list[LigneLue] = []
+    entete = None
+    for lue in lignes:
+        if est_blanche(lue[1]):
+            continue
+        if attendu.est_entete(lue[1]):
+            entete = lue
+            break
+        au_dessus.append(lue)
+        if len(au_dessus) == LIGNES_CHERCHEES:
+            break
+    if entete is None:
+        if not au_dessus:
+            raise LectureImpossible("FICHIER_VIDE", "il ne contient aucune donnée")
+        entete, *suite = au_dessus
+        lignes, au_dessus = chain(suite, lignes), []
+    for ligne, champs, _ in au_dessus:
+        if attendu.est_du_tableau(champs):
+            raise LectureImpossible("DEUX_TABLEAUX", f"l'en-tête a été reconnu à la ligne {entete[0]}", ligne)
+    ligne, champs, _ = entete
+    largeur = max(rang for rang, champ in enumerate(champs, 1) if not (rogner and est_blanche([champ])))
+    if largeur > COLONNES_MAX:
+        detail = f"{largeur} colonnes dans l'en-tête : {COLONNES_MAX} au plus sont lues"
+        raise LectureImpossible("FICHIER_ILLISIBLE", detail, ligne)
+    remarques = []
+    if au_dessus:
+        detail = f"{accord(len(au_dessus), 'ligne')} au-dessus de l'en-tête, lu à la ligne {ligne}"
+        remarques.append(Remarque("LIGNES_AVANT_ENTETE", ligne=au_dessus[0][0], detail=detail))
+    entetes = tuple(champ or "" for champ in champs[:largeur])
+    return Feuille(nom, entetes, en_lots(lignes, largeur, taille_lot), ligne, remarques)
 
 
 def en_lots(lignes: Iterator[LigneLue], n_colonnes: int, taille_lot: int) -> Iterator[pl.DataFrame]:
@@ -132,39 +189,57 @@ def est_blanche(champs: Sequence[str | None]) -> bool:
     return not any(champ and not champ.isspace() for champ in champs)
 
 
-def lire_csv(flux: BinaryIO, *, taille_lot: int = 100_000) -> Feuille:
+def lire_csv(flux: BinaryIO, attendu: Attendu = SANS_ATTENTE, *, taille_lot: int = 100_000) -> Feuille:
     """Read a CSV (specification §4) from an open, seekable binary handle, which stays open and belongs to the caller.
 
-    Separator: `;`, tab, `|` or `,`: the one that cuts most of the first data rows without passing the header, then the
-    one that cuts the header most, quotes respected; a first line `sep=;` decides and is no data. Encoding: BOM; NUL
-    pattern of UTF-16; UTF-8 if the whole file is; else Windows-1252 if any byte 0x80–0x9F occurs (letters there,
-    control codes in ISO-8859); else ISO-8859-15 if a byte is one of its additions `€ Œ œ Ÿ` (0xA4, 0xBC, 0xBD, 0xBE);
-    else Windows-1252, which says the same for all other French letters. Bytes without meaning become U+FFFD.
+    Separator: `;`, tab, `|` or `,`: the one that shows the header (see `tableau`), then the one that cuts most of the
+    first data rows without passing the header, then the one that cuts the header most, quotes respected; a first line
+    `sep=;` decides and is no data. Encoding: BOM; NUL pattern of UTF-16; UTF-8 if the whole file is; CP850 or Mac Roman
+    where they alone make French of the bytes (`_encodage_ancien`); else Windows-1252 if any byte 0x80–0x9F occurs (letters
+    there, control codes in ISO-8859); else ISO-8859-15 if a byte is one of its additions `€ Œ œ Ÿ` (0xA4, 0xBC, 0xBD,
+    0xBE); else Windows-1252, which says the same for all other French letters. Bytes without meaning become U+FFFD.
 
     `ligne` is the physical line where the record starts; blank lines are skipped, before the header too.
 
-    Raises `LectureImpossible`, at the call or while the lots are iterated: FICHIER_VIDE, CONTENU_INATTENDU,
+    Raises `LectureImpossible`, at the call or while the lots are iterated: what `tableau` raises, CONTENU_INATTENDU,
     ENCODAGE_INCONNU, FICHIER_ILLISIBLE (also when `flux` decompresses and its content is truncated or corrupt),
     GUILLEMET_OUVERT (with the line where the open record starts).
     """
+    csv.field_size_limit(CHAMP_MAX_CARACTERES)  # of the process: there is no other; its default refuses 128 KiB
     with _decompression():
         encodage, saut = _encodage(flux)
-    lignes = _enregistrements(flux, encodage, saut)
-    for ligne, champs, _ in lignes:
-        if not est_blanche(champs):
-            return Feuille(None, _entetes(champs, ligne), en_lots(lignes, len(champs), taille_lot))
-    raise LectureImpossible("FICHIER_VIDE", "le fichier ne contient aucune donnée")
+        separateur, entamees = _separateur(flux, encodage, saut, attendu)
+    plurilignes: list[tuple[int, Sequence[str]]] = []
+    flux.seek(saut)
+    lignes = _enregistrements(flux, encodage, lambda texte: _analyser(texte, separateur, entamees, plurilignes))
+    feuille = tableau(None, lignes, attendu, taille_lot)
+
+    def lots() -> Iterator[pl.DataFrame]:
+        for lot in chain(feuille.lots, [None]):
+            for ligne, champs in plurilignes:
+                if _avale_des_lignes(champs, separateur, len(feuille.entetes), attendu):
+                    raise _guillemet_ouvert(ligne)
+            plurilignes.clear()
+            if lot is not None:
+                yield lot
+
+    return replace(feuille, lots=lots())
 
 
 def lire_csv_gz(
-    flux: BinaryIO, *, taille_lot: int = 100_000, octets_max: int = OCTETS_MAX, ratio_max: float = RATIO_MAX
+    flux: BinaryIO,
+    attendu: Attendu = SANS_ATTENTE,
+    *,
+    taille_lot: int = 100_000,
+    octets_max: int = OCTETS_MAX,
+    ratio_max: float = RATIO_MAX,
 ) -> Feuille:
     """Read a gzip-compressed CSV from an open, seekable binary handle, as `lire_csv` does.
 
     Raises what `lire_csv` raises, and ARCHIVE_DEMESUREE when the file unpacks to more than `octets_max` bytes or, above
     10 MiB unpacked, to more than `ratio_max` times its size.
     """
-    return lire_csv(cast(BinaryIO, _Gzip(flux, octets_max, ratio_max)), taille_lot=taille_lot)
+    return lire_csv(cast(BinaryIO, _Gzip(flux, octets_max, ratio_max)), attendu, taille_lot=taille_lot)
 
 
 class _Gzip(gzip.GzipFile):
@@ -275,10 +350,23 @@ def _encodage_octets(flux: BinaryIO, saut: int) -> str:
                     raise LectureImpossible("ENCODAGE_INCONNU", detail, fautive) from erreur
                 en_utf8 = False
         ligne += bloc.count(b"\n")
+    if not en_utf8 and (ancien := _encodage_ancien(flux, hauts)):
+        return ancien
     # Bytes left over at the end are a last letter cut in two, unless nothing before them was UTF-8 either.
     if en_utf8 and (accents_en_utf8 or not decodeur.getstate()[0]):
         return "utf-8"
     return "iso8859-15" if hauts & _LATIN9 and not hauts & _C1 else "cp1252"
+
+
+def _encodage_ancien(flux: BinaryIO, hauts: set[int]) -> str | None:
+    """CP850 or Mac Roman, where all high bytes are those of French there and only there, and Windows-1252 makes no sense."""
+    possibles = [(encodage, temoin) for encodage, francais, temoin in _ANCIENS if hauts <= francais]
+    vus: set[str] = set()
+    fin = b""
+    for bloc in chain(_blocs(flux, 0), [b"\n"]) if possibles else ():
+        vus.update(encodage for encodage, temoin in possibles if temoin.search(fin + bloc))
+        fin = bloc[-2:]
+    return vus.pop() if len(vus) == 1 else None
 
 
 def _caractere_nul(ligne: int) -> LectureImpossible:
@@ -286,41 +374,47 @@ def _caractere_nul(ligne: int) -> LectureImpossible:
     return LectureImpossible("CONTENU_INATTENDU", detail, ligne)
 
 
-def _separateur(flux: BinaryIO, encodage: str, saut: int) -> tuple[str, int]:
+def _separateur(flux: BinaryIO, encodage: str, saut: int, attendu: Attendu) -> tuple[str, int]:
     """Give the separator and the number of physical lines (0 or 1) taken by its declaration `sep=`."""
     flux.seek(saut)
     texte = flux.read(_BLOC_OCTETS).decode(encodage, "replace")
-    lignes = list(islice(io.StringIO(texte, newline=""), _LIGNES_OBSERVEES))
-    if lignes and (declaration := _DECLARATION.fullmatch(lignes[0])):
+    physiques = io.StringIO(texte, newline="")
+    if declaration := _DECLARATION.fullmatch(premiere := next(physiques, "")):
         return declaration[1], 1
+    lignes = list(islice((ligne for ligne in chain([premiere], physiques) if ligne.strip()), _LIGNES_OBSERVEES))
 
-    def merite(separateur: str) -> tuple[int, int]:
+    def merite(separateur: str) -> tuple[bool, int, int]:
         rangees = [r for r in csv.reader(lignes, delimiter=separateur) if not est_blanche(r)]
         if not rangees:  # nothing but separators
-            return len(lignes), 0
-        largeur = len(rangees[0])
-        return sum(1 < len(rangee) <= largeur for rangee in rangees[1:]), largeur
+            return not attendu.variantes, len(lignes), 0
+        rang = next((i for i, r in enumerate(rangees[:LIGNES_CHERCHEES]) if attendu.est_entete(r)), None)
+        entete, *donnees = rangees[rang or 0 :]
+        return rang is not None, sum(1 < len(rangee) <= len(entete) for rangee in donnees), len(entete)
 
     return max(SEPARATEURS, key=merite), 0
 
 
-def _enregistrements(flux: BinaryIO, encodage: str, saut: int) -> Iterator[LigneLue]:
-    """Yield every record that is not an empty line, the header among them."""
-    csv.field_size_limit(CHAMP_MAX_CARACTERES)  # of the process: there is no other; its default refuses 128 KiB
+def _enregistrements(
+    flux: BinaryIO, encodage: str, analyser: Callable[[Iterable[str]], Iterator[LigneLue]]
+) -> Iterator[LigneLue]:
+    """Yield what `analyser` makes of the physical lines, from where `flux` stands."""
     with _decompression():
-        separateur, entamees = _separateur(flux, encodage, saut)
-        flux.seek(saut)
         texte = io.TextIOWrapper(flux, encoding=encodage, errors="replace", newline="")
         try:
-            yield from _analyser(texte, separateur, entamees)
+            yield from analyser(texte)
         finally:
             if not flux.closed:
                 texte.detach()
 
 
-def _analyser(texte: Iterable[str], separateur: str, entamees: int) -> Iterator[LigneLue]:
-    """Cut physical lines into records; the first `entamees` lines count but are no data."""
-    derniere, ligne, caracteres, largeur = "", 1, 0, 0
+def _analyser(
+    texte: Iterable[str], separateur: str, entamees: int, plurilignes: list[tuple[int, Sequence[str]]]
+) -> Iterator[LigneLue]:
+    """Cut physical lines into records, empty lines left out; the first `entamees` lines count but are no data.
+
+    Records that stand on several lines go to `plurilignes` too, to be looked at once the header is known.
+    """
+    derniere, ligne, caracteres = "", 1, 0
 
     def lignes_physiques() -> Iterator[str]:
         nonlocal derniere, caracteres
@@ -345,9 +439,8 @@ def _analyser(texte: Iterable[str], separateur: str, entamees: int) -> Iterator[
             champs = _champs_tolerants(derniere, separateur, ligne)
         if not champs:
             continue
-        largeur = largeur or (0 if est_blanche(champs) else len(champs))
-        if lecteur.line_num - lues > _LIGNES_AVALEES and _avale_des_lignes(champs, separateur, largeur):
-            raise _guillemet_ouvert(ligne)
+        if lecteur.line_num > lues + 1:
+            plurilignes.append((ligne, champs))
         yield ligne, champs, caracteres
 
 
@@ -365,22 +458,27 @@ def _champs_tolerants(texte: str, separateur: str, ligne: int) -> list[str]:
     return champs
 
 
-def _avale_des_lignes(champs: Sequence[str], separateur: str, largeur: int) -> bool:
-    """Tell a quote closed by another stray one far below: what it holds are rows of the table, not to be lost."""
-    return largeur > 2 and any(
-        len(lignes := _FINS_DE_LIGNE.split(champ)[1:-1]) >= _LIGNES_AVALEES
-        and all(ligne.count(separateur) == largeur - 1 for ligne in lignes)
-        for champ in champs
-    )
+def _avale_des_lignes(champs: Sequence[str], separateur: str, largeur: int, attendu: Attendu) -> bool:
+    """Tell a quote closed by another stray one below: what it holds are rows of the table, not to be lost.
+
+    They are where an inner line cuts into as many cells as the header, one of them a FINESS of the porteur (the last line
+    with the cells that follow it), or where there are several and all cut so.
+    """
+    for rang, champ in enumerate(champs):
+        lignes = [ligne.split(separateur) for ligne in _FINS_DE_LIGNE.split(champ)[1:]]
+        if not lignes:
+            continue
+        *entieres, derniere = lignes
+        pleines = [ligne for ligne in entieres if len(ligne) == largeur > 1]
+        if largeur > 2 and len(entieres) >= _LIGNES_AVALEES and len(pleines) == len(entieres):
+            return True
+        if len(derniere) > 1 and len(derniere) + len(champs) - rang - 1 == largeur:
+            pleines.append(derniere)
+        if any(map(attendu.a_un_finess, pleines)):
+            return True
+    return False
 
 
 def _guillemet_ouvert(ligne: int) -> LectureImpossible:
     detail = "un guillemet ouvert dans cet enregistrement n'est pas refermé : les lignes suivantes y seraient perdues"
     return LectureImpossible("GUILLEMET_OUVERT", detail, ligne)
-
-
-def _entetes(champs: Sequence[str | None], ligne: int) -> tuple[str, ...]:
-    if len(champs) > COLONNES_MAX:
-        detail = f"{len(champs)} colonnes dans l'en-tête : {COLONNES_MAX} au plus sont lues"
-        raise LectureImpossible("FICHIER_ILLISIBLE", detail, ligne)
-    return tuple(champ or "" for champ in champs)

@@ -13,42 +13,57 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, BinaryIO
 from xml.parsers import expat
+
+import polars as pl
 
 from transforms.lecture.csv import (
     OCTETS_MAX,
     RATIO_JUGE_DES_OCTETS,
     RATIO_MAX,
+    SANS_ATTENTE,
     LigneLue,
-    en_lots,
+    est_blanche,
     est_du_texte,
     reconnaitre,
+    tableau,
 )
-from transforms.lecture.modele import Feuille, LectureImpossible
+from transforms.lecture.entetes import LIGNES_CHERCHEES, Attendu, nom_normalise
+from transforms.lecture.modele import LIGNE, Feuille, LectureImpossible, Remarque
 
 TEXTE_MAX_CARACTERES = 131_072  # Excel itself stops at 32 767
 TEXTES_MAX = 10_000_000
 TEXTES_MAX_CARACTERES = 256 << 20
 PARTIE_MAX_OCTETS = 64 << 20  # of a part other than sheets and texts
+FUSIONS_MAX = 100_000
 
 _BLOC_OCTETS = TEXTE_MAX_CARACTERES  # so that the parser never gives more at once
 _JETON_MAX_OCTETS = 8 << 20
 _CHIFFRES = "0123456789"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _CHIFFREMENT_OLE = "EncryptedPackage".encode("utf-16-le")
+_LIGNES_RETENUES = 200  # of what is said of cells
 _JOURS_MAX = 2_958_466  # 10000-01-01
 _JOUR_S = 86_400
 _ARTEFACT_S = 0.001
 _FORMATS_MOMENT = {*map(str, range(14, 23)), "45", "47"}
 _FORMAT_DUREE = "46"
 _LITTERAUX = re.compile(r'"[^"]*"|\\.|_.|\*.', re.S)
+# The format without a format, as Excel calls it in other languages; some programs write it so in the file.
+_GENERAL = re.compile("standaard|standard|general|generale|geral|estándar", re.I)
+_FRACTION_DE_SECONDE = re.compile("s[.,]0+", re.I)
+# Of years, months, days, hours, minutes and seconds, in English or (some programs) in French.
+_LETTRES_DE_MOMENT = re.compile("[dmyhsja]", re.I)
+_INSTANT_ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(?::(\d\d)(?:\.\d+)?)?Z?)?")
+_PLAGE = re.compile(r"([A-Z]{1,3})(\d+):([A-Z]{1,3})(\d+)")
 _ECHAPPEMENT = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 _BOOLEENS = {"1": "VRAI", "true": "VRAI", "0": "FAUX", "false": "FAUX"}
@@ -98,35 +113,75 @@ def feuilles(chemin: Path, *, limites: LimitesClasseur = LIMITES) -> list[Feuill
         return [FeuilleExcel(partie.nom, partie.visible) for partie in classeur.parties]
 
 
-def lire_feuille(chemin: Path, nom: str, *, taille_lot: int = 100_000, limites: LimitesClasseur = LIMITES) -> Feuille:
-    """Read the worksheet `nom`; its header is the first row with a visible character.
+def premieres_lignes(
+    chemin: Path, *, limites: LimitesClasseur = LIMITES
+) -> Iterator[tuple[FeuilleExcel, list[tuple[str | None, ...]]]]:
+    """Give the first non-blank rows of each worksheet, among which headers are looked for; none where it is damaged."""
+    with _ouvrir(chemin, limites) as classeur:
+        textes, formats = classeur.textes(), classeur.formats()
+        for partie in classeur.parties:
+            grille = _Grille(textes, formats, limites)
+            try:
+                with _lisible():
+                    pleines = (
+                        cellules for _, cellules, _ in _rangees(classeur, partie, grille) if not est_blanche(cellules)
+                    )
+                    lues = [tuple(cellules) for cellules in islice(pleines, LIGNES_CHERCHEES)]
+            except LectureImpossible:
+                lues = []
+            yield FeuilleExcel(partie.nom, partie.visible), lues
+
+
+def lire_feuille(
+    chemin: Path,
+    nom: str,
+    attendu: Attendu = SANS_ATTENTE,
+    *,
+    taille_lot: int = 100_000,
+    limites: LimitesClasseur = LIMITES,
+) -> Feuille:
+    """Read the worksheet `nom`; where its table begins is found by `tableau`.
 
     Cells become text: dates `AAAA-MM-JJ`, with ` HH:MM:SS` when there is a time, times and durations `HH:MM:SS`,
     whole numbers without decimals (padded as shown when their format is nothing but zeros), other numbers in their
-    shortest form, booleans `VRAI`/`FAUX`, errors and texts as they are, formulas by their last value.
+    shortest form (`1.58E+18` as Excel shows it), booleans `VRAI`/`FAUX`, errors and texts as they are, formulas by their
+    last value.
 
-    Raises `LectureImpossible` with the codes of `feuilles`, at the call or while the lots are iterated.
+    Remarks once the lots are read: FORMULE_SANS_VALEUR and CELLULES_FUSIONNEES where they touch data of known columns.
+
+    Raises `LectureImpossible` with the codes of `feuilles` and of `tableau`, at the call or while the lots are iterated.
     """
-    lignes = _lignes(chemin, nom, limites)
-    for _, cellules, _ in lignes:
-        largeur = max((rang for rang, texte in enumerate(cellules, 1) if texte and not texte.isspace()), default=0)
-        if largeur:
-            entetes = tuple(texte or "" for texte in cellules[:largeur])
-            return Feuille(nom, entetes, en_lots(lignes, largeur, taille_lot))
-    raise LectureImpossible("FICHIER_VIDE", "la feuille ne contient aucune donnée")
+    grilles: list[_Grille] = []
+    feuille = tableau(nom, _lignes(chemin, nom, limites, grilles), attendu, taille_lot, rogner=True)
+
+    def lots() -> Iterator[pl.DataFrame]:
+        lues = pl.Series([], dtype=pl.UInt32)
+        for lot in feuille.lots:
+            lues.append(lot[LIGNE])
+            yield lot
+        noms = ((rang, nom_normalise(entete)) for rang, entete in enumerate(feuille.entetes))
+        connues = {rang: nom for rang, nom in noms if nom in attendu.connues}
+        feuille.remarques.extend(grilles[0].remarques(feuille.ligne_entete or 0, connues, lues))
+
+    return replace(feuille, lots=lots())
 
 
-def _lignes(chemin: Path, nom: str, limites: LimitesClasseur) -> Iterator[LigneLue]:
-    """Yield the rows that hold a value, with the size of their text."""
+def _lignes(chemin: Path, nom: str, limites: LimitesClasseur, grilles: list[_Grille]) -> Iterator[LigneLue]:
+    """Yield the rows that hold a value, with the size of their text; the grid that gathers them goes to `grilles`."""
     with _ouvrir(chemin, limites) as classeur:
         partie = next((partie for partie in classeur.parties if partie.nom == nom), None)
         if partie is None:
             raise LectureImpossible("FICHIER_ILLISIBLE", "la feuille demandée n'est pas dans le classeur")
         grille = _Grille(classeur.textes(), classeur.formats(), limites)
-        with classeur.partie(partie.chemin) as flux:
-            for _ in _parcourir(flux, grille.poignees):
-                yield from grille.lignes
-                grille.lignes.clear()
+        grilles.append(grille)
+        yield from _rangees(classeur, partie, grille)
+
+
+def _rangees(classeur: _Classeur, partie: _Partie, grille: _Grille) -> Iterator[LigneLue]:
+    with classeur.partie(partie.chemin) as flux:
+        for _ in _parcourir(flux, grille.poignees):
+            yield from grille.lignes
+            grille.lignes.clear()
 
 
 # ---- the package
@@ -412,10 +467,15 @@ class _Grille:
         self._type: str | None = None
         self._style = "0"
         self._texte: str | None = None
+        self._formule: tuple[int, int] | None = None  # the last cell with a formula: row, rank
+        self._valeur_vue = False
+        self._sans_valeur: dict[int, list[int]] = {}  # rank of a column → first rows with a formula and no value
+        self._fusions: list[tuple[int, int, int, int]] = []  # first row and rank, last row and rank
 
     def poignees(self, prefixe: str) -> _Poignees:
         """What is called at each element whose names begin with `prefixe`."""
         self._c, self._row, self._rph = prefixe + "c", prefixe + "row", prefixe + "rPh"
+        self._f, self._fusion = prefixe + "f", prefixe + "mergeCell"
         self._porteurs_de_texte = frozenset((prefixe + "v", prefixe + "t"))
         return self._debut, self._fin, self._lettres
 
@@ -433,17 +493,24 @@ class _Grille:
                     self._numero, self._sans_numero = int(reference[len(colonne) :]), False
             self._type, self._style, self._texte = attributs.get("t"), attributs.get("s", "0"), None
         elif balise in self._porteurs_de_texte:
-            self._garde = not self._phonetique
+            self._garde = self._valeur_vue = not self._phonetique
         elif balise == self._row:
             self._sans_numero = "r" not in attributs
             self._numero = self._precedent + 1 if self._sans_numero else int(attributs["r"])
             self._cellules, self._rang, self._caracteres = [], -1, 0
         elif balise == self._rph:
             self._phonetique = True
+        elif balise == self._f:
+            self._formule, self._valeur_vue = (self._numero, self._rang), False
+        elif balise == self._fusion and (plage := _PLAGE.fullmatch(attributs.get("ref", ""))):
+            if len(self._fusions) == FUSIONS_MAX:
+                raise _demesure(f"plus de {FUSIONS_MAX} fusions de cellules")
+            self._fusions.append((int(plage[2]), _rang(plage[1]), int(plage[4]), _rang(plage[3])))
 
     def _fin(self, balise: str) -> None:
         if balise == self._c:
             if (texte := self._texte) is None:
+                self._finir_vide()
                 return
             type_ = self._type
             if type_ == "s":
@@ -452,6 +519,8 @@ class _Grille:
                 valeur = self._formats.get(self._style, self._par_defaut)(texte)
             elif type_ == "b":
                 valeur = _BOOLEENS.get(texte, texte)
+            elif type_ == "d":
+                valeur = _instant_iso(texte)
             else:
                 valeur = _sans_echappement(texte)
             self._caracteres += len(valeur)
@@ -466,6 +535,29 @@ class _Grille:
             self._phonetique = False
         else:
             self._garde = False
+
+    def _finir_vide(self) -> None:
+        """A cell without text: one whose formula nobody computed is not empty, as one that gives an empty text is."""
+        calculee = self._valeur_vue and self._type == "str"
+        if self._formule == (self._numero, self._rang) and not calculee:
+            lignes = self._sans_valeur.setdefault(self._rang, [])
+            if len(lignes) < _LIGNES_RETENUES:
+                lignes.append(self._numero)
+
+    def remarques(self, ligne_entete: int, connues: Mapping[int, str], lues: pl.Series) -> Iterator[Remarque]:
+        """What makes cells of the rows `lues` (in order) say less than they show, in the columns `connues` (rank → name)."""
+        for rang, colonne in connues.items():
+            for ligne in self._sans_valeur.get(rang, ()):
+                if ligne > ligne_entete:
+                    yield Remarque("FORMULE_SANS_VALEUR", ligne, colonne)
+        for haut, gauche, bas, droite in self._fusions:
+            # The first of its cells keeps its value; one above or beside the data hides none.
+            suivante = lues.search_sorted(max(haut + (haut < bas), ligne_entete + 1))
+            if suivante < len(lues) and lues[suivante] <= bas:
+                plage = f"{_lettres(gauche)}{haut}:{_lettres(droite)}{bas}"
+                for rang in range(gauche + (haut == bas), min(droite, self._limites.colonnes) + 1):
+                    if rang in connues:
+                        yield Remarque("CELLULES_FUSIONNEES", lues[suivante], connues[rang], plage, derniere=bas)
 
     def _finir_ligne(self) -> None:
         numero, limites = self._numero, self._limites
@@ -508,6 +600,11 @@ def _rang(colonne: str) -> int:
     return rang - 1
 
 
+def _lettres(rang: int) -> str:
+    """Letters of a column from its rank: 0 → A, 26 → AA."""
+    return (_lettres(rang // 26 - 1) if rang >= 26 else "") + chr(65 + rang % 26)
+
+
 def _sans_echappement(texte: str) -> str:
     """Text without the `_xHHHH_` that stand for characters that XML cannot hold."""
     if "_x" not in texte:
@@ -536,7 +633,9 @@ def _convertisseur(identifiant: str, code: str | None, nombre: Convertisseur, mo
     premier = code.split(";")[0].strip()
     if re.fullmatch("0{2,}", premier):
         return lambda texte: nombre(texte).zfill(len(premier))
-    return moment if re.search("[dmyhs]", code, re.I) else nombre
+    code = _GENERAL.sub("", _FRACTION_DE_SECONDE.sub("s", code))
+    # Digits to fill in beside letters that are not quoted: a number and its unit.
+    return moment if _LETTRES_DE_MOMENT.search(code) and not re.search("[0#?]", code) else nombre
 
 
 def _nombre(texte: str) -> str:
@@ -549,7 +648,16 @@ def _nombre(texte: str) -> str:
         return texte
     if not math.isfinite(valeur):
         return texte
-    return str(int(valeur)) if valeur.is_integer() and abs(valeur) < 1e15 else repr(valeur)
+    return str(int(valeur)) if valeur.is_integer() and abs(valeur) < 1e15 else repr(valeur).upper()
+
+
+def _instant_iso(texte: str) -> str:
+    """A cell of type date, written as a native date is; anything else as it stands."""
+    lu = _INSTANT_ISO.fullmatch(texte)
+    if lu is None:
+        return texte
+    heure = f"{lu[2] or '00:00'}:{lu[3] or '00'}"
+    return lu[1] if heure == "00:00:00" else f"{lu[1]} {heure}"
 
 
 def _moment(texte: str, *, origine_1904: bool) -> str:

@@ -21,14 +21,23 @@ from transforms.lecture.csv import (
     lire_csv,
     lire_csv_gz,
 )
-from transforms.lecture.entetes import nom_normalise
-from transforms.lecture.excel import LimitesClasseur, feuilles, lire_feuille
+from transforms.lecture.entetes import Attendu, attendu_de, nom_normalise
+from transforms.lecture.excel import LimitesClasseur, feuilles, lire_feuille, premieres_lignes
 from transforms.lecture.lignes_tddui import Avertissement, Cadre, DebutDeDocument, Transfert
-from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
+from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible, Remarque
 from transforms.lecture.parquet import lire_parquet
 from transforms.lecture.tddui import lire_tddui
 from transforms.nommage import CLASSEUR, TDDUI, Nom, en_cours_d_ecriture, format_de, lire_nom
-from transforms.profils import Profil, SelonProfil, TableProfil, appliquer, candidat, convient, noms_rappeles
+from transforms.profils import (
+    Profil,
+    SelonProfil,
+    TableProfil,
+    appliquer,
+    attendu_selon,
+    candidat,
+    convient,
+    noms_rappeles,
+)
 from transforms.territoire import fuseau
 
 # No column holds so much: what repeats longer texts unpacks.
@@ -62,12 +71,14 @@ class Piece:
 
 @dataclass(frozen=True)
 class Lecture:
-    """How to read: limits on what unpacks, a private folder for copies, EJ → only ESSMS of the project (§4.4), profile."""
+    """How to read: limits on what unpacks, a private folder for copies, EJ → only ESSMS of the project (§4.4), profile,
+    FINESS of the project (what tells a row of data from a title)."""
 
     limites: Limites
     dossier: Path
     seul_essms_de_ej: Mapping[str, str]
     profil: Profil | None = None
+    projet: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -168,7 +179,7 @@ def pieces(fichier: Fichier, lecture: Lecture) -> Iterator[Piece]:
     try:
         if lecture.profil is not None:
             selon_profil = candidat(lecture.profil, fichier.chemin)
-            lues = _pieces_selon_profil(selon_profil, fichier, lecture.limites) if selon_profil else []
+            lues = _pieces_selon_profil(selon_profil, fichier, lecture) if selon_profil else []
             if lues:
                 yield from lues
                 return
@@ -176,9 +187,10 @@ def pieces(fichier: Fichier, lecture: Lecture) -> Iterator[Piece]:
         if nom.table == TDDUI:
             yield from _pieces_tddui(nom, fichier, lecture)
         elif nom.table == CLASSEUR:
-            yield from _pieces_d_un_classeur(nom, fichier, lecture.limites)
+            yield from _pieces_d_un_classeur(nom, fichier, lecture)
         else:
-            yield _piece(nom, nom.table, fichier, lambda: _lire(nom, fichier.copie, lecture.limites))
+            attendu = attendu_de(nom.table, lecture.projet)
+            yield _piece(nom, nom.table, fichier, lambda: _lire(nom, fichier.copie, attendu, lecture.limites))
     except LectureImpossible as erreur:
         if selon_profil is not None:
             nom = selon_profil.nom
@@ -188,16 +200,19 @@ def pieces(fichier: Fichier, lecture: Lecture) -> Iterator[Piece]:
             yield piece_illisible(fichier, noms_rappeles(erreur, lecture.profil))
 
 
-def _pieces_selon_profil(lu: SelonProfil, fichier: Fichier, limites: Limites) -> list[Piece]:
+def _pieces_selon_profil(lu: SelonProfil, fichier: Fichier, lecture: Lecture) -> list[Piece]:
     """One piece per table the editor's file gives rows of (§4.5); none when the file is in the plain format.
 
     A file of several tables is a deposit of those it has rows of; when it has none, its first table says so.
     """
 
-    def lire(table: TableProfil) -> Feuille:
-        return appliquer(_lire(replace(lu.nom, table=table.table), fichier.copie, limites), table)
+    attendu = attendu_selon(lu, lecture.projet)
 
-    if not convient(lu, _lire(lu.nom, fichier.copie, limites).entetes):
+    def lire(table: TableProfil) -> Feuille:
+        nom = replace(lu.nom, table=table.table)
+        return appliquer(_lire(nom, fichier.copie, attendu, lecture.limites), table)
+
+    if not convient(lu, _lire(lu.nom, fichier.copie, attendu, lecture.limites).entetes):
         return []
     remplies = [t for t in lu.tables if len(lu.tables) == 1 or any(lot.height for lot in lire(t).lots)]
     return [
@@ -242,32 +257,44 @@ def borner(feuille: Feuille, taille_octets: int) -> Feuille:
     return replace(feuille, lots=lots())
 
 
-def _lire(nom: Nom, copie: Path, limites: Limites) -> Feuille:
+def _lire(nom: Nom, copie: Path, attendu: Attendu, limites: Limites) -> Feuille:
     """Open the one table of a file."""
     if nom.format == "csv":
-        return lire_csv(copie.open("rb"))
+        return lire_csv(copie.open("rb"), attendu)
     if nom.format == "csv.gz":
-        return lire_csv_gz(copie.open("rb"), octets_max=limites.taille_octets, ratio_max=limites.ratio)
+        return lire_csv_gz(copie.open("rb"), attendu, octets_max=limites.taille_octets, ratio_max=limites.ratio)
     if nom.format == "parquet":
         return lire_parquet(copie)
     du_classeur = _limites_du_classeur(limites)
-    trouvees = feuilles(copie, limites=du_classeur)
+    choisie, *autres = _feuilles_de(nom.table, copie, attendu, du_classeur)
+    feuille = lire_feuille(copie, choisie, attendu, limites=du_classeur)
+    feuille.remarques.extend(Remarque("FEUILLE_EN_PLUS", valeur=autre) for autre in autres)
+    return feuille
+
+
+def _feuilles_de(table: str, copie: Path, attendu: Attendu, limites: LimitesClasseur) -> list[str]:
+    """The sheet that holds the table of a workbook, then the visible ones that have its header too and are not read (§4).
+
+    A hidden sheet (lists of values, settings) is not the table that the porteur sees: it comes last.
+    """
+    trouvees = sorted(feuilles(copie, limites=limites), key=lambda f: not f.visible)
     if not trouvees:
         raise LectureImpossible("FICHIER_VIDE")
-    noms = [f.nom for f in trouvees]
-    # A hidden first sheet (lists of values, settings) is not the table that the porteur sees.
-    premiere = next((f.nom for f in trouvees if f.visible), noms[0])
-    choisie = next((n for n in noms if nom_normalise(n) == nom.table), premiere)
-    return lire_feuille(copie, choisie, limites=du_classeur)
+    nommee = next((f.nom for f in trouvees if nom_normalise(f.nom) == table), None)
+    if nommee is not None or len(trouvees) == 1:
+        return [nommee or trouvees[0].nom]
+    avec = {f: any(map(attendu.est_entete, lues)) for f, lues in premieres_lignes(copie, limites=limites)}
+    candidates = [f for f in trouvees if avec[f]] or trouvees[:1]
+    return [candidates[0].nom, *(f.nom for f in candidates[1:] if f.visible)]
 
 
 def _limites_du_classeur(limites: Limites) -> LimitesClasseur:
     return LimitesClasseur(octets=limites.taille_octets, ratio=limites.ratio)
 
 
-def _pieces_d_un_classeur(nom: Nom, fichier: Fichier, limites: Limites) -> Iterator[Piece]:
+def _pieces_d_un_classeur(nom: Nom, fichier: Fichier, lecture: Lecture) -> Iterator[Piece]:
     """One piece per sheet named after a table (§4)."""
-    du_classeur = _limites_du_classeur(limites)
+    du_classeur = _limites_du_classeur(lecture.limites)
     noms = [f.nom for f in feuilles(fichier.copie, limites=du_classeur)]
     par_table: dict[str, list[str]] = {}
     for feuille in noms:
@@ -281,7 +308,9 @@ def _pieces_d_un_classeur(nom: Nom, fichier: Fichier, limites: Limites) -> Itera
             nom,
             table,
             fichier,
-            lambda f=feuille: lire_feuille(fichier.copie, f, limites=du_classeur),  # type: ignore[misc]
+            lambda f=feuille, t=table: lire_feuille(  # type: ignore[misc]
+                fichier.copie, f, attendu_de(t, lecture.projet), limites=du_classeur
+            ),
             feuille,
         )
         if autres:

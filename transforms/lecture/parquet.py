@@ -50,7 +50,7 @@ def lire_parquet(chemin: Path, *, taille_lot: int = 100_000) -> Feuille:
     """
     with _ouvrir(chemin) as fichier:
         entetes = tuple(fichier.schema_arrow.names)
-    return Feuille(None, entetes, _lots(chemin, len(entetes), taille_lot))
+    return Feuille(None, entetes, _lots(chemin, len(entetes), taille_lot), ligne_entete=1)
 
 
 def _lots(chemin: Path, n_colonnes: int, taille_lot: int) -> Iterator[pl.DataFrame]:

@@ -162,6 +162,12 @@ class Releve:
                     None,
                 )
 
+    def preciser(self, code: str, colonne: str, lignes: tuple[int, int], detail: str) -> None:
+        """Say more of the findings of a kind that are on these lines (from, to)."""
+        if (liste := self._listes.get((code, colonne))) is not None:
+            dit = pl.when(pl.col("ligne").is_between(*lignes)).then(pl.lit(detail)).otherwise("detail")
+            self._listes[code, colonne] = liste.with_columns(detail=dit)
+
     def constats(self) -> pl.DataFrame:
         """All of them (columns `CONSTATS`): about the file first, then by line; what counts the others ends its kind."""
         suites = pl.DataFrame(list(self._suites.values()), schema=CONSTATS, orient="row")

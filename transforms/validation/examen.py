@@ -6,7 +6,7 @@ pandera model of the table; what needs the whole file (keys that appear twice) i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,11 @@ import duckdb
 import polars as pl
 import pyarrow.parquet as pq
 
+from schemas.champs import Champ
 from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de, cle
 from transforms.dire.formats import milliers
-from transforms.lecture.entetes import apparier
+from transforms.lecture.entetes import apparier, nom_normalise
 from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
 from transforms.pseudonymes import pseudonymiser_colonnes
 from transforms.sort_depot import SortDepot
@@ -34,7 +35,15 @@ from transforms.validation.constats import (
 from transforms.validation.doublons import comparer, repere
 from transforms.validation.marques import dire_les_marques
 from transforms.validation.modele import constater_les_fautes
-from transforms.validation.situation import Contexte, autre_table, colonnes_de_texte, situer, table_douteuse
+from transforms.validation.situation import (
+    Contexte,
+    autre_table,
+    colonnes_de_texte,
+    constats_de_l_entete,
+    hors_tableau,
+    situer,
+    table_douteuse,
+)
 from transforms.validation.typage import typer
 
 BILAN = {"finess_et": pl.String, "lignes_lues": pl.Int64, "lignes_rejetees": pl.Int64}
@@ -71,12 +80,7 @@ def examiner(feuille: Feuille, contexte: Contexte, sortie: Path) -> Examen:
     """
     colonnes = champs_de(contexte.table)
     correspondance = apparier(feuille.entetes, colonnes)
-    entete = [constat_de_fichier("COLONNE_EN_DOUBLE", colonne=c) for c in correspondance.doubles] + [
-        constat_de_fichier("COLONNE_MANQUANTE", colonne=c.nom)
-        for c in colonnes.values()
-        if c.colonne_requise and c.nom not in correspondance.positions
-    ]
-    if entete:
+    if entete := constats_de_l_entete(feuille, contexte.table):
         autre = autre_table(feuille, contexte.table)
         if autre:
             entete.insert(0, constat_de_fichier("AUTRE_TABLE", detail=autre))
@@ -113,15 +117,12 @@ def _examiner(
     colonnes = champs_de(contexte.table)
     pseudonymes = [c.nom for c in colonnes.values() if c.pseudonyme]
     bilans: list[pl.DataFrame] = []
-    hors_projet = rang = 0
+    ignorees = pl.Series(LIGNE, [], pl.UInt32)
+    hors_projet = 0
     reperes = repere(contexte.table)
     ins = _Ins()
     with _Brut(brut) as ecrivain:
-        for lot in feuille.lots:
-            texte = colonnes_de_texte(lot, positions, colonnes, rang)
-            rang += texte.height
-            if texte.is_empty():
-                continue
+        for texte in _donnees(feuille, contexte.table, positions, releve, ignorees):
             situe, sur_finess = situer(texte, contexte)
             situe = situe.filter(pl.col("situation") != "hors_projet")
             hors_projet += texte.height - situe.height
@@ -149,6 +150,8 @@ def _examiner(
     bilan = (
         pl.concat(bilans or [pl.DataFrame(schema=BILAN)]).lazy().group_by("finess_et").sum().sort("finess_et").collect()
     )
+    if refus := _noter_remarques(feuille, colonnes, ignorees, releve):
+        return _refus(refus, releve.constats())
     lues = int(bilan["lignes_lues"].sum())
     if lues + hors_projet == 0:
         releve.noter(constat_de_fichier("AUCUNE_LIGNE"))
@@ -221,6 +224,50 @@ class _Ins:
         detail = f"{milliers(self.perdues)} sur {milliers(self.recues)}"
         constat = constat_de_fichier("INS_A_VERIFIER", colonne="ins", detail=detail)
         return constat if self.perdues and 100 * self.perdues >= INS_PERDUES_PCT * self.recues else constat.clear()
+
+
+def _donnees(
+    feuille: Feuille, table: str, positions: Mapping[str, int], releve: Releve, ignorees: pl.Series
+) -> Iterator[pl.DataFrame]:
+    """The rows of data of each lot, see `colonnes_de_texte`; those that are none are noted, their lines go to `ignorees`."""
+    rang = 0
+    for lot in feuille.lots:
+        texte = colonnes_de_texte(lot, positions, champs_de(table), rang)
+        rang += texte.height
+        if feuille.ligne_entete is not None:
+            hors = hors_tableau(lot, texte, feuille, table, positions)
+            if hors is not None:
+                releve.noter(hors)
+                ignorees.append(hors[LIGNE])
+                texte = texte.join(hors, on=RANG, how="anti", maintain_order="left")
+        if not texte.is_empty():
+            yield texte
+
+
+def _noter_remarques(
+    feuille: Feuille, colonnes: Mapping[str, Champ], ignorees: pl.Series, releve: Releve
+) -> str | None:
+    """Note what the reader says of the table, but for the lines `ignorees`; the code that refuses the file, if any.
+
+    Merged cells of a required column say why its values are missing; of another one, that nobody knows its values.
+    """
+    refus = None
+    notres = {nom_normalise(entete): nom for nom, entete in feuille.noms.items()}
+    for r in feuille.remarques:
+        if r.ligne is not None and r.ligne in ignorees:
+            continue
+        nom = None if r.colonne is None else notres.get(r.colonne, r.colonne)
+        requise = nom is not None and nom in colonnes and colonnes[nom].colonne_requise
+        if nom is not None and requise and r.code == "CELLULES_FUSIONNEES":
+            precision = (
+                f"Des cellules sont fusionnées ({r.detail}) : défusionnez-les et recopiez la valeur sur chaque ligne."
+            )
+            releve.preciser("VALEUR_MANQUANTE", nom, (r.ligne or 0, r.derniere or 0), precision)
+            continue
+        releve.noter(constat_de_fichier(r.code, ligne=r.ligne, colonne=nom, detail=r.detail, valeur=r.valeur))
+        if refus is None and catalogue()[r.code].niveau == "fichier":
+            refus = r.code
+    return refus
 
 
 class _Brut:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,12 +10,12 @@ from datetime import date
 import polars as pl
 
 from schemas.champs import Champ
-from schemas.depots import TABLES, champs_de
+from schemas.depots import TABLES, besoins, champs_de
 from transforms.finess import cle_luhn_valide
-from transforms.lecture.entetes import apparier
+from transforms.lecture.entetes import apparier, est_non_coupe, nom_normalise
 from transforms.lecture.modele import LIGNE, NATIVE, SURPLUS, Feuille
-from transforms.texte import nettoyer, propres
-from transforms.validation.constats import RANG, constats_de_lignes
+from transforms.texte import nettoyer, propre, propres
+from transforms.validation.constats import RANG, constat_de_fichier, constats_de_lignes
 from transforms.validation.marques import NATIF, manquantes, marquer
 
 # What a table whose required columns are those of others is known by: one of these at least.
@@ -22,6 +23,11 @@ _PROPRES = {
     "dmp": ("id_document", "id_dossier", "ins", "id_personne"),
     "mss": ("id_message", "bal_emettrice", "sens", "nb_messages"),
 }
+
+
+# What the first cell of a row that only counts or closes the others says, without case and accents.
+_MOT_DE_FIN = r"^(?:sous[ _-]?total|total|somme|nombre|fin)(?:[\s:0-9].*)?$|^\(.*\b(?:lignes?|rows?)\b.*\)$"
+_TIRETS = r"^[-+]+$"
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,72 @@ def table_douteuse(feuille: Feuille, table: str, positions: Mapping[str, int]) -
     siennes = apparier(feuille.entetes, champs_de(autre)).positions if autre else {}
     en_plus = siennes.keys() - positions.keys()
     return autre if len(siennes) > len(positions) and any(c.startswith("id_") for c in en_plus) else None
+
+
+def constats_de_l_entete(feuille: Feuille, table: str) -> list[pl.DataFrame]:
+    """Why the header does not do for the table: columns named twice, or missing with what stands there instead."""
+    colonnes = champs_de(table)
+    lue = apparier(feuille.entetes, colonnes)
+    constats = [constat_de_fichier("COLONNE_EN_DOUBLE", colonne=c) for c in lue.doubles]
+    manquantes = [c.nom for c in colonnes.values() if c.colonne_requise and c.nom not in lue.positions]
+    detail = f"L'en-tête a été lu à la ligne {feuille.ligne_entete}." if feuille.ligne_entete else ""
+    recus = [propre(feuille.noms.get(e, e)) for e in feuille.entetes]
+    ou = f"feuille « {feuille.nom} », " if feuille.nom else ""
+    contenu = " ; ".join(recu for recu in recus if recu)
+    if est_non_coupe(feuille.entetes, (*colonnes, *feuille.noms.values())):
+        detail += " Toutes ses colonnes sont dans une seule cellule : séparez-les par des points-virgules."
+    inconnues = {nom_normalise(e): e for e in lue.inconnues}
+    for nom in manquantes:
+        voisines = difflib.get_close_matches(nom_normalise(feuille.noms.get(nom, nom)), inconnues, 1)
+        proche = f"le plus proche : « {inconnues[voisines[0]]} » ; " if voisines else ""
+        constats.append(
+            constat_de_fichier(
+                "COLONNE_MANQUANTE", colonne=nom, detail=detail, valeur=f"{proche}{ou}en-tête lu : {contenu}"
+            )
+        )
+    return constats
+
+
+def hors_tableau(
+    lot: pl.DataFrame, texte: pl.DataFrame, feuille: Feuille, table: str, positions: Mapping[str, int]
+) -> pl.DataFrame | None:
+    """Findings on the rows of a lot that are no data (§4, "Where the table is"), None without any.
+
+    The header again; a row of dashes; a row that lacks what the table needs and begins with the word of a total or of an
+    end. `texte`: the lot as `colonnes_de_texte` gives it. A lot without any such row pays for two looks at one column.
+    """
+    groupes = [[c for c in groupe if c in positions] for groupe in besoins(table)]
+    vides_min = len(groupes) if len(groupes) < 3 else len(groupes) - 1
+    entetes = [propre(feuille.noms.get(e, e)) for e in feuille.entetes]
+    temoin = next(c for groupe in groupes for c in groupe)
+    douteuses = (texte[temoin].str.starts_with("-") | (texte[temoin] == entetes[positions[temoin]])).fill_null(False)
+    incompletes = pl.repeat(False, texte.height, eager=True)
+    if sum(all(texte[c].has_nulls() for c in groupe) for groupe in groupes) >= vides_min:
+        vides = (pl.all_horizontal(pl.lit(True), *(pl.col(c).is_null() for c in groupe)) for groupe in groupes)
+        incompletes = texte.select(pl.sum_horizontal(vides) >= vides_min).to_series()
+    if not (douteuses | incompletes).any():
+        return None
+    lues = texte.select(RANG, LIGNE, incomplete=incompletes).filter(douteuses | incompletes)
+    cellules = [f"c{rang}" for rang in range(len(entetes))]
+    premiere = pl.coalesce(cellules)
+    pliee = premiere.str.normalize("NFKD").str.replace_all(r"\p{M}", "").str.to_lowercase()
+    brut = (
+        lot.lazy()
+        .filter(pl.col(LIGNE).is_in(lues[LIGNE].implode()))
+        .with_columns(propres(pl.col(c)) for c in cellules)
+        .select(
+            LIGNE,
+            premiere=premiere,
+            fin=pliee.str.contains(_MOT_DE_FIN),
+            tirets=pl.all_horizontal(pl.col(cellules).fill_null("-").str.contains(_TIRETS)),
+            entete=pl.all_horizontal(pl.col(f"c{p}").eq_missing(pl.lit(entetes[p])) for p in positions.values()),
+        )
+        .collect()
+    )
+    hors = lues.join(brut, on=LIGNE, how="inner", maintain_order="left").filter(
+        pl.col("premiere").is_not_null(), pl.col("tirets") | pl.col("entete") | (pl.col("incomplete") & pl.col("fin"))
+    )
+    return None if hors.is_empty() else constats_de_lignes("LIGNE_HORS_TABLEAU", hors, None, "premiere")
 
 
 def colonnes_de_texte(
