@@ -13,6 +13,7 @@ import re
 import struct
 import zipfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, BinaryIO
 from xml.parsers import expat
+
+import polars as pl
 
 from transforms.lecture.csv import (
     OCTETS_MAX,
@@ -31,7 +34,7 @@ from transforms.lecture.csv import (
     est_du_texte,
     reconnaitre,
 )
-from transforms.lecture.modele import Feuille, LectureImpossible
+from transforms.lecture.modele import LIGNE, NATIVE, Feuille, LectureImpossible
 
 TEXTE_MAX_CARACTERES = 131_072  # Excel itself stops at 32 767
 TEXTES_MAX = 10_000_000
@@ -65,6 +68,16 @@ _DOMMAGES = (
 )
 
 Convertisseur = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """How the number of a cell in a date format becomes text."""
+
+    lire: Convertisseur
+
+    def __call__(self, texte: str) -> str:
+        return self.lire(texte)
 
 
 @dataclass(frozen=True)
@@ -107,22 +120,36 @@ def lire_feuille(chemin: Path, nom: str, *, taille_lot: int = 100_000, limites: 
 
     Raises `LectureImpossible` with the codes of `feuilles`, at the call or while the lots are iterated.
     """
-    lignes = _lignes(chemin, nom, limites)
+    natives: dict[int, list[int]] = {}
+    lignes = _lignes(chemin, nom, limites, natives)
     for _, cellules, _ in lignes:
         largeur = max((rang for rang, texte in enumerate(cellules, 1) if texte and not texte.isspace()), default=0)
         if largeur:
             entetes = tuple(texte or "" for texte in cellules[:largeur])
-            return Feuille(nom, entetes, en_lots(lignes, largeur, taille_lot))
+            return Feuille(nom, entetes, _avec_natives(en_lots(lignes, largeur, taille_lot), natives))
     raise LectureImpossible("FICHIER_VIDE", "la feuille ne contient aucune donnée")
 
 
-def _lignes(chemin: Path, nom: str, limites: LimitesClasseur) -> Iterator[LigneLue]:
-    """Yield the rows that hold a value, with the size of their text."""
+def _avec_natives(lots: Iterator[pl.DataFrame], natives: dict[int, list[int]]) -> Iterator[pl.DataFrame]:
+    """Mark in each lot the cells that are native dates; `natives`, filled while rows are read: rank of a column → row numbers."""
+    for lot in lots:
+        numeros, marques = lot[LIGNE].to_list(), []
+        for rang, natifs in natives.items():
+            fin = bisect_right(natifs, numeros[-1])
+            du_lot = set(natifs[:fin])
+            del natifs[:fin]
+            if du_lot and f"c{rang}" in lot.columns:
+                marques.append(pl.Series(f"{NATIVE}c{rang}", [n in du_lot for n in numeros], dtype=pl.Boolean))
+        yield lot.hstack(marques)
+
+
+def _lignes(chemin: Path, nom: str, limites: LimitesClasseur, natives: dict[int, list[int]]) -> Iterator[LigneLue]:
+    """Yield the rows that hold a value, with the size of their text; note in `natives` which cells are dates."""
     with _ouvrir(chemin, limites) as classeur:
         partie = next((partie for partie in classeur.parties if partie.nom == nom), None)
         if partie is None:
             raise LectureImpossible("FICHIER_ILLISIBLE", "la feuille demandée n'est pas dans le classeur")
-        grille = _Grille(classeur.textes(), classeur.formats(), limites)
+        grille = _Grille(classeur.textes(), classeur.formats(), limites, natives)
         with classeur.partie(partie.chemin) as flux:
             for _ in _parcourir(flux, grille.poignees):
                 yield from grille.lignes
@@ -181,7 +208,7 @@ class _Classeur:
     def formats(self) -> dict[str, Convertisseur]:
         """How the number of a cell becomes text, by style identifier."""
         chemin = self._cible("styles")
-        moment = lru_cache(1 << 16)(partial(_moment, origine_1904=self.origine_1904))
+        moment = _Moment(lru_cache(1 << 16)(partial(_moment, origine_1904=self.origine_1904)))
         nombre = lru_cache(1 << 16)(_nombre)
         codes: dict[str, str] = {}
         formats: dict[str, Convertisseur] = {}
@@ -400,8 +427,16 @@ def _textes_partages(flux: IO[bytes]) -> list[str]:
 class _Grille:
     """The rows of a sheet, gathered in `lignes` while its XML is parsed."""
 
-    def __init__(self, textes: list[str], formats: dict[str, Convertisseur], limites: LimitesClasseur) -> None:
+    def __init__(
+        self,
+        textes: list[str],
+        formats: dict[str, Convertisseur],
+        limites: LimitesClasseur,
+        natives: dict[int, list[int]],
+    ) -> None:
         self.lignes: list[LigneLue] = []
+        self._natives = natives
+        self._styles_de_date = {style for style, c in formats.items() if isinstance(c, _Moment)}
         self._textes, self._formats, self._limites = textes, formats, limites
         self._par_defaut = formats["0"]
         self._rangs: dict[str, int] = {}  # letters of a column → its rank from 0
@@ -450,6 +485,8 @@ class _Grille:
                 valeur = self._textes[int(texte)]
             elif type_ is None or type_ == "n":
                 valeur = self._formats.get(self._style, self._par_defaut)(texte)
+                if self._style in self._styles_de_date:
+                    self._natives.setdefault(self._rang, []).append(self._numero)
             elif type_ == "b":
                 valeur = _BOOLEENS.get(texte, texte)
             else:
