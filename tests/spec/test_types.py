@@ -122,6 +122,30 @@ def test_horodatage(texte: str, fuseau: str, valeur: datetime | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("texte", "fuseau", "valeur"),
+    [
+        ("2025-12-31T23:00:00.000Z", "Europe/Paris", date(2026, 1, 1)),
+        ("2025-12-31T22:59:59Z", "Europe/Paris", date(2025, 12, 31)),
+        ("31/12/2025 20:00Z", "Indian/Reunion", date(2026, 1, 1)),
+        ("2026-01-01T02:00:00+00:00", "America/Martinique", date(2025, 12, 31)),
+        # no French zone has its midnight at midnight UTC: that very day
+        ("2026-01-01T00:00:00Z", "America/Martinique", date(2026, 1, 1)),
+        ("2026-01-01 00:00+00", "America/Martinique", date(2026, 1, 1)),
+        ("2026-01-01T00:00:00.000+0000", "America/Martinique", date(2026, 1, 1)),
+        ("2026-01-01T00:00:00.001Z", "America/Martinique", date(2025, 12, 31)),
+        ("2026-01-01T00:00:00+01:00", "America/Martinique", date(2025, 12, 31)),
+        # without an offset the time is ignored
+        ("2026-01-01 23:59", "America/Martinique", date(2026, 1, 1)),
+        ("2026-01-01", "America/Martinique", date(2026, 1, 1)),
+        ("2026-02-30T00:00:00Z", "Europe/Paris", None),
+    ],
+)
+def test_date_avec_decalage(texte: str, fuseau: str, valeur: date | None) -> None:
+    zones = {"Europe/Paris", "Indian/Reunion", "America/Martinique"}
+    assert lire(types.date_locale(V, pl.col("f"), zones), texte, f=fuseau) == valeur
+
+
+@pytest.mark.parametrize(
     ("texte", "valeur"),
     [
         ("0", 0),
@@ -175,6 +199,24 @@ def test_ins(texte: str, valide: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("texte", "lu"),
+    [
+        ("1 84 03 97 404 001 57", "184039740400157"),
+        ("1\u00a084\u202f03 97 404 001 57", "184039740400157"),
+        ("184039740400157.0", "184039740400157"),
+        ("184039740400157^^^&1.2.250.1.213.1.4.8&ISO^NH", "184039740400157"),
+        ("1840397404001", "184039740400157"),
+        ("190012a123001", ins("190012A123001")),
+        ("184039740400158", None),
+        ("184039740400", None),
+        ("1.84040E+14", None),
+    ],
+)
+def test_ins_comme_on_l_ecrit(texte: str, lu: str | None) -> None:
+    assert lire(types.ins_ecrit_autrement(V), texte) == lu
+
+
+@pytest.mark.parametrize(
     ("table", "colonne", "texte", "valeur"),
     [
         ("projets", "statut", "En cours", "actif"),
@@ -198,6 +240,10 @@ def test_ins(texte: str, valide: bool) -> None:
         ("dossiers", "eligible_projet", "faux", False),
         ("dossiers", "eligible_projet", "False", False),
         ("dossiers", "eligible_projet", "0", False),
+        ("dossiers", "eligible_projet", "t", True),
+        ("dossiers", "eligible_projet", "F", False),
+        ("dossiers", "eligible_projet", "\u200bo\u00a0", True),
+        ("dossiers", "eligible_projet", '="non"', False),
         ("dossiers", "eligible_projet", "y", None),
         ("dossiers", "eligible_projet", "1.0", None),
     ],

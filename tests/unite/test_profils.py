@@ -207,6 +207,15 @@ def test_un_journal_donne_deux_tables_avec_ses_numeros_de_ligne(tmp_path: Path) 
     assert sans_lignes(lu) == sans_lignes(attendu)
 
 
+def test_un_journal_sale_donne_les_memes_tables(tmp_path: Path) -> None:
+    """§4: « the same rules for profiles »: values, dates and the column that sorts the rows are compared as clean text."""
+    sale = JOURNAL.replace("Transmission", "\u200bTransmission").replace("Honoré;M", "Honore\u0301\u00a0;M")
+    sale = sale.replace("16-03-26 08:30", "\ufeff16-03-26 08:30").replace(";U1;F2", ";'U1;\u202fF2")
+    assert lire(tmp_path, "EXPORT_JOURNAL_01042026_v2.csv", sale, "heliade") == lire(
+        tmp_path, "EXPORT_JOURNAL_01042026_v2.csv", JOURNAL, "heliade"
+    )
+
+
 def test_un_journal_sans_rendez_vous_n_est_pas_un_depot_d_agenda(tmp_path: Path) -> None:
     sans = "\r\n".join(ligne for ligne in JOURNAL.split("\r\n") if "endez" not in ligne.lower() or "FINESS" in ligne)
     assert list(lire(tmp_path, "export_journal_01042026.csv", sans, "heliade")) == ["mises_a_jour"]

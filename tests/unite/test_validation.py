@@ -14,11 +14,15 @@ from typing import Any
 
 import polars as pl
 import pytest
+import xlsxwriter
 from scenario import ESSMS, deposer, fichier_csv, finess, ins, jouer, projets
 
 from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de
 from transforms.lecture.csv import lire_csv
+from transforms.lecture.excel import lire_feuille
+from transforms.lecture.parquet import lire_parquet
+from transforms.projets import lire_bal
 from transforms.validation.examen import Examen, examiner
 from transforms.validation.situation import Contexte
 
@@ -531,6 +535,19 @@ def test_finess_d_une_boite_connue(tmp_path: Path) -> None:
     assert controle.lignes.sort("ligne")["finess_et"].to_list() == [E1, E2]
 
 
+def test_une_boite_du_registre_est_nettoyee_comme_une_cellule(tmp_path: Path) -> None:
+    """§4, « one place cleans text »: the register of mailboxes and the deposit, each with its own mess."""
+    registre, alertes = lire_bal(lire_csv(io.BytesIO(f"bal;finess_et\naccueil@s.fr\u200b;\u00a0{E1}\n".encode())))
+    texte = "finess_et|horodatage|bal_emettrice\nNULL|2026-01-01|\ufeffAccueil@s.fr\u00a0\nNULL|2026-01-01|autre@s.fr"
+    controle = controler(tmp_path, "mss", texte, bal=registre)
+    assert alertes == ()
+    assert controle.constats == [
+        ("MOT_POUR_RIEN", 2, "finess_et", "NULL"),
+        ("VALEUR_MANQUANTE", 3, "finess_et", "NULL"),
+    ]
+    assert controle.lignes["finess_et"].to_list() == [E1]
+
+
 def test_entite_juridique(tmp_path: Path) -> None:
     """§4.4: a FINESS of an entité juridique that stands for no one ESSMS rejects the row."""
     ej = "010999992"
@@ -561,6 +578,173 @@ def test_encodages_et_separateurs_de_bout_en_bout(tmp_path: Path) -> None:
     assert lus["statut"].to_list() == ["accepte"] * 5
     tables = {pl.read_parquet(nuit.reglages.staging / f).drop("depot").write_json() for f in lus["fichier"].to_list()}
     assert len(tables) == 1
+
+
+SALES = ["D1\u200b", "\u00a0D1", '="D1"', "'D1", " D1\u202f ", "\ufeffD1"]
+ACCENTS = ["e\u0301t\u00e9", "\u00e9te\u0301"]
+
+
+@pytest.mark.parametrize("sale", SALES)
+def test_une_cellule_est_nettoyee(tmp_path: Path, sale: str) -> None:
+    """§4: characters of no width, no-break spaces, `="…"`, a leading apostrophe: the same identifier, and nothing to say."""
+    propre = controler(tmp_path, "dossiers", "finess_et|id_dossier|id_personne\n@E1|D1|P1")
+    controle = controler(
+        tmp_path, "dossiers", f"finess_et|id_dossier|id_personne\n{sale.replace('D1', '@E1')}|{sale}|P1"
+    )
+    assert controle.constats == []
+    assert controle.lignes.equals(propre.lignes)
+
+
+def test_un_texte_est_nfc_et_une_ligne_invisible_est_vide(tmp_path: Path) -> None:
+    texte = "finess_et|id_dossier|id_personne\n" + "".join(f"@E1|D{a}|P{a}\n" for a in ACCENTS) + "\u200b|\u00a0|\u00ad"
+    controle = controler(tmp_path, "dossiers", texte)
+    assert (controle.constats, controle.lignes.height) == ([("DOUBLON_EXACT", 3, None, None)], 1)
+
+
+@pytest.mark.parametrize(
+    "mot", ["NULL", "(null)", "\\N", "None", "nil", "NaN", "<NA>", "n/a", "undefined", "#N/A", "#Nom ?"]
+)
+def test_un_mot_pour_rien_est_vide_et_dit_une_fois(tmp_path: Path, mot: str) -> None:
+    """§4: « null, with one warning per column », with the count, over all the lots of the file."""
+    lignes = "".join(f"{E1};2026-01-0{n};{mot};{mot if n > 2 else f'M{n}'}\n" for n in range(1, 6))
+    contenu = f"finess_et;horodatage;bal_emettrice;id_message\n{lignes}".encode()
+    contexte = Contexte("depot", "mss", EXTRACTION, frozenset({E1}), b"cle")
+    examen = examiner(lire_csv(io.BytesIO(contenu), taille_lot=2), contexte, tmp_path / "x")
+    assert examen.constats.select("code", "ligne", "colonne", "valeur", "nombre").rows() == [
+        ("MOT_POUR_RIEN", 2, "bal_emettrice", mot, 5),
+        ("MOT_POUR_RIEN", 4, "id_message", mot, 3),
+    ]
+    lignes_gardees = pl.read_parquet(tmp_path / "x").sort("ligne")
+    assert lignes_gardees["id_message"].is_null().to_list() == [False, False, True, True, True]
+    assert lignes_gardees["bal_emettrice"].null_count() == 5
+
+
+@pytest.mark.parametrize(
+    "texte", ["NA", "-", "Nilsson", "NULLE", "#12", "N/A1", "nan-1", "12.0.1", "1E5", "1e+", "2024-01-15"]
+)
+def test_un_identifiant_comme_un_autre(tmp_path: Path, texte: str) -> None:
+    """What only looks like a word for nothing or a number that a spreadsheet rewrote is an identifier."""
+    controle = controler(tmp_path, "dossiers", f"finess_et|id_dossier|id_personne\n@E1|{texte}|P1")
+    assert (controle.constats, controle.lignes.height) == ([], 1)
+
+
+def test_le_zero_final_d_un_identifiant(tmp_path: Path) -> None:
+    avec = "finess_et|id_dossier|id_personne\n@E1|4711.0|12.0\n@E1|4712.0|P2"
+    controle = controler(tmp_path, "dossiers", avec)
+    assert controle.examen.constats.select("code", "ligne", "colonne", "nombre").rows() == [
+        ("ZERO_FINAL", 2, "id_dossier", 2),
+        ("ZERO_FINAL", 2, "id_personne", 1),
+    ]
+    sans = controler(tmp_path, "dossiers", avec.replace(".0", "")).lignes
+    assert controle.lignes.equals(sans)
+
+
+@pytest.mark.parametrize("format_", ["xlsx", "parquet"])
+def test_un_identifiant_devenu_date(tmp_path: Path, format_: str) -> None:
+    """§4: « a native date was destroyed by a spreadsheet »; a text that looks like a date is an identifier like another."""
+    chemin = tmp_path / f"dossiers.{format_}"
+    if format_ == "xlsx":
+        with xlsxwriter.Workbook(chemin) as classeur:
+            feuille = classeur.add_worksheet("dossiers")
+            feuille.write_row(0, 0, ["finess_et", "id_dossier", "id_personne", "date_creation"])
+            for ligne in (1, 2, 3):
+                feuille.write_row(ligne, 0, [E1, "2026-03-01", f"P{ligne}"])
+                feuille.write_datetime(
+                    ligne, 3, datetime(2026, 3, 1), classeur.add_format({"num_format": "dd/mm/yyyy"})
+                )
+            feuille.write_datetime(2, 1, datetime(2026, 3, 2), classeur.add_format({"num_format": "dd-mmm"}))
+            feuille.write_string(3, 1, "2026-03-02")
+        lue = lire_feuille(chemin, "dossiers", taille_lot=2)
+        attendu = [("IDENTIFIANT_DATE", 3, "id_dossier", "2026-03-02")]
+    else:
+        pl.DataFrame(
+            {
+                "finess_et": [E1],
+                "id_dossier": ["2026-03-01"],
+                "id_personne": [date(2026, 3, 1)],
+                "date_creation": [EXTRACTION],
+            }
+        ).write_parquet(chemin)
+        lue, attendu = lire_parquet(chemin), [("IDENTIFIANT_DATE", 2, "id_personne", "2026-03-01")]
+    examen = examiner(lue, Contexte("d", "dossiers", EXTRACTION, frozenset({E1}), b"cle"), tmp_path / "x")
+    assert examen.constats.select("code", "ligne", "colonne", "valeur").rows() == attendu
+
+
+def test_un_grand_nombre_de_parquet_est_detruit(tmp_path: Path) -> None:
+    pl.DataFrame({"finess_et": [E1], "id_dossier": [1.58292e18], "id_personne": ["P"]}).write_parquet(
+        tmp_path / "d.parquet"
+    )
+    contexte = Contexte("d", "dossiers", EXTRACTION, frozenset({E1}), b"cle")
+    examen = examiner(lire_parquet(tmp_path / "d.parquet"), contexte, tmp_path / "x")
+    assert examen.constats.select("code", "colonne").rows() == [("IDENTIFIANT_NOMBRE", "id_dossier")]
+
+
+@pytest.mark.parametrize(
+    "zero",
+    ["00/01/1900", "0000-00-00", "0000-00-00 00:00:00", "1899-12-30", "31/12/1899", "1900-01-01 00:00", "00:00:00"],
+)
+def test_une_date_zero_veut_dire_aucune(tmp_path: Path, zero: str) -> None:
+    """§4: in `date_sortie` and `date_fin`, what Excel and MySQL write for nothing means none, with a warning."""
+    texte = f"finess_et|id_dossier|date_entree|date_sortie\n@E1|D1|2025-01-01|{zero}\n@E1|D2|2025-01-01|{zero}"
+    controle = controler(tmp_path, "sejours", texte)
+    assert controle.examen.constats.select("code", "ligne", "colonne", "nombre").rows() == [
+        ("DATE_ZERO", 2, "date_sortie", 2)
+    ]
+    assert controle.lignes["date_sortie"].null_count() == 2
+
+
+@pytest.mark.parametrize(("table", "colonne", "longueur"), [("mss", "id_message", 998), ("dmp", "id_document", 256)])
+def test_les_longs_identifiants(tmp_path: Path, table: str, colonne: str, longueur: int) -> None:
+    lignes = "".join(f"@E1|2026-01-01|D1|{'X' * n}\n" for n in (longueur, longueur + 1))
+    texte = f"finess_et|horodatage|id_dossier|{colonne}\n{lignes}"
+    controle = controler(tmp_path, table, texte)
+    assert [c[:3] for c in controle.constats if c[0] != "COLONNE_IGNOREE"] == [("IDENTIFIANT_INVALIDE", 3, colonne)]
+    assert str(longueur) in controle.examen.constats["detail"].to_list()
+
+
+def test_des_dates_a_l_americaine(tmp_path: Path) -> None:
+    """All of them read as JJ/MM/AAAA too, five in the future: the column is said once, and no row is read the wrong way."""
+    dates = [f"02/0{n}/2026" for n in range(1, 10)] + ["2026-02-10"] * 3
+    texte = "finess_et|id_dossier|horodatage\n" + "".join(f"@E1|D1|{d}\n" for d in dates)
+    controle = controler(tmp_path, "mises_a_jour", texte)
+    assert controle.examen.sort.motif == "TROP_DE_REJETS"
+    assert controle.examen.constats.select("code", "ligne", "nombre").rows() == [
+        ("TROP_DE_REJETS", None, 1),
+        ("DATES_ECHANGEES", 2, 9),
+    ]
+
+
+def test_des_faits_futurs_ne_sont_pas_des_dates_echangees(tmp_path: Path) -> None:
+    """One date of the column has no month if exchanged: the others are what they say."""
+    dates = ["02/05/2026", "02/06/2026", "02/07/2026", "14/02/2026"]
+    texte = "finess_et|id_dossier|horodatage\n" + "".join(f"@E1|D1|{d}\n" for d in dates)
+    controle = controler(tmp_path, "mises_a_jour", texte)
+    assert [c[0] for c in controle.constats] == ["TROP_DE_REJETS", *["FAIT_FUTUR"] * 3]
+
+
+@pytest.mark.parametrize(("fausses", "dit"), [(1, False), (2, True)])
+def test_une_ins_sur_cinq_a_verifier(tmp_path: Path, fausses: int, dit: bool) -> None:
+    """§5: « where 20 % or more of the ins of a file are dropped it is accepte but told « à vérifier » »."""
+    texte = "finess_et|id_dossier|id_personne|ins\n" + "".join(
+        f"@E1|D{n}|P{n}|{'1,84040E+14' if n < fausses else INS}\n" for n in range(10)
+    )
+    controle = controler(tmp_path, "dossiers", texte)
+    assert controle.examen.sort.statut == "accepte"
+    assert ("INS_A_VERIFIER" in controle.examen.constats["code"]) == dit
+    assert sum(c[0] == "INS_DETRUITE" for c in controle.constats) == fausses
+    assert controle.lignes["ins"].null_count() == fausses
+
+
+def test_un_numero_hors_projet_dont_la_cle_est_fausse_est_malforme(tmp_path: Path) -> None:
+    """§5: it counts in the rule of 20 %: a shifted column is no structure outside the project."""
+    lignes = "".join(f"2026010{n}|D{n}|P{n}\n" for n in range(1, 4)) + f"{BOURG[:8]}{(int(BOURG[8]) + 5) % 10}|D|P\n"
+    controle = controler(tmp_path, "dossiers", f"finess_et|id_dossier|id_personne\n{lignes}")
+    assert [c[0] for c in controle.constats] == ["TROP_DE_REJETS", *["FINESS_INVALIDE"] * 4]
+
+
+def test_aucun_avertissement_ne_dit_que_la_ligne_sert() -> None:
+    dits = [c.message + c.que_faire for c in catalogue().values() if c.niveau == "avertissement"]
+    assert not [d for d in dits if "la ligne l'est" in d or "ligne est utilisée" in d]
 
 
 def test_chaque_constat_de_ligne_ou_d_entete_a_son_test() -> None:

@@ -13,6 +13,7 @@ import re
 import struct
 import zipfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ from transforms.lecture.csv import (
     tableau,
 )
 from transforms.lecture.entetes import LIGNES_CHERCHEES, Attendu, nom_normalise
-from transforms.lecture.modele import LIGNE, Feuille, LectureImpossible, Remarque
+from transforms.lecture.modele import LIGNE, NATIVE, Feuille, LectureImpossible, Remarque
 
 TEXTE_MAX_CARACTERES = 131_072  # Excel itself stops at 32 767
 TEXTES_MAX = 10_000_000
@@ -80,6 +81,16 @@ _DOMMAGES = (
 )
 
 Convertisseur = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """How the number of a cell in a date format becomes text."""
+
+    lire: Convertisseur
+
+    def __call__(self, texte: str) -> str:
+        return self.lire(texte)
 
 
 @dataclass(frozen=True)
@@ -158,12 +169,24 @@ def lire_feuille(
         lues = pl.Series([], dtype=pl.UInt32)
         for lot in feuille.lots:
             lues.append(lot[LIGNE])
-            yield lot
+            yield _avec_natives(lot, grilles[0].natives)
         noms = ((rang, nom_normalise(entete)) for rang, entete in enumerate(feuille.entetes))
         connues = {rang: nom for rang, nom in noms if nom in attendu.connues}
         feuille.remarques.extend(grilles[0].remarques(feuille.ligne_entete or 0, connues, lues))
 
     return replace(feuille, lots=lots())
+
+
+def _avec_natives(lot: pl.DataFrame, natives: Mapping[int, list[int]]) -> pl.DataFrame:
+    """Mark the cells of a lot that are native dates, and forget those of its rows (rank of a column → row numbers)."""
+    numeros, marques = lot[LIGNE].to_list(), []
+    for rang, natifs in natives.items():
+        fin = bisect_right(natifs, numeros[-1])
+        du_lot = set(natifs[:fin])
+        del natifs[:fin]
+        if du_lot and f"c{rang}" in lot.columns:
+            marques.append(pl.Series(f"{NATIVE}c{rang}", [n in du_lot for n in numeros], dtype=pl.Boolean))
+    return lot.hstack(marques)
 
 
 def _lignes(chemin: Path, nom: str, limites: LimitesClasseur, grilles: list[_Grille]) -> Iterator[LigneLue]:
@@ -236,7 +259,7 @@ class _Classeur:
     def formats(self) -> dict[str, Convertisseur]:
         """How the number of a cell becomes text, by style identifier."""
         chemin = self._cible("styles")
-        moment = lru_cache(1 << 16)(partial(_moment, origine_1904=self.origine_1904))
+        moment = _Moment(lru_cache(1 << 16)(partial(_moment, origine_1904=self.origine_1904)))
         nombre = lru_cache(1 << 16)(_nombre)
         codes: dict[str, str] = {}
         formats: dict[str, Convertisseur] = {}
@@ -455,8 +478,15 @@ def _textes_partages(flux: IO[bytes]) -> list[str]:
 class _Grille:
     """The rows of a sheet, gathered in `lignes` while its XML is parsed."""
 
-    def __init__(self, textes: list[str], formats: dict[str, Convertisseur], limites: LimitesClasseur) -> None:
+    def __init__(
+        self,
+        textes: list[str],
+        formats: dict[str, Convertisseur],
+        limites: LimitesClasseur,
+    ) -> None:
         self.lignes: list[LigneLue] = []
+        self.natives: dict[int, list[int]] = {}  # rank of a column → rows whose cell is a date
+        self._styles_de_date = {style for style, c in formats.items() if isinstance(c, _Moment)}
         self._textes, self._formats, self._limites = textes, formats, limites
         self._par_defaut = formats["0"]
         self._rangs: dict[str, int] = {}  # letters of a column → its rank from 0
@@ -507,6 +537,10 @@ class _Grille:
                 raise _demesure(f"plus de {FUSIONS_MAX} fusions de cellules")
             self._fusions.append((int(plage[2]), _rang(plage[1]), int(plage[4]), _rang(plage[3])))
 
+    def _marquer_native(self, type_: str | None) -> None:
+        if type_ == "d" or (type_ in (None, "n") and self._style in self._styles_de_date):
+            self.natives.setdefault(self._rang, []).append(self._numero)
+
     def _fin(self, balise: str) -> None:
         if balise == self._c:
             if (texte := self._texte) is None:
@@ -523,6 +557,7 @@ class _Grille:
                 valeur = _instant_iso(texte)
             else:
                 valeur = _sans_echappement(texte)
+            self._marquer_native(type_)
             self._caracteres += len(valeur)
             cellules = self._cellules
             if self._rang == len(cellules) < self._limites.colonnes:

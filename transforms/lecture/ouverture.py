@@ -24,7 +24,7 @@ from transforms.lecture.csv import (
 from transforms.lecture.entetes import Attendu, attendu_de, nom_normalise
 from transforms.lecture.excel import LimitesClasseur, feuilles, lire_feuille, premieres_lignes
 from transforms.lecture.lignes_tddui import Avertissement, Cadre, DebutDeDocument, Transfert
-from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible, Remarque
+from transforms.lecture.modele import LIGNE, Feuille, LectureImpossible, Remarque
 from transforms.lecture.parquet import lire_parquet
 from transforms.lecture.tddui import lire_tddui
 from transforms.nommage import CLASSEUR, TDDUI, Nom, en_cours_d_ecriture, format_de, lire_nom
@@ -242,7 +242,7 @@ def borner(feuille: Feuille, taille_octets: int) -> Feuille:
         longues, limite = 0, max(RATIO_JUGE_DES_OCTETS, RATIO_MAX * taille_octets)
         for lot in feuille.lots:
             for nom in lot.columns:
-                if nom in (LIGNE, SURPLUS) or (lot[nom].str.len_bytes().max() or 0) <= _LONGUE_OCTETS:  # type: ignore[operator]
+                if lot.schema[nom] != pl.String or (lot[nom].str.len_bytes().max() or 0) <= _LONGUE_OCTETS:  # type: ignore[operator]
                     continue
                 octets = lot[nom].str.len_bytes()
                 longues += int(octets.filter(octets > _LONGUE_OCTETS).sum())

@@ -25,7 +25,7 @@ from transforms.lecture.csv import (
     est_du_texte,
     reconnaitre,
 )
-from transforms.lecture.modele import LIGNE, SURPLUS, Feuille, LectureImpossible
+from transforms.lecture.modele import LIGNE, NATIVE, SURPLUS, Feuille, LectureImpossible
 
 LIGNES_MAX = 1_000_000_000
 VALEUR_COMPOSEE = "(valeur composée)"
@@ -72,7 +72,7 @@ def _lots(chemin: Path, n_colonnes: int, taille_lot: int) -> Iterator[pl.DataFra
 def _lot(tranche: pa.RecordBatch, schema: pa.Schema, ligne: int) -> pl.DataFrame:
     n_lignes = tranche.num_rows
     plates = iter(tranche.columns)
-    return pl.DataFrame(
+    lot = pl.DataFrame(
         [
             *(
                 pl.Series([VALEUR_COMPOSEE], dtype=pl.String).new_from_index(0, n_lignes).alias(f"c{rang}")
@@ -82,6 +82,13 @@ def _lot(tranche: pa.RecordBatch, schema: pa.Schema, ligne: int) -> pl.DataFrame
             ),
             pl.int_range(ligne, ligne + n_lignes, dtype=pl.UInt32, eager=True).alias(LIGNE),
             pl.repeat(False, n_lignes, dtype=pl.Boolean, eager=True).alias(SURPLUS),
+        ]
+    )
+    return lot.hstack(
+        [
+            lot[f"c{rang}"].is_not_null().alias(f"{NATIVE}c{rang}")
+            for rang, type_ in enumerate(schema.types)
+            if pa.types.is_date(type_) or pa.types.is_timestamp(type_)
         ]
     )
 
@@ -227,7 +234,8 @@ def _reels(valeurs: pl.Series) -> pl.Series:
     """Shortest text of each number, without decimals when it is whole, up to 15 digits; null for NaN."""
     valeurs = valeurs.fill_nan(None)
     entiers = (valeurs == valeurs.floor()) & (valeurs.abs() < 1e15)
-    return _choisir(entiers, valeurs.cast(pl.Int64, strict=False).cast(pl.String), valeurs.cast(pl.String))
+    textes = valeurs.cast(pl.String).str.replace(r"e([0-9])", "e+${1}")
+    return _choisir(entiers, valeurs.cast(pl.Int64, strict=False).cast(pl.String), textes)
 
 
 def _decimal(valeur: Decimal) -> str:
