@@ -286,7 +286,8 @@ def test_un_document_n_est_jamais_une_tache(tmp_path: Path) -> None:
     assert "redéposer « LISEZ-MOI.txt »" not in page() and "LISEZ-MOI.txt" in page() and "Non lu" in page()
     assert restants() == ["export avril.csv"]
     lu = next(c.decode() for c in _accuses(tmp_path) if "LISEZ-MOI" in c.decode())
-    assert "Ce fichier n'est pas un export : il n'est pas lu." in espaces(texte(lu))
+    assert "Non lu Ce fichier n'est pas un export : il n'est pas lu." in espaces(texte(lu))
+    assert "Refusé" not in texte(lu) and "format .csv" not in texte(lu)
     deposer(tmp_path, "sejours_2026-04-01.csv", contenu)
     nuit_directe(tmp_path, [D], NUIT + timedelta(days=1))
     assert "Corriger et redéposer" not in page()
