@@ -99,7 +99,7 @@ def jour_en_lettres(valeur: date) -> str:
 
 def instant(valeur: datetime) -> str:
     """31/03/2026 à 02 h 15, in the time zone of `valeur`."""
-    return f"{valeur:%d/%m/%Y} à {valeur:%H} h {valeur:%M}"
+    return f"{valeur:%d/%m/%Y} à {valeur:%H}{INSECABLE}h{INSECABLE}{valeur:%M}"
 
 
 def taille(octets: int) -> str:

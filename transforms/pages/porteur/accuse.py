@@ -265,11 +265,11 @@ def _verdict(accuse: Accuse) -> str:
             )
         case _:
             a_corriger = sum(p.sort.lignes_a_corriger for p in accuse.exports)
-            la = "Corrigez-la" if a_corriger == 1 else "Corrigez-les"
+            les = "la ligne rejetée" if a_corriger == 1 else "les lignes rejetées"
             sauf = [accord(a_corriger, *LIGNES_REJETEES), *_laissees(accuse)]
             return (
                 f"Le fichier est utilisé, sauf {enumerer(sauf)}. "
-                f"{la} dans votre logiciel, puis déposez l'export corrigé sous le même nom."
+                f"Corrigez {les} dans votre logiciel, puis déposez l'export corrigé sous le même nom."
             )
 
 
@@ -423,7 +423,7 @@ def _erreurs(accuse: Accuse) -> pl.DataFrame:
 
 def _lister(erreurs: pl.DataFrame, par_sorte: int) -> pl.DataFrame:
     """The error file: the first rows of each kind one by one, then one row that counts the others."""
-    sorte = ["code", "colonne"]
+    sorte, seules = ["code", "colonne"], "Seules les premières lignes sont listées"
     rang = pl.int_range(pl.len()).over(sorte)
     suite = (
         erreurs.filter(pl.col("suite") | (rang >= par_sorte))
@@ -435,8 +435,7 @@ def _lister(erreurs: pl.DataFrame, par_sorte: int) -> pl.DataFrame:
         .with_columns(
             valeur=pl.lit(None, pl.String),
             message=pl.concat_str(
-                "message",
-                pl.lit(f" Seules les premières lignes sont listées ({milliers(par_sorte)} au plus) : ici, les autres."),
+                "message", pl.lit(insecables(f" {seules} ({milliers(par_sorte)} au plus) : ici, les autres."))
             ),
         )
     )
