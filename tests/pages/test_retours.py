@@ -139,7 +139,9 @@ def accuse(*parties: Partie) -> Accuse:
 
 def constats(n: int, code: str = "DATE_INVALIDE", valeur: str = "valeur {}") -> pl.DataFrame:
     return pl.DataFrame(
-        [(code, i + 2, "date_entree", None, valeur.format(i), "", 1) for i in range(n)], schema=CONSTATS, orient="row"
+        [(code, i + 2, "date_entree", None, valeur.format(i), "", 1, None) for i in range(n)],
+        schema=CONSTATS,
+        orient="row",
     )
 
 
@@ -170,7 +172,7 @@ def test_mille_parties_et_cinq_cents_sortes() -> None:
 
 
 def test_tout_constat_du_catalogue_se_dit() -> None:
-    lignes = [(c, 3, "date_entree", None, "v", "précision", 1) for c in catalogue()]
+    lignes = [(c, 3, "date_entree", None, "v", "précision", 1, None) for c in catalogue()]
     html = texte(en_html(accuse(partie(pl.DataFrame(lignes, schema=CONSTATS, orient="row")))))
     assert not re.search(r"\{\w*\}", html)
 

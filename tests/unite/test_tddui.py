@@ -132,7 +132,7 @@ def test_entetes_sont_les_colonnes_de_la_specification() -> None:
     feuilles = lire(
         bundle(
             patient("p", maj="2026-03-01"),
-            sejour("s", "Patient/p", maj="2026-03-02"),
+            sejour("s", "Patient/p"),
             evenement("e", "Patient/p"),
             projet("c", "Patient/p"),
         )
@@ -237,7 +237,6 @@ def test_un_dossier_par_structure_de_sejour() -> None:
         sejour("s2", "Patient/p", "Organization/esat"),
         sejour("s3", "Patient/p", "Organization/foyer", period={"start": "2024-01-01", "end": "2024-02-01"}),
         projet("c", "Patient/p"),
-        organisation("foyer aussi", maj="2026-03-02T08:00:00Z"),
     )
     assert [dossier[:3] for dossier in resultat["dossiers"]] == [(1, FOYER, "IPP1"), (1, ESAT, "IPP1")]
     assert resultat["mises_a_jour"] == [
@@ -296,7 +295,6 @@ def test_sejour_annule_n_a_pas_eu_lieu() -> None:
         sejour("s1", "Patient/p", "Organization/esat", status="entered-in-error", maj="2026-03-01"),
         sejour("s2", "Patient/p", "Organization/esat", status="cancelled"),
         sejour("s3", "Patient/p", "Organization/foyer", status="planned"),
-        organisation("o", maj="2026-03-02"),
     )
     assert [ligne[0] for ligne in resultat["sejours"]] == [6]
     assert [ligne[1] for ligne in resultat["dossiers"]] == [FOYER]
@@ -382,7 +380,7 @@ def test_chaque_ressource_de_la_personne_est_une_mise_a_jour() -> None:
         entree("Task", "t", None, **{"for": {"reference": "Patient/p"}}, maj=jour),
         entree("Schedule", "h", None, actor=[{"display": "x"}, {"reference": "Patient/p"}], maj=jour),
         entree("Observation", "sans-date", None, subject={"reference": "Patient/p"}),
-        organisation("org", maj="2026-03-02T08:00:00Z"),
+        organisation("org", maj=jour),
         entree("Practitioner", "pr", None, maj=jour),
         entree("Observation", "groupe", None, subject={"reference": "Group/g"}, maj=jour),
         entree("Location", "l", None, url="urn:uuid:lieu"),
@@ -397,15 +395,32 @@ def test_chaque_ressource_de_la_personne_est_une_mise_a_jour() -> None:
     ]
 
 
-@pytest.mark.parametrize("jours", [("2026-03-31T08:00:00Z",), ("2026-03-31T08:00:00Z", "2026-03-31T20:30:00+02:00")])
-def test_un_seul_jour_de_mise_a_jour_est_celui_de_l_export(jours: tuple[str, ...]) -> None:
-    entrees = [patient("p"), *(projet(f"c{rang}", "Patient/p", maj=jour) for rang, jour in enumerate(jours))]
-    lu = transfert(bundle(*entrees))
-    assert set(lu.feuilles) == {"dossiers", "projets"}
-    assert lu.avertissements == (Avertissement("MISES_A_JOUR_DU_JOUR", "31/03/2026", len(jours)),)
-    autre = transfert(bundle(*entrees, organisation("o", maj="2026-03-30")))
-    assert [ligne[3] for ligne in lignes(autre.feuilles["mises_a_jour"])] == list(jours)
-    assert autre.avertissements == ()
+@pytest.mark.parametrize(
+    ("majs", "jour"),
+    [
+        # Every resource bears the same day: the server that exports wrote it.
+        (["2026-03-12T08:00:00Z", "2026-03-12T20:30:00+02:00", "2026-03-12"], "12/03/2026"),
+        # Some do, on the day of the extraction.
+        (["2026-04-01T08:00:00Z", None, "2026-04-01T09:00:00Z"], "01/04/2026"),
+        # Some do, on another day: those were touched.
+        (["2026-03-12T08:00:00Z", None, "2026-03-12T09:00:00Z"], None),
+        (["2026-04-01T08:00:00Z", "2026-03-31T08:00:00Z", None], None),
+    ],
+)
+def test_un_seul_jour_de_mise_a_jour_est_celui_de_l_export(majs: list[str | None], jour: str | None) -> None:
+    champs = [{"maj": maj} if maj else {} for maj in majs]
+    lu = transfert(
+        bundle(
+            patient("p", **champs[0]), projet("c", "Patient/p", **champs[1]), evenement("e", "Patient/p", **champs[2])
+        )
+    )
+    dates = [maj for maj in majs if maj]
+    if jour is None:
+        assert [ligne[3] for ligne in lignes(lu.feuilles["mises_a_jour"])] == dates
+        assert lu.avertissements == ()
+    else:
+        assert "mises_a_jour" not in lu.feuilles
+        assert lu.avertissements == (Avertissement("MISES_A_JOUR_DU_JOUR", jour, len(dates)),)
 
 
 def test_profils_non_lus_comptes_une_fois_chacun() -> None:

@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import date
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
@@ -339,7 +340,6 @@ STATUT_AGENDA = {
 TYPES_XML = frozenset({"text/xml", "application/xml"})
 REFERENCES_DE_PERSONNE = ("subject", "patient", "for", "beneficiary", "actor")
 
-_JOUR = re.compile(r"[0-9]{2}/[0-9]{2}/[0-9]{4}")
 _PROFIL_TDDUI = re.compile(r"/(tddui-[a-z0-9-]{1,60})$")
 
 
@@ -452,8 +452,9 @@ _Ressource = tuple[int, str, int | None, int | None, str | None, str | None, str
 class _Bundle:
     """What is kept of a bundle: references still unresolved, since a resource may stand before its person.
 
-    `jours`: those of the `meta.lastUpdated`, two at most. `non_lus`: resources by TDDUI profile that is not read.
-    `pieces_jointes`: XML attachments. `documents`: the CDA documents among them.
+    `jours`: those of the `meta.lastUpdated`, two at most, which `dates` of the `nombre` resources bear. `non_lus`:
+    resources by TDDUI profile that is not read. `pieces_jointes`: XML attachments. `documents`: the CDA documents among
+    them.
     """
 
     cadre: Cadre
@@ -468,6 +469,7 @@ class _Bundle:
     ressources: list[pl.DataFrame] = field(default_factory=list)
     jours: set[str] = field(default_factory=set)
     dates: int = 0
+    nombre: int = 0
     non_lus: Counter[str] = field(default_factory=Counter)
     pieces_jointes: int = 0
     documents_lus: int = 0
@@ -478,6 +480,7 @@ class _Bundle:
         return self.references.setdefault((base, reference), len(self.references))
 
     def note_date(self, maj: str | None) -> None:
+        self.nombre += 1
         if maj:
             self.dates += 1
             if len(self.jours) < 2:
@@ -488,13 +491,21 @@ class _Bundle:
         if trouve and (trouve[1] in self.non_lus or len(self.non_lus) < PROFILS_DITS_MAX):
             self.non_lus[trouve[1]] += 1
 
+    @property
+    def jour_de_l_export(self) -> date | None:
+        """The only day of the `meta.lastUpdated`, when it is that of the export: every resource bears it, or the file's name."""
+        if len(self.jours) != 1:
+            return None
+        try:
+            jour = date.fromisoformat(next(iter(self.jours)))
+        except ValueError:
+            return None
+        return jour if self.dates == self.nombre or jour == self.cadre.date_extraction else None
+
     def avertissements(self) -> tuple[Avertissement, ...]:
         dits = [Avertissement("PROFIL_TDDUI_NON_LU", profil, n) for profil, n in sorted(self.non_lus.items())]
-        if len(self.jours) == 1:
-            annee, _, jour_et_mois = next(iter(self.jours)).partition("-")
-            mois, _, jour = jour_et_mois.partition("-")
-            quand = f"{jour}/{mois}/{annee}"
-            dits.insert(0, Avertissement("MISES_A_JOUR_DU_JOUR", quand if _JOUR.fullmatch(quand) else "", self.dates))
+        if jour := self.jour_de_l_export:
+            dits.insert(0, Avertissement("MISES_A_JOUR_DU_JOUR", f"{jour:%d/%m/%Y}", self.dates))
         return tuple(dits)
 
 
@@ -675,7 +686,7 @@ def lire_tddui(flux: BinaryIO, cadre: Cadre, dossier: Path) -> Transfert:
             if usager := usagers.get(personne):
                 structures.note_sejour(usager, structure)
     lignes = bundle.documents.lignes
-    majs_comptent = len(bundle.jours) > 1
+    majs_comptent = bundle.jour_de_l_export is None
     for patient in bundle.patients:
         if bundle.documents_lus and not patient.est_local:
             continue  # version 1: whom a document is about, which says it better
