@@ -96,7 +96,7 @@ ATTENDUS = {
     "01-null-id-message": Attendu("mss", lignes=(8, 8, 0)),
     "03-null-date-sortie": Attendu("sejours", lignes=(10, 10, 0)),
     "04-na-id-personne-xlsx": Attendu("dossiers", "refuse", (10, 0, 10), SANS_DOSSIERS),
-    "05-id-message-scientifique": Attendu("mss", "refuse", (10, 0, 10), {"mss": ("None/10", "source_absente")}),
+    "05-id-message-scientifique": Attendu("mss", "refuse", (8, 0, 8), {"mss": ("None/10", "source_absente")}),
     "07-egal-guillemets": Attendu("dossiers", lignes=(10, 10, 0), constats=()),
     "08-decalage-sans-minutes": Attendu("mises_a_jour", lignes=(9, 9, 0), constats=()),
     "09-heure-un-chiffre": Attendu("agenda", lignes=(7, 7, 0), constats=()),
@@ -222,7 +222,7 @@ def test_34_un_avertissement_ne_dit_pas_utilisee_une_ligne_rejetee(nuit_de: Call
     assert (detruit["niveau"], detruit["colonne"]) == ("avertissement", "ins")
     assert detruit["code"] not in ("INS_INVALIDE", cle_calculee["code"])
     assert (rejet["niveau"], rejet["code"]) == ("ligne", "SANS_IDENTIFIANT")
-    assert not re.search("utilisée|gardée|conservée", detruit["texte"])
+    assert not re.search("ligne (est|reste) (utilisée|gardée)", detruit["texte"])
 
 
 def test_37_un_message_dit_que_les_dates_sont_a_l_americaine(nuit_de: Callable[[str], Nuit]) -> None:
