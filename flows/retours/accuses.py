@@ -43,21 +43,46 @@ def nom_de_retour(porteur: str, chemin: str, sha256: str) -> str:
     return f"{nom_sur(chemin)}_{empreinte_de_reception(porteur, chemin, sha256)[:8]}"
 
 
+def dossier_des_accuses(recu_le: datetime) -> str:
+    """Where in the porteur's folder the answer to a file lies; `recu_le` in the region's time: its month there."""
+    return f"accuses/{recu_le:%Y-%m}"
+
+
+def page_de_l_accuse(porteur: str, chemin: str, sha256: str, recu_le: datetime) -> str:
+    """The path of the acknowledgement of a file in the porteur's folder; `recu_le` in the region's time."""
+    return f"{dossier_des_accuses(recu_le)}/accuse_{nom_de_retour(porteur, chemin, sha256)}.html"
+
+
 @contextmanager
-def dossier_de_retour(retours: Path, porteur: str) -> Iterator[int]:
-    """A descriptor of the porteur's folder, made when needed; never one behind a link. Raises `OSError`."""
+def dossier_de_retour(retours: Path, *noms: str) -> Iterator[int]:
+    """A descriptor of the folder `noms` (that of a porteur, then folders in it), made when needed; never behind a link.
+
+    Raises `OSError`.
+    """
     retours.mkdir(parents=True, exist_ok=True, mode=_MODE_DOSSIER)
-    racine = os.open(retours, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    drapeaux = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    dossier = os.open(retours, drapeaux)
     try:
-        with suppress(FileExistsError):
-            os.mkdir(porteur, _MODE_DOSSIER, dir_fd=racine)
-        dossier = os.open(porteur, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=racine)
-    finally:
-        os.close(racine)
-    try:
+        for nom in noms:
+            with suppress(FileExistsError):
+                os.mkdir(nom, _MODE_DOSSIER, dir_fd=dossier)
+            suivant = os.open(nom, drapeaux | os.O_NOFOLLOW, dir_fd=dossier)
+            os.close(dossier)
+            dossier = suivant
         yield dossier
     finally:
         os.close(dossier)
+
+
+def ranger_les_anciens(retours: Path, porteur: str, mois: Mapping[str, datetime]) -> None:
+    """Move the answers that a former duimètre put beside the page; `mois`: what ends their names → when the file was received."""
+    with dossier_de_retour(retours, porteur) as dossier:
+        for nom in lister(dossier):
+            genre, _, suite = nom.partition("_")
+            recu_le = mois.get(suite.rpartition(".")[0])
+            if genre in ("accuse", "erreurs") and recu_le is not None:
+                with dossier_de_retour(retours, porteur, *dossier_des_accuses(recu_le).split("/")) as range_:
+                    os.rename(nom, nom, src_dir_fd=dossier, dst_dir_fd=range_)
 
 
 def poser(dossier: int, fichiers: Mapping[str, bytes]) -> None:
@@ -149,7 +174,8 @@ def accuser(
         en_place=_a_l_heure(en_place, fuseau),
     )
     inchange = deja and deja[1] == reception.contexte and not en_place.nouveau
-    with sans_bloquer(reception.porteur), dossier_de_retour(reglages.retours, reception.porteur) as dossier:
+    du_mois = dossier_des_accuses(accuse.recu_le).split("/")
+    with sans_bloquer(reception.porteur), dossier_de_retour(reglages.retours, reception.porteur, *du_mois) as dossier:
         if inchange and accuse.statut == "deja_recu" and _existe(dossier, page):
             return
         erreurs = en_csv(accuse)

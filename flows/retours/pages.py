@@ -16,7 +16,16 @@ from flows.reception import reception
 from flows.reception.inventaire import Depose, EncoreEnEcriture
 from flows.reception.reception import Dossier
 from flows.reglages import Reglages
-from flows.retours.accuses import dossier_de_retour, lister, nom_de_retour, poser, retirer, sans_bloquer
+from flows.retours.accuses import (
+    dossier_de_retour,
+    lister,
+    nom_de_retour,
+    page_de_l_accuse,
+    poser,
+    ranger_les_anciens,
+    retirer,
+    sans_bloquer,
+)
 from flows.staging.fichiers import dossier_de_travail
 from schemas.curated import ACCEPTES
 from transforms.lecture.modele import LectureImpossible
@@ -109,6 +118,14 @@ def ecrire_pages(
             for ancienne in lister(ouvert):
                 if ancienne.startswith("a_completer_") and ancienne.endswith(".csv") and ancienne not in listes:
                     retirer(ouvert, ancienne)
+            if any(nom.startswith("accuse_") for nom in lister(ouvert)):
+                ranger_les_anciens(reglages.retours, porteur, _mois_des_accuses(vu))
+
+
+def _mois_des_accuses(vu: _Porteur) -> dict[str, datetime]:
+    """What ends the name of the answer to each file → when it was received, in the region's time."""
+    recus = vu.depots.group_by("porteur", "nom", "sha256_fichier").agg(pl.col("recu_le").min())
+    return {nom_de_retour(*recu): recu_le.astimezone(vu.reglages.zone) for *recu, recu_le in recus.iter_rows()}
 
 
 def _situation(vu: _Porteur, mesure: MesurePubliee, listes: Mapping[str, bytes]) -> Situation:
@@ -133,7 +150,7 @@ def _situation(vu: _Porteur, mesure: MesurePubliee, listes: Mapping[str, bytes])
         fichiers=_fichiers(recus.head(FICHIERS_MAX), fuseau),
         nb_fichiers=recus.height,
         rejets=_fichiers(rejets, fuseau),
-        refus=_refus(vu.depots, tables["constats"], vu.presents),
+        refus=_refus(vu),
         ecartes=dossier.ecartes,
         en_attente=dossier.etat in ("attente", "profil"),
     )
@@ -171,19 +188,19 @@ def _fichiers(recus: pl.DataFrame, fuseau: ZoneInfo) -> list[FichierRecu]:
             f["lignes_utilisees"],
             f["lignes_rejetees"] - f["lignes_hors_projet"],
             f["lignes_hors_projet"],
-            f"accuse_{nom_de_retour(f['porteur'], f['nom'], f['sha256_fichier'])}.html",
+            page_de_l_accuse(f["porteur"], f["nom"], f["sha256_fichier"], f["recu_le"].astimezone(fuseau)),
             f["document"],
         )
         for f in recus.iter_rows(named=True)
     ]
 
 
-def _refus(depots: pl.DataFrame, constats: pl.DataFrame, presents: Mapping[str, Depose]) -> list[Refus]:
+def _refus(vu: _Porteur) -> list[Refus]:
     ouverts = (
-        a_corriger(depots, lambda _, nom: nom in presents)
+        a_corriger(vu.depots, lambda _, nom: nom in vu.presents)
         .filter(pl.col("statut") == "refuse")
         .join(
-            constats.unique(["depot", "code"]),
+            vu.tables["constats"].unique(["depot", "code"]),
             left_on=["depot", "motif"],
             right_on=["depot", "code"],
             how="left",
@@ -191,8 +208,10 @@ def _refus(depots: pl.DataFrame, constats: pl.DataFrame, presents: Mapping[str, 
         )
     )
     return [
-        Refus(nom, message or "", f"accuse_{nom_de_retour(porteur, nom, sha256)}.html")
-        for porteur, nom, message, sha256 in ouverts.select("porteur", "nom", "message", "sha256_fichier").iter_rows()
+        Refus(nom, message or "", page_de_l_accuse(porteur, nom, sha256, recu_le.astimezone(vu.reglages.zone)))
+        for porteur, nom, message, sha256, recu_le in ouverts.select(
+            "porteur", "nom", "message", "sha256_fichier", "recu_le"
+        ).iter_rows()
     ]
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +22,7 @@ from typographie import espaces
 
 from flows.reception.inventaire import Depose
 from flows.retours import pages
-from flows.retours.accuses import nom_sur
+from flows.retours.accuses import dossier_de_retour, nom_sur
 from flows.retours.pages import date_des_pages
 from schemas.constats import catalogue
 from schemas.depots import TABLES, champs_de
@@ -69,7 +70,7 @@ def texte(html: str) -> str:
 
 def retours(racine: Path, porteur: str = "asso") -> dict[str, bytes]:
     dossier = racine / "retours" / porteur
-    return {f.name: f.read_bytes() for f in sorted(dossier.iterdir())} if dossier.is_dir() else {}
+    return {f.name: f.read_bytes() for f in sorted(dossier.rglob("*")) if f.is_file()} if dossier.is_dir() else {}
 
 
 def accuse_de(racine: Path, nom: str, porteur: str = "asso") -> dict[str, object]:
@@ -197,7 +198,7 @@ def test_un_contenu_en_double_rappelle_le_premier() -> None:
 def test_pages_autonomes() -> None:
     lecteur = _Texte()
     lecteur.feed(en_html(replace(accuse(partie(constats(3))), erreurs="erreurs_x.csv")))
-    assert lecteur.liens == ["#contenu", "erreurs_x.csv"]
+    assert lecteur.liens == ["#contenu", "../../index.html", "erreurs_x.csv"]
 
 
 # --- reception ---------------------------------------------------------------------------------------------------------
@@ -470,7 +471,7 @@ def test_page_du_porteur(nuitee: Path) -> None:
     assert f'href="a_completer_{E1}.csv"' in html
     lecteur = _Texte()
     lecteur.feed(html)
-    assert all(lien.startswith(("#", "accuse_", "a_completer_")) for lien in lecteur.liens)
+    assert all(lien.startswith(("#", "accuses/", "a_completer_")) for lien in lecteur.liens)
     assert all((nuitee / "retours" / "asso" / lien).is_file() for lien in lecteur.liens if not lien.startswith("#"))
 
 
@@ -650,3 +651,29 @@ def _en_utf8(octets: bytes) -> bytes:
         except UnicodeDecodeError:
             continue
     return octets
+
+
+def test_les_reponses_d_avant_sont_rangees(nuitee: Path, tmp_path: Path) -> None:
+    """What a former duimètre put beside the page goes to the folder of its month, once; what else is there stays."""
+    racine = tmp_path / "data"
+    shutil.copytree(nuitee, racine, symlinks=True)
+    dossier = racine / "retours" / "asso"
+    rangees = sorted(f.relative_to(dossier) for f in dossier.glob("accuses/*/*"))
+    assert rangees and {f.parts[0] for f in rangees} == {"accuses"}
+    for fichier in rangees:
+        (dossier / fichier).rename(dossier / fichier.name)
+    (dossier / "accuse_inconnu.html").write_text("à moi")
+    nuit_directe(racine, [D], NUIT_1 + timedelta(days=1))
+    assert sorted(f.relative_to(dossier) for f in dossier.glob("accuses/*/*")) == rangees
+    assert [f.name for f in dossier.glob("accuse_*")] == ["accuse_inconnu.html"]
+
+
+def test_rien_n_est_ecrit_derriere_un_lien_plante(tmp_path: Path) -> None:
+    """A porteur may write in its folder: a link in the place of `accuses` leads nowhere, and the night goes on."""
+    ailleurs = tmp_path / "ailleurs"
+    ailleurs.mkdir()
+    (tmp_path / "retours" / "asso").mkdir(parents=True)
+    (tmp_path / "retours" / "asso" / "accuses").symlink_to(ailleurs)
+    with pytest.raises(OSError), dossier_de_retour(tmp_path / "retours", "asso", "accuses", "2026-04"):
+        pass
+    assert list(ailleurs.iterdir()) == []

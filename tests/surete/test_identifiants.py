@@ -131,7 +131,7 @@ def test_a_file_is_shown_by_its_receipt_and_by_what_its_name_says(region: Path) 
         ("fichier.zip", "mises_a_jour_2026-04-02.csv", "mises_a_jour", "accepte"),
         ("sejours_2026-04-02 - Copie (2).csv", None, "sejours", "accepte"),
     ]
-    accuses = [json.loads(f.read_bytes()) for f in (region / "retours" / "asso").glob("accuse_*.json")]
+    accuses = [json.loads(f.read_bytes()) for f in (region / "retours" / "asso").rglob("accuse_*.json")]
     assert set(depots["recu"]) == {a["numero"] for a in accuses}
     assert depots["recu"].n_unique() == 7
     nom = "Quincampoix/dossiers_2026-04-02_Zacharie Quincampoix.csv"

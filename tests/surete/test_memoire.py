@@ -39,8 +39,8 @@ def recevoir(maison: Maison) -> tuple[dict[str, object], pl.DataFrame, list[list
     assert maison.recevoir(depose) is not None
     with RegistreDepots(maison.reglages.registre) as registre:
         constats = registre.constats()
-    (accuse,) = maison.reglages.retours.glob("alpha/accuse_*.json")
-    (erreurs,) = maison.reglages.retours.glob("alpha/erreurs_*.csv")
+    (accuse,) = maison.reglages.retours.glob("alpha/accuses/*/accuse_*.json")
+    (erreurs,) = maison.reglages.retours.glob("alpha/accuses/*/erreurs_*.csv")
     assert erreurs.stat().st_size < 5 * MO
     lignes = [ligne.split(";") for ligne in erreurs.read_text(encoding="utf-8-sig").splitlines()[1:]]
     return json.loads(accuse.read_text(encoding="utf-8")), constats, lignes
@@ -75,7 +75,7 @@ def test_un_fichier_de_rebut_est_compte_sans_etre_garde(maison: Maison) -> None:
         assert [int(ligne[2]) for ligne in listees] == list(range(2, LIGNES_LISTEES + 3))
         assert listees[-1][-2] == str(n - LIGNES_LISTEES)
         assert "Seules les premières lignes sont listées" in listees[-1][6]
-    (page,) = maison.reglages.retours.glob("alpha/accuse_*.html")
+    (page,) = maison.reglages.retours.glob("alpha/accuses/*/accuse_*.html")
     html = page.read_text(encoding="utf-8").replace("\u202f", " ")
     assert "200 000 fois : seules les 1 000 premières lignes sont listées" in html
 

@@ -63,6 +63,6 @@ def test_a_night_reads_names_with_accents(tmp_path: Path) -> None:
         "dossiers_2026-04-02.csv": "accepte",
         "fichier.csv": "refuse",
     }
-    noms = {json.loads(f.read_bytes())["nom"] for f in (data / "retours" / "asso").glob("accuse_*.json")}
+    noms = {json.loads(f.read_bytes())["nom"] for f in (data / "retours" / "asso").rglob("accuse_*.json")}
     assert noms == {"dossiers_2026-04-02_été.csv", "Œuvre d'été.csv"}
     assert "Fichiers refusés ou en attente, à reprendre : asso 1" in lancer(DUIMETRE, "etat", "--data", str(data))[1]
