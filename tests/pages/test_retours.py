@@ -600,7 +600,7 @@ def test_les_retours_d_un_porteur_ne_disent_rien_d_un_autre(region: Region, tmp_
     nuit_directe(racine, [D], datetime(2026, 4, 2, 2, tzinfo=UTC))
     essms = pl.read_parquet(racine / "curated" / "actuel" / "essms" / "essms.parquet")
     bruts = {p.name: _contenu(p) for p in (racine / "raw" / "depots").iterdir() if p.is_dir()}
-    rendus = {p.name: b"\n".join(f.read_bytes() for f in p.iterdir()) for p in (racine / "retours").iterdir()}
+    rendus = {p.name: b"\n".join(f.read_bytes() for f in p.rglob("*.*")) for p in (racine / "retours").iterdir()}
     porteurs = essms["porteur"].unique().to_list()
     assert set(porteurs) == set(rendus)
     verifies = 0

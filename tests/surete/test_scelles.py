@@ -95,10 +95,11 @@ def test_sans_le_depot_la_nuit_s_arrete_et_dit_quoi_faire(region: Path) -> None:
     assert nuit_directe(region, [JOUR], APRES + timedelta(minutes=1)).version
 
 
-def test_un_depot_qui_a_change_dans_raw_ne_remplace_pas_en_silence_celui_qui_est_abime(region: Path) -> None:
+def test_un_depot_illisible_dans_raw_ne_remplace_pas_celui_qui_est_abime(region: Path) -> None:
+    """§4: a refused content replaces nothing. What it hides still counts, and nobody can make its rows again."""
     (fichier,) = (region / "staging" / "mss").glob("reunis-2026-04-*")
     abimer(fichier)
-    abimer(region / "raw" / "depots" / "asso" / "mss_2026-04-01.csv")
+    (region / "raw" / "depots" / "asso" / "mss_2026-04-01.csv").write_bytes(b"")
     with pytest.raises(
         StagingAbime, match=f"staging/mss/{fichier.name} .absents de raw/depots : asso, mss du 2026-04-01"
     ):
