@@ -29,6 +29,7 @@ canari: $(VENV)/.dev
 chaos: $(VENV)/.dev
 	$(BIN)/python tests/campagnes/chaos.py $(CHAOS)
 	$(BIN)/python tests/campagnes/annee.py $(ANNEE)
+	$(BIN)/python tests/campagnes/archive_cda.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

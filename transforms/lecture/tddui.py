@@ -74,8 +74,11 @@ class _Recueil:
         self._places[-1] = debut, taille + len(octets)
 
     def octets(self, donnees: str) -> Iterator[bytes]:
-        """The bytes of an attachment, block by block. Raises `LectureImpossible` when its base64 is damaged."""
+        """The bytes of an attachment, block by block. Raises `LectureImpossible`: FICHIER_ILLISIBLE (its base64 is damaged),
+        CONTENU_INATTENDU (long, and no XML)."""
         coupe = _COUPE.search(donnees)
+        if donnees.endswith(_REMPLISSAGE.decode()):
+            raise LectureImpossible("CONTENU_INATTENDU", "la pièce jointe n'est pas du XML")
         textes = [donnees.encode("ascii", "replace")]
         if coupe and int(coupe[1]) < len(self._places):
             textes = [donnees[: coupe.start()].encode("ascii", "replace")]
