@@ -223,7 +223,7 @@ def test_un_terminal_ne_recoit_aucune_commande(racine: Path, capsys: pytest.Capt
 def test_l_aide_et_les_arguments_sont_en_francais(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as fin:
         _parseur().parse_args(["verifier", "f.csv"])
-    assert fin.value.code == 2 and "il manque : --porteur" in capsys.readouterr().err
+    assert fin.value.code == 2 and "--porteur" in capsys.readouterr().err
     options = _parseur().parse_args(["verifier", "a.csv", "b.csv", "--porteur", "p1"])
     assert isinstance(options, Namespace) and [f.name for f in options.fichiers] == ["a.csv", "b.csv"]
 
@@ -237,3 +237,27 @@ def test_un_lecteur_en_panne_n_est_pas_la_faute_du_fichier(
     monkeypatch.setattr(reception, "ouvrir_depot", panne)
     assert lancer(racine, fichier(racine, ENTETE + BONNES)) == 1
     assert "à signaler à l'opérateur (KeyError (csv.py:12))" in capsys.readouterr().err
+
+
+def test_sur_un_ordinateur_sans_le_registre(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """§3 `--structures`: the same checks from the numbers that the porteur knows, without projets.csv; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    deux = fichier(tmp_path / "data", ENTETE + BONNES + f"{AILLEURS};D99;2026-02-01;\n")
+
+    def code(*arguments: str) -> int:
+        with pytest.raises(SystemExit) as fin:
+            main(["verifier", str(deux), "--json", *arguments])
+        assert isinstance(fin.value.code, int)
+        return fin.value.code
+
+    assert code("--structures", f"{A}, {B}") == 0
+    (partie,) = json.loads(capsys.readouterr().out)["fichiers"][0]["parties"]
+    assert (partie["lignes_lues"], partie["lignes_utilisees"], partie["lignes_hors_projet"]) == (21, 20, 1)
+    assert code("--structures", AILLEURS) == 0
+    (partie,) = json.loads(capsys.readouterr().out)["fichiers"][0]["parties"]
+    assert (partie["lignes_utilisees"], partie["lignes_hors_projet"]) == (1, 20)
+    assert code("--structures", "97040012") == 2
+    assert "9 caractères" in capsys.readouterr().err
+    assert sorted(f.name for f in tmp_path.iterdir()) == [deux.name]
