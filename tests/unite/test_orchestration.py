@@ -129,7 +129,7 @@ def test_the_journal_and_two_artifacts_are_there_without_any_value(nuitee: tuple
     messages = [message for (message,) in query(base, "SELECT message FROM log ORDER BY timestamp")]
     assert "Fichiers à lire : fichiers 2" in messages
     assert "Dépôts reçus : porteur asso, fichiers 2, refuses 1, lignes_rejetees 0, non_traites 0" in messages
-    resume = next(m for m in messages if m.startswith("Fichiers reçus : 2"))
+    resume = next(m for m in messages if m.startswith("Fichiers reçus\u00a0: 2"))
     assert resume in sortie
     version = actuelle(racine / "curated")
     assert version is not None
