@@ -56,6 +56,7 @@ _FRANCAIS = {
     "options": "options",
     "show this help message and exit": "affiche cette aide",
     "the following arguments are required: %s": "il manque : %s",
+    "one of the arguments %s is required": "il manque : %s",
     "unrecognized arguments: %s": "argument inconnu : %s",
     "expected one argument": "une valeur est attendue",
     "expected at least one argument": "au moins une valeur est attendue",

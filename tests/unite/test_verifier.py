@@ -223,7 +223,7 @@ def test_un_terminal_ne_recoit_aucune_commande(racine: Path, capsys: pytest.Capt
 def test_l_aide_et_les_arguments_sont_en_francais(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as fin:
         _parseur().parse_args(["verifier", "f.csv"])
-    assert fin.value.code == 2 and "--porteur" in capsys.readouterr().err
+    assert fin.value.code == 2 and "il manque : --porteur" in capsys.readouterr().err
     options = _parseur().parse_args(["verifier", "a.csv", "b.csv", "--porteur", "p1"])
     assert isinstance(options, Namespace) and [f.name for f in options.fichiers] == ["a.csv", "b.csv"]
 
