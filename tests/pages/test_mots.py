@@ -78,7 +78,7 @@ def _accuse_de(code: str, combien: int) -> Accuse:
     niveau = catalogue()[code].niveau
     ligne = None if niveau == "fichier" else 2
     lignes = [
-        (code, ligne and ligne + n, "date_entree", None, "v", "", 1) for n in range(max(combien, niveau == "fichier"))
+        (code, ligne and ligne + n, "date_entree", None, "v", "", 1, None) for n in range(max(combien, niveau == "fichier"))
     ]
     rejetees = combien if niveau == "ligne" else 0
     hors = rejetees if code in ("HORS_PROJET", "ESSMS_ECARTE") else 0
@@ -153,7 +153,7 @@ def test_les_lignes_hors_projet_ne_changent_pas_le_verdict(
 
 def test_une_structure_ecartee_attend_l_agence() -> None:
     """§4.6: « rows of an ESSMS set aside are told the same, not that they are outside the project »."""
-    trouves = pl.DataFrame([("ESSMS_ECARTE", 2, "finess_et", None, E1, "", 2)], schema=CONSTATS, orient="row")
+    trouves = pl.DataFrame([("ESSMS_ECARTE", 2, "finess_et", None, E1, "", 2, None)], schema=CONSTATS, orient="row")
     dit = verdict(accuse(Partie("", "sejours", D, False, SortDepot(None, 5, 3, 2, 2), trouves)))
     assert "sauf 2 lignes de structures que l'agence doit rétablir dans son registre." in dit
     assert "hors de votre projet" not in dit

@@ -138,7 +138,7 @@ def tableau(
         raise LectureImpossible("FICHIER_ILLISIBLE", detail, ligne)
     remarques = []
     if au_dessus:
-        detail = f"{accord(len(au_dessus), 'ligne')} au-dessus de l'en-tête, lu à la ligne {ligne}"
+        detail = f"{accord(len(au_dessus), 'ligne')} au-dessus de l'en-tête, lu à la ligne {ligne}."
         remarques.append(Remarque("LIGNES_AVANT_ENTETE", ligne=au_dessus[0][0], detail=detail))
     entetes = tuple(champ or "" for champ in champs[:largeur])
     return Feuille(nom, entetes, en_lots(lignes, largeur, taille_lot), ligne, remarques)
