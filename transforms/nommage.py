@@ -275,14 +275,14 @@ def _lu(chemin: pl.Expr, champ: Literal["cle", "montre"]) -> pl.Expr:
 
     def lire(bases: pl.Series) -> pl.Series:
         uniques = bases.unique()
-        lus = uniques.to_frame("base").with_columns(_lus(uniques)[champ].alias(champ))
+        lus = uniques.to_frame("base").with_columns(_lus(uniques, champ))
         return bases.to_frame("base").join(lus, on="base", how="left", maintain_order="left", nulls_equal=True)[champ]
 
     return chemin.str.extract(r"([^/]*)$").map_batches(lire, return_dtype=pl.String)
 
 
-def _lus(bases: pl.Series) -> pl.DataFrame:
-    """Of base names, `cle` (the order of names) and `montre` (what may be shown of them)."""
+def _lus(bases: pl.Series, champ: Literal["cle", "montre"]) -> pl.Series:
+    """Of base names, `cle` (the order of names) or `montre` (what may be shown of them)."""
     plie = (
         pl.col("base")
         .str.replace(_EXTENSION, "")
@@ -292,32 +292,37 @@ def _lus(bases: pl.Series) -> pl.DataFrame:
         .str.replace_all(_SEPARATEURS, " ")
         .str.strip_chars_end(" ")
     )
-    dit = pl.col("corps").str.extract_groups(_DIT).struct
-    table, ecrit = (pl.coalesce(dit.field(f"{x}1"), dit.field(f"{x}2")) for x in "tj")
+    ecrit = pl.coalesce("j1", "j2")
     serre = ecrit.str.replace("^(..) (..) (....)$", "$3$2$1").str.replace_all(" ", "", literal=True)
     retourne = pl.when(~ecrit.str.contains(" ")).then(ecrit.str.replace("^(..)(..)(....)$", "$3$2$1"))
     lectures = [lecture.str.to_date("%Y%m%d", strict=False) for lecture in (serre, retourne)]
-    jour = pl.coalesce(pl.when(j.dt.year().is_between(_ANNEES[0], _ANNEES[-1])).then(j) for j in lectures)
-    numero, copie = pl.col("marque").str.extract("([0-9]+)"), pl.col("marque").str.contains("cop", literal=True)
-    format_ = pl.col("base").str.extract(_EXTENSION).str.to_lowercase()
-    parts = (_nombre(partie.cast(pl.String)) for partie in (jour.dt.year(), jour.dt.month(), jour.dt.day()))
-    dite = pl.concat_str(table, *parts, separator=" ") + (" " + _naturel(dit.field("reste"))).fill_null("")
-    rang = pl.coalesce(numero.cast(pl.Int32) + 1, copie.cast(pl.Int32), 0)
-    return (
+    dits = (
         bases.to_frame("base")
-        .with_columns(plie.str.extract_groups(_MARQUE).struct.unnest())
-        .select(
-            cle=pl.coalesce(dite, _naturel(pl.col("corps"))) + "\x00" + rang.cast(pl.String).str.zfill(5),
-            montre=pl.concat_str(
-                pl.when(format_.is_not_null())
-                .then(pl.concat_str(table.str.replace_all(" ", "_"), jour.cast(pl.String), separator="_"))
-                .fill_null("fichier"),
-                pl.when(copie).then(pl.lit(" - Copie")).otherwise(pl.lit("")),
-                (" (" + numero + ")").fill_null(""),
-                ("." + format_).fill_null(""),
-            ),
+        .select("base", plie.str.extract_groups(_MARQUE).struct.unnest())
+        .with_columns(pl.col("corps").str.extract_groups(_DIT).struct.unnest())
+        .with_columns(
+            table=pl.coalesce("t1", "t2"),
+            jour=pl.coalesce(pl.when(j.dt.year().is_between(_ANNEES[0], _ANNEES[-1])).then(j) for j in lectures),
+            numero=pl.col("marque").str.extract("([0-9]+)"),
+            copie=pl.col("marque").str.contains("cop", literal=True),
         )
     )
+    jour = pl.col("jour")
+    if champ == "montre":
+        format_ = pl.col("base").str.extract(_EXTENSION).str.to_lowercase()
+        table_et_jour = pl.concat_str(pl.col("table").str.replace_all(" ", "_"), jour.cast(pl.String), separator="_")
+        montre = pl.concat_str(
+            pl.when(format_.is_not_null()).then(table_et_jour).fill_null("fichier"),
+            pl.when("copie").then(pl.lit(" - Copie")).otherwise(pl.lit("")),
+            (" (" + pl.col("numero") + ")").fill_null(""),
+            ("." + format_).fill_null(""),
+        )
+        return dits.select(montre=montre)["montre"]
+    parts = (_nombre(partie.cast(pl.String)) for partie in (jour.dt.year(), jour.dt.month(), jour.dt.day()))
+    tete = pl.concat_str("table", *parts, pl.lit(""), separator=" ").fill_null("")
+    suite = pl.when(jour.is_null()).then("corps").otherwise(pl.col("reste").fill_null(""))
+    rang = pl.coalesce(pl.col("numero").cast(pl.Int32) + 1, pl.col("copie").cast(pl.Int32), 0)
+    return dits.select(cle=tete + _naturel(suite) + "\x00" + rang.cast(pl.String).str.zfill(5))["cle"]
 
 
 def _nombre(chiffres: pl.Expr) -> pl.Expr:

@@ -289,7 +289,7 @@ CAS = [
         formes=("csv",),
         **REFUS,
         chiffres=SANS_SEJOURS,
-        avis=(("fichier", "GUILLEMET_OUVERT", 2),),
+        avis=(("avertissement", "COLONNE_IGNOREE", None), ("fichier", "GUILLEMET_OUVERT", 2)),
     ),
     Cas(
         "guillemet",
