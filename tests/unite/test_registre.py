@@ -191,3 +191,63 @@ def test_un_registre_d_avant_les_sceaux_les_donne_a_la_premiere_lecture(tmp_path
         assert registre.abimes(["mss/a.parquet", "mss/disparu.parquet"]) == ["mss/disparu.parquet"]
         (tmp_path / "mss" / "a.parquet").write_bytes(b"des lignEs")
         assert registre.abimes(["mss/a.parquet"]) == ["mss/a.parquet"]
+
+
+def test_une_annee_d_avant_tient_debout_par_le_dernier_contenu_de_chaque_chemin(tmp_path: Path) -> None:
+    """A register of version 5: A then B at one path, A there again (`apercus` says so); at another B then a refused one."""
+    chemin = tmp_path / "registre.sqlite"
+    ancien(chemin, 5)
+    with sqlite3.connect(chemin) as base:
+        for rang, (lieu, depot) in enumerate(
+            [("un.csv", "a"), ("un.csv", "b"), ("deux.csv", "b2"), ("deux.csv", "refus"), ("trois.csv", "seul")], 10
+        ):
+            quand = f"2026-03-{rang}T02:00:00+00:00"
+            base.execute("INSERT INTO receptions VALUES (?, 'asso', ?, ?, 10, ?, 'ctx')", (rang, lieu, depot, quand))
+            base.execute("REPLACE INTO apercus VALUES ('asso', ?, 1, 2, 3, ?)", (lieu, rang))
+            base.execute("INSERT INTO unites VALUES (?, '', 'mss', '2026-03-01', 0, ?, ?)", (rang, depot, depot))
+            refuse = depot == "refus"
+            statut, motif, fichier = ("refuse", "FICHIER_VIDE", None) if refuse else ("accepte", None, f"mss/{depot}")
+            base.execute("INSERT INTO examens VALUES (?, 'ctx', ?, ?, 1, 1, 0, 0, ?)", (depot, statut, motif, fichier))
+        base.execute("UPDATE apercus SET reception = 10 WHERE chemin = 'un.csv'")
+        base.execute("UPDATE examens SET fichier = 'mss/a.parquet' WHERE depot = 'b'")
+        base.execute("UPDATE replis SET depots = 3")
+    with RegistreDepots(chemin) as registre:
+        lus = registre.depots().filter(pl.col("nom") != "a.zip").select("depot", "statut", "en_suspens").sort("depot")
+        assert lus.rows() == [
+            ("a", "accepte", False),
+            ("b", "remplace", False),
+            ("b2", "accepte", False),
+            ("refus", "refuse", True),
+            ("seul", "accepte", False),
+        ]
+        assert registre.ecartes() == {"b"}
+        # The fold was made with the rows of b.
+        assert registre.replis() == {}
+        assert registre.replis(perimes=True) == {"mss/a.parquet": "mss/plie.parquet"}
+        registre.replie("mss/a.parquet", Scelle("mss/plie.parquet", "2"))
+        assert registre.replis() == {"mss/a.parquet": "mss/plie.parquet"}
+
+
+@pytest.mark.parametrize("graine", range(4))
+def test_ce_qui_est_ecarte_est_ce_que_les_depots_disent_remplace_ou_retire(tmp_path: Path, graine: int) -> None:
+    """The two ways to tell it, over random nights: rows and folds speak of the same deposits."""
+    hasard = random.Random(graine)
+    with RegistreDepots(tmp_path / "registre.sqlite") as registre:
+        vus = 0
+        for nuit in range(30):
+            for _ in range(hasard.randrange(4)):
+                inscrire(registre, hasard, nuit)
+            connus = registre.apercus()
+            restes = {lieu: Apercu(*vu[:3]) for lieu, vu in connus.items() if hasard.random() < 0.8}
+            registre.constater(restes, connus, lambda lieu: False)
+            depots = registre.depots()
+            if hasard.random() < 0.2 and depots.height:
+                recu = hasard.choice(depots["recu"].to_list())
+                registre.retirer(recu, "erreur", INSTANT)
+                depots = registre.depots()
+            acceptes = depots.filter(pl.col("sort").is_in(["accepte", "accepte_avec_rejets"]))
+            debout = set(acceptes.filter(pl.col("statut").is_in(["accepte", "accepte_avec_rejets"]))["depot"])
+            assert set(acceptes["depot"]) - debout == registre.ecartes() & set(acceptes["depot"])
+            assert sorted(depots.filter("canonique")["depot"]) == sorted(depots["depot"].unique())
+            vus += len(set(acceptes["depot"]) - debout)
+        assert vus > 20
