@@ -78,7 +78,8 @@ def _accuse_de(code: str, combien: int) -> Accuse:
     niveau = catalogue()[code].niveau
     ligne = None if niveau == "fichier" else 2
     lignes = [
-        (code, ligne and ligne + n, "date_entree", None, "v", "", 1, None) for n in range(max(combien, niveau == "fichier"))
+        (code, ligne and ligne + n, "date_entree", None, "v", "", 1, None)
+        for n in range(max(combien, niveau == "fichier"))
     ]
     rejetees = combien if niveau == "ligne" else 0
     hors = rejetees if code in ("HORS_PROJET", "ESSMS_ECARTE") else 0

@@ -147,7 +147,7 @@ def test_le_separateur_est_celui_qui_montre_l_en_tete(tmp_path: Path, separateur
 
 
 def lire_detail(ligne: int) -> str:
-    return f"1 ligne au-dessus de l'en-tête, lu à la ligne {ligne} "
+    return f"1 ligne au-dessus de l'en-tête, lu à la ligne {ligne}. "
 
 
 def test_ligne_sep_puis_titre(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from transforms.lecture.lignes_tddui import (
     Cadre,
     DebutDeDocument,
     DocumentRefuse,
-    Dossier,
+    DossierTransfere,
     LignesTddui,
     Transfert,
     finess_de_l_usager,
@@ -340,7 +340,7 @@ class DocumentsCda:
     def __init__(self, cadre: Cadre) -> None:
         self._cadre = cadre
         self.lignes = LignesTddui(cadre)
-        self._etats: dict[tuple[object, ...], list[tuple[str, int, Dossier, str | None, str | None]]] = {}
+        self._etats: dict[tuple[object, ...], list[tuple[str, int, DossierTransfere, str | None, str | None]]] = {}
         self._documents: list[DebutDeDocument] = []
         self._lignes_avant = 0
         self._refuses: list[DocumentRefuse] = []
@@ -386,9 +386,9 @@ class DocumentsCda:
             return ligne if ligne is not None else self._lignes_avant + ligne_du_document
 
         structures = _Structures(document, self._cadre)
-        etats: dict[tuple[object, ...], list[tuple[str, int, Dossier, str | None, str | None]]] = {}
+        etats: dict[tuple[object, ...], list[tuple[str, int, DossierTransfere, str | None, str | None]]] = {}
 
-        def etat(table: str, n: int, dossier: Dossier, a: str | None, b: str | None) -> None:
+        def etat(table: str, n: int, dossier: DossierTransfere, a: str | None, b: str | None) -> None:
             cle = (table, *dossier, *((a,) if table == "sejours" else ()))
             # Without its whole key a row is like no other.
             unique = cle if None not in cle else (*cle, len(self._etats), len(etats))
@@ -431,21 +431,21 @@ class _Structures:
                 for finess in self._finess_de(evenement.lieu):
                     self._numeros.setdefault(finess, evenement.lieu.usager)
 
-    def dossiers(self) -> list[Dossier]:
+    def dossiers(self) -> list[DossierTransfere]:
         """The dossiers of the person: one per structure of a séjour, else of an event, else of the document."""
         trouvees = [f for f in self._des_sejours if f] or self._des_sejours
         if not trouvees:
             trouvees = [f for evenement in self._document.evenements for f in self._finess_de(evenement.lieu)]
         return [self._dossier(finess) for finess in dict.fromkeys(trouvees or self._finess_de(_SANS_LIEU))]
 
-    def du_sejour(self, lieu: _Lieu) -> Dossier:
+    def du_sejour(self, lieu: _Lieu) -> DossierTransfere:
         return self._dossier(self._finess_du_sejour(lieu))
 
-    def de(self, lieu: _Lieu) -> list[Dossier]:
+    def de(self, lieu: _Lieu) -> list[DossierTransfere]:
         return [self._dossier(finess) for finess in self._finess_de(lieu)]
 
-    def _dossier(self, finess: str | None) -> Dossier:
-        return Dossier(finess, self._numeros.get(finess, self._numero))
+    def _dossier(self, finess: str | None) -> DossierTransfere:
+        return DossierTransfere(finess, self._numeros.get(finess, self._numero))
 
     def _finess_du_sejour(self, lieu: _Lieu) -> str | None:
         if lieu.structure is not None:

@@ -26,7 +26,7 @@ _DATE_HEURE = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?
 _MINUIT_UTC = re.compile(r"00:00(?::00(?:\.0+)?)?(?:Z|[+-]00:00)")
 
 
-class Dossier(NamedTuple):
+class DossierTransfere(NamedTuple):
     """Whom a row is about."""
 
     finess_et: str | None
@@ -98,18 +98,18 @@ class LignesTddui:
         self._lignes: dict[str, list[tuple[str | int | None, ...]]] = {table: [] for table in ENTETES}
         self._lots: dict[str, list[pl.DataFrame]] = {table: [] for table in ENTETES}
 
-    def ajoute(self, table: str, ligne: int, dossier: Dossier, **cellules: str | None) -> None:
+    def ajoute(self, table: str, ligne: int, dossier: DossierTransfere, **cellules: str | None) -> None:
         """Add a row; the columns that are not given are empty."""
         lignes = self._lignes[table]
         lignes.append((ligne, *dossier, *map(cellules.get, ENTETES[table][2:])))
         if len(lignes) >= LIGNES_PAR_LOT:
             self._vide(table)
 
-    def personne(self, ligne: int, dossier: Dossier, ins: str | None) -> None:
+    def personne(self, ligne: int, dossier: DossierTransfere, ins: str | None) -> None:
         """A person's dossier in one structure."""
         self.ajoute("dossiers", ligne, dossier, id_personne=dossier.id_dossier, ins=ins)
 
-    def sejour(self, ligne: int, dossier: Dossier, debut: str | None, fin: str | None) -> None:
+    def sejour(self, ligne: int, dossier: DossierTransfere, debut: str | None, fin: str | None) -> None:
         """A séjour, whose ends are days or moments."""
         entree, sortie = self.jour(debut, dossier.finess_et), self.jour(fin, dossier.finess_et)
         self.ajoute("sejours", ligne, dossier, date_entree=entree, date_sortie=sortie)

@@ -26,7 +26,7 @@ from transforms.lecture.lignes_tddui import (
     SYSTEMES_INS,
     Avertissement,
     Cadre,
-    Dossier,
+    DossierTransfere,
     LignesTddui,
     Transfert,
     finess_de_l_usager,
@@ -650,9 +650,9 @@ class _Structures:
         if self._par_reference[reference] not in structures:
             structures.append(self._par_reference[reference])
 
-    def de(self, usager: str | None, reference: int | None = None) -> list[Dossier]:
+    def de(self, usager: str | None, reference: int | None = None) -> list[DossierTransfere]:
         """Dossiers a resource of this person belongs to; without FINESS where a structure is named but gives none."""
-        return [Dossier(finess, usager) for finess in self._finess(usager, reference)]
+        return [DossierTransfere(finess, usager) for finess in self._finess(usager, reference)]
 
     def _finess(self, usager: str | None, reference: int | None) -> list[str | None]:
         if reference is not None:
@@ -733,7 +733,7 @@ def _designe_une_personne(bundle: _Bundle, base: str, reference: str) -> bool:
     return reference.split("/_history/", 1)[0].rsplit("/", 2)[-2:-1] == ["Patient"]
 
 
-def _ajoute_ressource(lignes: LignesTddui, ressource: _Ressource, qui: Dossier, majs_comptent: bool) -> None:
+def _ajoute_ressource(lignes: LignesTddui, ressource: _Ressource, qui: DossierTransfere, majs_comptent: bool) -> None:
     ligne, table, _personne, _structure, identifiant, debut, fin, statut, maj = ressource
     if table == "sejours":
         lignes.sejour(ligne, qui, debut, fin)
