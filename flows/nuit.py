@@ -161,7 +161,7 @@ def inventorier(nuit: Nuit, registres: registres_ars.Referentiels) -> tuple[list
             registre.tout_refaire()
         reception.balayer(reglages.staging, registre)
         connus = registre.apercus()
-        reception.constater(deposes, registre, connus)
+        reception.noter_les_vus(deposes, registre, connus)
         retenus = reception.nouveaux(deposes, dossiers, connus)
     frais = datetime.now(UTC).timestamp() - reception.FRAICHEUR_SECONDES
     if any(d.mtime > frais for d in retenus):

@@ -24,7 +24,7 @@ from flows.reglages import Reglages
 from flows.staging import scelles
 from flows.staging.registre import RegistreDepots
 from flows.versions.manifeste import MAILLON, MANIFESTE
-from flows.versions.preuves_remises import citer, lire_preuves
+from flows.versions.preuves_remises import inscrire_preuve, lire_preuves
 from flows.versions.version import actuelle
 from schemas.curated import ACCEPTES
 from schemas.erreurs import ErreurDite, Inconnu
@@ -92,7 +92,7 @@ def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Pa
     provisoire = sortie.with_name(f".{sortie.name}.{secrets.token_hex(4)}")
     try:
         ecrire_prive(provisoire, octets)
-        citer(
+        inscrire_preuve(
             reglages.curated,
             sha256=sha256,
             finess_et=finess_et,

@@ -366,7 +366,7 @@ def cle(table: str) -> tuple[str, ...]:
     return valeur
 
 
-def besoins(table: str) -> tuple[tuple[str, ...], ...]:
+def groupes_requis(table: str) -> tuple[tuple[str, ...], ...]:
     """Groups of columns of which a row needs one each (§4.1–§4.3): the required ones alone, then the alternatives."""
     requises = tuple((c.nom,) for c in champs_de(table).values() if c.colonne_requise)
     alternatives: Any = (TABLES[table].Config.metadata or {}).get("alternatives", ())

@@ -25,7 +25,9 @@ class EnPlace:
     retire: bool = False
 
 
-def situer(depots: pl.DataFrame, hors_place: pl.DataFrame, absents: pl.Series, retires: pl.Series) -> pl.DataFrame:
+def mettre_en_place(
+    depots: pl.DataFrame, hors_place: pl.DataFrame, absents: pl.Series, retires: pl.Series
+) -> pl.DataFrame:
     """The deposits (one row per part of a received file, in the order of names) with what they count for.
 
     `depots`: columns `depot`, `reception`, `statut` (of the examination). `hors_place`: those that do not stand at their path

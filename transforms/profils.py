@@ -20,7 +20,7 @@ from typing import Any, Self
 import polars as pl
 from pydantic import Field, StrictBool, model_validator
 
-from schemas.depots import TABLES, besoins, champs_de
+from schemas.depots import TABLES, champs_de, groupes_requis
 from transforms import types
 from transforms.lecture.entetes import Attendu, apparier, nom_normalise
 from transforms.lecture.modele import LIGNE, NATIVE, SURPLUS, Feuille, LectureImpossible
@@ -326,7 +326,9 @@ def convient(lu: SelonProfil, entetes: Sequence[str]) -> bool:
 def attendu_selon(lu: SelonProfil, finess: frozenset[str]) -> Attendu:
     """What the table of a file of the editor is known by: its headers, or ours in their place."""
     variantes = tuple(
-        tuple(frozenset(n for c in groupe for n in (c, nom_normalise(t.entete(c)))) for groupe in besoins(t.table))
+        tuple(
+            frozenset(n for c in groupe for n in (c, nom_normalise(t.entete(c)))) for groupe in groupes_requis(t.table)
+        )
         for t in lu.tables
     )
     connues = {n for t in lu.tables for n in (*t._connues, *champs_de(t.table))}

@@ -128,7 +128,7 @@ def nouveaux(deposes: Sequence[Depose], dossiers: Mapping[str, Dossier], connus:
     ]
 
 
-def constater(deposes: Sequence[Depose], registre: RegistreDepots, connus: Connus) -> None:
+def noter_les_vus(deposes: Sequence[Depose], registre: RegistreDepots, connus: Connus) -> None:
     """Write down which files went away or came back since the last inventory, before any is received (§4).
 
     What lies in a folder that cannot be listed is not known to be gone.
@@ -139,7 +139,7 @@ def constater(deposes: Sequence[Depose], registre: RegistreDepots, connus: Connu
         porteur, chemin = lieu
         return bool(fermes) and any((porteur, str(dossier)) in fermes for dossier in PurePosixPath(chemin).parents)
 
-    registre.constater({(d.porteur, d.chemin): d.apercu for d in deposes}, connus, cache)
+    registre.noter_les_vus({(d.porteur, d.chemin): d.apercu for d in deposes}, connus, cache)
 
 
 def _refus_du_genre(depose: Depose) -> LectureImpossible | None:

@@ -21,7 +21,7 @@ import polars as pl
 from flows.staging.fichiers import Scelle, deposer, empreinte
 from schemas.curated import ACCEPTES
 from schemas.erreurs import ErreurDite, Inconnu
-from transforms.en_place import EnPlace, situer
+from transforms.en_place import EnPlace, mettre_en_place
 from transforms.nommage import numero_de_recu, rang_des_noms
 from transforms.sort_depot import SortDepot
 
@@ -189,7 +189,7 @@ class RegistreDepots:
         )
         return {ligne[:2]: ligne[2:] for ligne in lignes}
 
-    def constater(self, vus: Mapping[Lieu, Apercu], connus: Connus, caches: Callable[[Lieu], bool]) -> None:
+    def noter_les_vus(self, vus: Mapping[Lieu, Apercu], connus: Connus, caches: Callable[[Lieu], bool]) -> None:
         """Write down which files went away or came back, and the contents that are now at another path only (§4).
 
         `vus`: the files in the drop folders; `connus`: those of the register; `caches`: nobody can tell whether that one is
@@ -312,7 +312,7 @@ class RegistreDepots:
 
         Columns: `depot`, `porteur`, `nom`, `membre`, `nom_table`, `sha256`, `date_extraction`, `partiel`, `recu_le`
         (UTC), `statut`, `motif`, the four counts, `fichier`, `taille`, `sha256_fichier` (of the whole file), `recu`
-        (receipt number of the file), `rang` (order of names, §6.2), and those of `transforms.en_place.situer`. So neither the
+        (receipt number of the file), `rang` (order of names, §6.2), and those of `transforms.en_place.mettre_en_place`. So neither the
         order of arrival nor a second copy changes a figure.
         """
         self._base.execute("BEGIN")  # the copy, what changed since and what stands, at one moment
@@ -329,7 +329,7 @@ class RegistreDepots:
             pl.col("recu_le").str.to_datetime(time_zone="UTC", time_unit="us"),
             rang_des_noms().cast(pl.Int64).alias("rang"),
         ).sort("porteur", "rang", "nom_table", "sha256", "recu_le")
-        return situer(ranges, hors_place, absents, retires).drop("reception")
+        return mettre_en_place(ranges, hors_place, absents, retires).drop("reception")
 
     def ecartes(self) -> set[str]:
         """The contents that count nowhere: replaced wherever they were, or withdrawn."""

@@ -18,7 +18,7 @@ from flows.versions.manifeste import ErreurPublication
 _DOSSIER = "preuves"
 
 
-def citer(
+def inscrire_preuve(
     curated: Path, *, sha256: str, finess_et: str, date_mesure: str, versions: list[str], cree_le: datetime
 ) -> None:
     """Register a bundle and the versions it cites."""
@@ -37,7 +37,7 @@ def citer(
 
 
 def lire_preuves(curated: Path) -> list[dict[str, Any]]:
-    """The bundles handed out (keys of `citer`). Raises `ErreurPublication` when one cannot be read."""
+    """The bundles handed out (keys of `inscrire_preuve`). Raises `ErreurPublication` when one cannot be read."""
     preuves = []
     for fichier in sorted((curated / _DOSSIER).glob("*.json")):
         try:

@@ -239,7 +239,7 @@ def test_ce_qui_est_ecarte_est_ce_que_les_depots_disent_remplace_ou_retire(tmp_p
                 inscrire(registre, hasard, nuit)
             connus = registre.apercus()
             restes = {lieu: Apercu(*vu[:3]) for lieu, vu in connus.items() if hasard.random() < 0.8}
-            registre.constater(restes, connus, lambda lieu: False)
+            registre.noter_les_vus(restes, connus, lambda lieu: False)
             depots = registre.depots()
             if hasard.random() < 0.2 and depots.height:
                 recu = hasard.choice(depots["recu"].to_list())

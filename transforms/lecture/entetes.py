@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from schemas.depots import besoins, champs_de
+from schemas.depots import champs_de, groupes_requis
 from transforms.texte import propre
 
 # Non-blank rows among which the header is looked for.
@@ -96,4 +96,4 @@ def _numeros(cellule: str) -> Iterator[str]:
 
 def attendu_de(table: str, finess: frozenset[str] = frozenset()) -> Attendu:
     """What an input table in the plain format is known by."""
-    return Attendu((tuple(map(frozenset, besoins(table))),), frozenset(champs_de(table)), finess)
+    return Attendu((tuple(map(frozenset, groupes_requis(table))),), frozenset(champs_de(table)), finess)
