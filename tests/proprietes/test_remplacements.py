@@ -150,16 +150,35 @@ def tirer_contenu(rng: random.Random, lieu: Lieu, decor: Decor) -> Contenu:
 
 
 def tirer_lieux(rng: random.Random) -> list[Lieu]:
-    """The paths of a region: few names, so that contents meet at several."""
+    """The paths of a region: several for one table and date, so that contents meet."""
+    sortes = [("asso", "dossiers", D), ("asso", "sejours", D)]
+    sortes += rng.sample([(p, t, j) for p in PORTEURS for t in TABLES for j in EXTRACTIONS], rng.randint(1, 3))
     lieux = {
         (porteur, f"{dossier}{table}_{jour}{suite}.csv")
-        for porteur in PORTEURS
-        for table in TABLES
-        for jour in rng.sample(EXTRACTIONS, 2)
-        for dossier, suite in rng.sample([("", ""), ("a/", ""), ("z/", ""), ("", "_partiel")], rng.randint(1, 2))
+        for porteur, table, jour in sortes
+        for dossier, suite in rng.sample([("", ""), ("a/", ""), ("z/", ""), ("", "_partiel")], rng.randint(1, 3))
     }
-    lieux |= {(porteur, nom) for porteur in PORTEURS for nom in rng.sample(["a.zip", "z.zip"], rng.randint(0, 2))}
-    return rng.sample(sorted(lieux), rng.randint(4, min(16, len(lieux))))
+    lieux |= {("asso", nom) for nom in rng.sample(["a.zip", "z.zip"], rng.randint(0, 2))}
+    return sorted(lieux)
+
+
+def copies(lieu: Lieu, fichiers: Mapping[Lieu, Contenu]) -> list[tuple[Lieu, Contenu]]:
+    """What lies at other paths of the porteur and may be put at this one: the same table and date, a member of an archive."""
+    if lieu[1].endswith(".zip"):
+        return [(ici, c) for ici, c in fichiers.items() if ici[0] == lieu[0] and ici != lieu and c.membres is not None]
+    nom = _sans_suite(lieu[1])
+    trouves = [
+        (ici, Contenu(octets))
+        for ici, c in fichiers.items()
+        if ici[0] == lieu[0] and ici != lieu
+        for membre, octets in (c.membres or {"": c.octets}).items()
+        if _sans_suite(membre or ici[1]) == nom
+    ]
+    return sorted(trouves, key=lambda trouve: trouve[0])
+
+
+def _sans_suite(nom: str) -> str:
+    return nom.rpartition("/")[2].removesuffix(".csv").removesuffix("_partiel")
 
 
 class Racine:
@@ -232,13 +251,15 @@ def test_remplacer_puis_mesurer_est_deposer_une_fois(
     fichiers: dict[Lieu, Contenu] = {}
     for jour in range(rng.randint(2, 4)):
         for lieu in lieux:
-            geste, siens = rng.random(), [c for la, c in fichiers.items() if la[0] == lieu[0] and memes(la, lieu)]
-            if geste < 0.45 or (not jour and geste < 0.8):
+            geste, ailleurs = rng.random(), copies(lieu, fichiers)
+            if geste < 0.3 or (not jour and geste < 0.6):
                 fichiers[lieu] = tirer_contenu(rng, lieu, decors[lieu[0]])
-            elif geste < 0.55 and lieu in modele.passes:
+            elif geste < 0.4 and lieu in modele.passes:
                 fichiers[lieu] = rng.choice(modele.passes[lieu])
-            elif geste < 0.65 and siens:
-                fichiers[lieu] = rng.choice(siens)
+            elif geste < 0.65 and ailleurs:
+                dou, fichiers[lieu] = rng.choice(ailleurs)
+                if rng.random() < 0.5:
+                    del fichiers[dou]
             elif geste < 0.8:
                 fichiers.pop(lieu, None)
         racine.poser(fichiers)
@@ -265,12 +286,6 @@ def test_remplacer_puis_mesurer_est_deposer_une_fois(
     for nom, table in attendu.items():
         assert_frame_equal(obtenu[nom], table)
     shutil.rmtree(tmp_path)
-
-
-def memes(un: Lieu, autre: Lieu) -> bool:
-    """Whether two paths may hold the same content: the same table and date, or two archives."""
-    noms = [lieu[1].rpartition("/")[2].removesuffix("_partiel.csv").removesuffix(".csv") for lieu in (un, autre)]
-    return noms[0] == noms[1] or all(nom.endswith(".zip") for nom in noms)
 
 
 def test_les_regions_atteignent_toutes_les_issues(issues: set[str]) -> None:
