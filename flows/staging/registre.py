@@ -312,7 +312,8 @@ class RegistreDepots:
 
         Columns: `depot`, `porteur`, `nom`, `membre`, `nom_table`, `sha256`, `date_extraction`, `partiel`, `recu_le`
         (UTC), `statut`, `motif`, the four counts, `fichier`, `taille`, `sha256_fichier` (of the whole file), `recu`
-        (receipt number of the file), `rang` (order of names, §6.2), and those of `transforms.en_place.mettre_en_place`. So neither the
+        (receipt number of the file), `rang` (order of names, §6.2),
+        and those of `transforms.en_place.mettre_en_place`. So neither the
         order of arrival nor a second copy changes a figure.
         """
         self._base.execute("BEGIN")  # the copy, what changed since and what stands, at one moment

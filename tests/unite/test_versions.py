@@ -73,8 +73,8 @@ def test_list_and_return(region: Path, capsys: pytest.CaptureFixture[str]) -> No
     (seconde,) = nuits(region, DEBUT + timedelta(days=1))
     assert lancer("versions", "--data", str(region)) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"{premiere}  publiée le 03/04/2026 à 00 h 30",
-        f"{seconde}  publiée le 04/04/2026 à 00 h 30 ← actuelle",
+        f"{premiere}  publiée le 03/04/2026 à 00\u00a0h\u00a030",
+        f"{seconde}  publiée le 04/04/2026 à 00\u00a0h\u00a030 ← actuelle",
     ]
     assert lancer("revenir", premiere, "--data", str(region)) == 0
     assert version.actuelle(region / "curated") == region / "curated" / "versions" / premiere
@@ -136,7 +136,7 @@ def test_a_night_keeps_the_last_nights_the_firsts_of_month_and_what_a_bundle_cit
     premiere = (region / "curated" / "actuel").readlink().name
     mai = [datetime(2026, 5, jour, 3, tzinfo=UTC) for jour in (1, 2, 3, 4)]
     premier_mai, citee, oubliee, veille = nuits(region, *mai)
-    preuves_remises.citer(
+    preuves_remises.inscrire_preuve(
         region / "curated",
         sha256="a" * 64,
         finess_et=ESSMS["E1"],

@@ -10,7 +10,7 @@ from datetime import date
 import polars as pl
 
 from schemas.champs import Champ
-from schemas.depots import TABLES, besoins, champs_de
+from schemas.depots import TABLES, champs_de, groupes_requis
 from transforms.finess import cle_luhn_valide
 from transforms.lecture.entetes import apparier, est_non_coupe, nom_normalise
 from transforms.lecture.modele import LIGNE, NATIVE, SURPLUS, Feuille
@@ -104,7 +104,7 @@ def hors_tableau(
     The header again; a row of dashes; a row that lacks what the table needs and begins with the word of a total or of an
     end. `texte`: the lot as `colonnes_de_texte` gives it. A lot without any such row pays for two looks at one column.
     """
-    groupes = [[c for c in groupe if c in positions] for groupe in besoins(table)]
+    groupes = [[c for c in groupe if c in positions] for groupe in groupes_requis(table)]
     vides_min = len(groupes) if len(groupes) < 3 else len(groupes) - 1
     entetes = [propre(feuille.noms.get(e, e)) for e in feuille.entetes]
     temoin = next(c for groupe in groupes for c in groupe)
