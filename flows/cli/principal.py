@@ -109,8 +109,8 @@ class _Affichage(logging.Handler):
 
     def __init__(self, machine: bool) -> None:
         super().__init__(logging.INFO)
-        self._flux = sys.stderr if machine else sys.stdout
-        self._terminal = self._flux.isatty() and not machine
+        self._machine = machine
+        self._terminal = sys.stdout.isatty() and not machine
         self._barre: Any = None
         self._taches: dict[str, Any] = {}
 
@@ -126,8 +126,9 @@ class _Affichage(logging.Handler):
             self._avancer(etape, fait, total)
 
     def _dire(self, ligne: str) -> None:
-        self._flux.write(ligne + "\n")
-        self._flux.flush()
+        flux = sys.stderr if self._machine else sys.stdout
+        flux.write(ligne + "\n")
+        flux.flush()
 
     def _avancer(self, etape: str, fait: int, total: int) -> None:
         if self._barre is None:
