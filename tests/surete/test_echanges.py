@@ -200,4 +200,4 @@ def test_une_nuit_va_au_bout_quand_tout_change_apres_la_liste(racine: Path, monk
 
 def _dit(retours: Path) -> bool:
     """Whether the lines of `beta` are told there."""
-    return any(SECRET.encode() in f.read_bytes() for f in retours.glob("*"))
+    return any(SECRET.encode() in f.read_bytes() for f in retours.rglob("*.*"))
