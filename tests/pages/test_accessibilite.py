@@ -76,7 +76,7 @@ def pages(region: Region, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     racine = region.copier(tmp_path_factory.mktemp("pages"))
     nuit_directe(racine, [date(2026, 4, 1)], datetime(2026, 4, 2, 2, tzinfo=UTC))
     trouvees: dict[str, str] = {}
-    for fichier in sorted((racine / "retours").glob("*/*.html")):
+    for fichier in sorted((racine / "retours").glob("*/**/*.html")):
         nature = "index"
         if fichier.name != "index.html":
             nature = json.loads(fichier.with_suffix(".json").read_text(encoding="utf-8"))["statut"]
