@@ -74,9 +74,9 @@ def test_un_dossier_purge_plus_tard_ne_disparait_pas_du_passe(verifier: Verifier
 
 
 def test_les_extractions_completes_d_un_meme_jour_se_completent(verifier: Verifier) -> None:
-    """« they complete each other, and on one key the later file name wins » (code points: Z before a)."""
+    """« they complete each other, and on one key the later file name wins » (digits before letters)."""
     verifier("""
-    dossiers 2026-04-02 a | dossiers 2026-04-02 Z | dossiers 2026-04-02 b | sejours 2026-04-02 | attendu le 2026-04-01
+    dossiers 2026-04-02 a | dossiers 2026-04-02 1 | dossiers 2026-04-02 b | sejours 2026-04-02 | attendu le 2026-04-01
     D1 IPP1 eligible=non  | D2 IPP2 eligible=oui  | D3                    | D1 2025-01-01 →    | file_active 3
     D2 IPP2 eligible=non  | D1 IPP1 eligible=oui  |                       | D2 2025-01-01 →    | personnes_eligibles 1
                           |                       |                       | D3 2025-01-01 →    |
@@ -336,14 +336,14 @@ def eligibles(racine: Path) -> int:
 
 
 def test_departage_par_nom_puis_chemin_et_contenant(tmp_path: Path) -> None:
-    """« base names compared by Unicode code point, then path; inside an archive the container's name first »."""
+    """« the name folded, digits compared as numbers; then the path; inside an archive the container's name first »."""
     projets(tmp_path, "E1")
     jour = "2026-04-02"
     deposer(tmp_path, f"sejours_{jour}.csv", fichier_csv("sejours", ["D1 2025-01-01 →", "D2 2025-01-01 →"]))
     deposer(tmp_path, f"b/dossiers_{jour}_a.csv", fichier_csv("dossiers", ["D1 P1 eligible=non", "D2 P2 eligible=oui"]))
     deposer(tmp_path, f"a/dossiers_{jour}_a.csv", fichier_csv("dossiers", ["D1 P1 eligible=oui", "D2 P2 eligible=non"]))
-    deposer(tmp_path, f"c/dossiers_{jour}_B.csv", fichier_csv("dossiers", ["D2 P2 eligible=oui", "D1 P1 eligible=oui"]))
-    assert eligibles(tmp_path) == 1  # b/…_a: same base name as a/…_a, later path; …_B comes before both
+    deposer(tmp_path, f"c/dossiers_{jour}_1.csv", fichier_csv("dossiers", ["D2 P2 eligible=oui", "D1 P1 eligible=oui"]))
+    assert eligibles(tmp_path) == 1  # b/…_a: same base name as a/…_a, later path; …_1 comes before both
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as zip_:
         zip_.writestr(f"dossiers_{jour}.csv", fichier_csv("dossiers", ["D1 P1 eligible=oui", "D2 P2 eligible=oui"]))

@@ -17,6 +17,7 @@ import pytest
 from nuits import publie
 from polars.testing import assert_frame_equal
 from scenario import ESSMS, PORTEUR, deposer, nuit_directe, projets
+from typographie import espaces
 
 from flows import etat, mesure
 from flows.cli.principal import main
@@ -149,7 +150,7 @@ def test_un_fichier_corrige_remplace_le_premier_puis_le_premier_revient(maison: 
     maison.mettre(NOM, A)
     assert maison.nuit() == 3
     assert maison.statuts() == ["remplace", "accepte"]
-    assert maison.accuse(NOM)["place"] == (
+    assert espaces(str(maison.accuse(NOM)["place"])) == (
         f"Il remplace le fichier reçu le 10/04/2026 à 05 h 00 sous ce nom (reçu {maison.recu(NOM, B)}), qui ne compte plus."
     )
     # Once more: nothing new.
@@ -159,7 +160,7 @@ def test_un_fichier_corrige_remplace_le_premier_puis_le_premier_revient(maison: 
     assert maison.statuts() == ["accepte", "remplace"]
     dit = maison.accuse(NOM)
     assert (dit["sha256"], dit["statut"]) == (sha256(B), "accepte")
-    assert dit["place"] == (
+    assert espaces(str(dit["place"])) == (
         "Ce contenu, déjà reçu sous ce nom, compte de nouveau : il remplace le fichier reçu le 11/04/2026 à 05 h 00 "
         f"sous ce nom (reçu {maison.recu(NOM, A)})."
     )
@@ -236,7 +237,7 @@ def test_une_correction_refusee_ne_remplace_rien_et_reste_a_corriger(maison: Mai
     assert maison.nuit() == 3
     assert maison.statuts() == ["accepte", "refuse"]
     assert ("REJETS", 4) in maison.alertes().select("code", "nombre").rows()
-    assert maison.accuse(NOM)["place"] == (
+    assert espaces(str(maison.accuse(NOM)["place"])) == (
         f"Il ne remplace rien : le fichier reçu le 10/04/2026 à 05 h 00 sous ce nom (reçu {maison.recu(NOM, A)}) compte toujours."
     )
     # An accepted content at its path settles it.

@@ -20,6 +20,7 @@ import pytest
 from conftest import Region
 from nuits import commande, executer, fichiers, memes_lignes, publie, until
 from scenario import ESSMS, deposer, nuit_directe, projets
+from typographie import espaces
 
 from flows import etat, nuit, recevoir, verrou
 from flows.journal import derniere_execution
@@ -87,7 +88,15 @@ def test_le_json_est_seul_sur_la_sortie(racine: Path) -> None:
     assert (code, erreurs) == (0, "Lecture des dépôts : 6 sur 6\n")
     vu = json.loads(dit)
     assert (vu["fichiers"], vu["lignes_rejetees"], vu["non_traites"]) == (6, 1, 0)
-    assert vu["statuts"] == {"accepte": 1, "accepte_avec_rejets": 1, "refuse": 2, "en_attente": 1, "deja_recu": 1}
+    assert vu["statuts"] == {
+        "accepte": 1,
+        "accepte_avec_rejets": 1,
+        "refuse": 2,
+        "en_attente": 1,
+        "deja_recu": 1,
+        "remplace": 0,
+        "retire": 0,
+    }
     assert vu["porteurs"]["asso"] == {"fichiers": 4, "refuses": 1, "lignes_rejetees": 1, "non_traites": 0}
 
 
@@ -149,7 +158,7 @@ def test_la_nuit_qui_suit_publie_et_compte_comme_si_elle_avait_tout_lu(
     assert (avec.deja_lus, sans.deja_lus) == (2, 0)
     assert sorted(map(repr, avec.recus)) == sorted(map(repr, sans.recus))
     dites, attendues = (nuit.resumer(b, lire_reglages(r)) for b, r in ((avec, racine), (sans, seule)))
-    assert attendues[1].startswith("Fichiers reçus : 3 ; ")
+    assert espaces(attendues[1]).startswith("Fichiers reçus : 3 ; ")
     assert dites[1] == attendues[1].replace("3 ;", "3, dont 2 par « duimetre recevoir » ;", 1)
     assert dites[2] == attendues[2]
     encore = nuit_directe(racine, [JOUR], NUIT_2 + timedelta(days=1))
@@ -201,7 +210,7 @@ def test_la_nuit_attend_la_reception_et_le_dit(racine: Path) -> None:
         autre.communicate("")
         sortie, erreurs = derniere.communicate(timeout=240)
     assert (derniere.returncode, erreurs) == (0, "")
-    assert "Fichiers reçus : 6" in sortie
+    assert "Fichiers reçus : 6" in espaces(sortie)
     assert time.monotonic() - debut > 2 * verrou.HESITATION_S
 
 
