@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from scenario import ESSMS, deposer, projets
+from typographie import espaces
 
 RACINE = Path(__file__).parents[2]
 POSIX = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -39,7 +40,10 @@ def test_a_command_speaks_french_all_the_same(tmp_path: Path) -> None:
     data = str(tmp_path / "données")
     code, dit, _ = lancer(DUIMETRE, "etat", "--data", data)
     assert code == 6
-    assert dit.splitlines()[:2] == ["Aucune publication. Lancez « duimetre nuit ».", "Dernière nuit : aucune trace"]
+    assert espaces(dit).splitlines()[:2] == [
+        "Aucune publication. Lancez « duimetre nuit ».",
+        "Dernière nuit : aucune trace",
+    ]
     code, _, dit = lancer(DUIMETRE, "nuit", "--data", data)
     assert (code, dit) == (1, f"Le dossier {data}/raw n'existe pas. Vérifiez --data ou DUIMETRE_DATA.\n")
 
@@ -65,4 +69,6 @@ def test_a_night_reads_names_with_accents(tmp_path: Path) -> None:
     }
     noms = {json.loads(f.read_bytes())["nom"] for f in (data / "retours" / "asso").rglob("accuse_*.json")}
     assert noms == {"dossiers_2026-04-02_été.csv", "Œuvre d'été.csv"}
-    assert "Fichiers refusés ou en attente, à reprendre : asso 1" in lancer(DUIMETRE, "etat", "--data", str(data))[1]
+    assert "Fichiers refusés ou en attente, à reprendre : asso 1" in espaces(
+        lancer(DUIMETRE, "etat", "--data", str(data))[1]
+    )

@@ -205,13 +205,13 @@ def test_la_nuit_attend_la_reception_et_le_dit(racine: Path) -> None:
         assert derniere.stdout.readline() == (
             "Une réception (« duimetre recevoir ») est en cours : attente de sa fin, 30 minutes au plus.\n"
         )
-        time.sleep(2 * verrou.HESITATION_S)
+        time.sleep(2.0)
         assert derniere.poll() is None and not (racine / "curated").exists()
         autre.communicate("")
         sortie, erreurs = derniere.communicate(timeout=240)
     assert (derniere.returncode, erreurs) == (0, "")
     assert "Fichiers reçus : 6" in espaces(sortie)
-    assert time.monotonic() - debut > 2 * verrou.HESITATION_S
+    assert time.monotonic() - debut > 2.0
 
 
 def test_la_nuit_n_attend_pas_une_autre_nuit(racine: Path) -> None:
@@ -219,6 +219,12 @@ def test_la_nuit_n_attend_pas_une_autre_nuit(racine: Path) -> None:
         debut = time.monotonic()
         code, _, erreurs = executer("nuit", "--data", racine)
         assert time.monotonic() - debut < 10
+        # A reception that waits for the night changes nothing to that.
+        reception = commande("recevoir", "--data", racine)
+        assert reception.stdout is not None and reception.stdout.readline()
+        assert executer("nuit", "--data", racine)[0] == 10
+        reception.kill()
+        reception.wait()
     assert code == 10 and erreurs.startswith("Cette nuit ne fait rien. Une nuit est en cours")
 
 
@@ -226,7 +232,9 @@ def test_la_reception_attend_la_nuit_son_tour(racine: Path) -> None:
     with tenu_par("nuit", racine / "staging") as autre:
         reception = commande("recevoir", "--data", racine)
         assert reception.stdout is not None
-        assert reception.stdout.readline() == "Une nuit est en cours : attente de sa fin, 5 minutes au plus.\n"
+        assert reception.stdout.readline() == (
+            "Une nuit ou une autre réception est en cours : attente de sa fin, 5 minutes au plus.\n"
+        )
         autre.communicate("")
         sortie, _ = reception.communicate(timeout=60)
     assert reception.returncode == 0 and "6 fichiers lus" in sortie
@@ -235,8 +243,8 @@ def test_la_reception_attend_la_nuit_son_tour(racine: Path) -> None:
 @pytest.mark.parametrize(
     ("tenant", "reception", "dit"),
     [
-        ("nuit", True, "Une nuit est en cours : elle lit elle-même ce qui est déposé et y répond."),
-        ("reception", True, "Une réception est en cours depuis longtemps"),
+        ("nuit", True, "est en cours : elle lit elle-même ce qui est déposé et y répond."),
+        ("reception", True, "est en cours : elle lit elle-même ce qui est déposé et y répond."),
         ("reception", False, "Une réception est en cours depuis longtemps"),
     ],
 )
@@ -272,7 +280,7 @@ def test_un_verrou_tue_ne_laisse_rien(qui: str, tmp_path: Path) -> None:
         autre.wait()
     for reception in (False, True):
         with verrou.verrou(tmp_path, reception=reception):
-            for nom, pris in (("verrou", True), ("verrou.reception", reception)):
+            for nom, pris in (("verrou", not reception), ("verrou.reception", True)):
                 with (tmp_path / nom).open("r+") as flux:
                     if pris:
                         with pytest.raises(BlockingIOError):
