@@ -14,13 +14,14 @@ TESTS ?= tests
 run: $(VENV)/.run
 	$(BIN)/duimetre demo --data $(DATA)
 
+# A file of tests stays on one process: what it sets up once is not made twice.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --durations=15 $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15 $(TESTS)
 
 # Apart from `make test`: measuring costs half as much again (CPU, Python 3.11). The bounded children that read hostile
 # files are not measured; the tests of the readers call the same code in process.
 couverture: $(VENV)/.dev
-	$(BIN)/python -m pytest --durations=15 --cov --cov-report=term --cov-report=html:couverture $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15 --cov --cov-report=term --cov-report=html:couverture $(TESTS)
 
 # What breaks tomorrow: the newest versions of the direct dependencies, locks and bounds left aside.
 canari: $(VENV)/.dev
