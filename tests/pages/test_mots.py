@@ -484,3 +484,16 @@ def test_la_page_suit_l_ordre_de_ce_qui_bloque() -> None:
     ordre = ["Corriger et redéposer", "Actualiser « dossiers »", "1 ligne rejetée de", "il manque", "Vos structures"]
     assert [lue.index(x) for x in ordre] == sorted(lue.index(x) for x in ordre)
     assert "Structure du projet 1 " in lue
+
+
+def test_des_ins_inutilisables_sont_a_verifier() -> None:
+    """§5: such a file "is accepte but told à vérifier"; never that there is nothing to do."""
+    trouves = pl.DataFrame(
+        [("INS_A_VERIFIER", None, "ins", None, None, "1 sur 2", 1, None)], schema=CONSTATS, orient="row"
+    )
+    lu = accuse(Partie("", "dossiers", D, False, SortDepot(None, 2, 2), trouves))
+    assert lu.statut == "accepte"
+    assert (
+        espaces(verdict(lu))
+        == "Le fichier est utilisé en entier. À vérifier : une INS sur cinq, ou plus, n'est pas utilisable."
+    )

@@ -275,14 +275,16 @@ def _verdict(accuse: Accuse) -> str:
 
 def _accepte(accuse: Accuse) -> str:
     laissees = _laissees(accuse)
-    if not laissees:
-        return "Le fichier est utilisé en entier. Vous n'avez rien à refaire."
-    if accuse.inutilise:
+    if accuse.inutilise and laissees:
         return (
             f"Rien de ce fichier n'est utilisé : il ne contient que {enumerer(laissees)}. "
             "Vérifiez les structures choisies dans l'export ; si c'est voulu, vous n'avez rien à refaire."
         )
-    return f"Le fichier est utilisé, sauf {enumerer(laissees)}. Vous n'avez rien à refaire."
+    if any("INS_A_VERIFIER" in p.constats["code"] for p in accuse.exports):
+        suite = "À vérifier : une INS sur cinq, ou plus, n'est pas utilisable."
+    else:
+        suite = "Vous n'avez rien à refaire."
+    return f"Le fichier est utilisé{f', sauf {enumerer(laissees)}' if laissees else ' en entier'}. {suite}"
 
 
 def _laissees(accuse: Accuse) -> list[str]:
