@@ -13,7 +13,7 @@ import polars as pl
 from flows.reglages import Reglages
 from schemas.curated import ACCEPTES
 from transforms import regles
-from transforms.mesure import BILANS, DEPOTS, PRECEDENTS, RESULTATS, Entrees, mesurer
+from transforms.mesure import AUTRES_MESURES, BILANS, DEPOTS, PRECEDENTS, RESULTATS, Entrees, mesurer
 from transforms.tables_publiees import TablesPubliees
 from transforms.territoire import NB_SEAUX
 
@@ -78,6 +78,16 @@ def tranches(entrees: Entrees, depuis: date) -> list[list[int]]:
     return [list(range(premier, NB_SEAUX, nombre)) for premier in range(nombre)]
 
 
+def autres_mesures(jour: date, dates: Collection[date], essms: pl.DataFrame) -> pl.DataFrame:
+    """Of `dates`, those before `jour` that are the first measure of an ESSMS or the day after it (columns `AUTRES_MESURES`).
+
+    Those only: a measure is done again when what it reads has changed.
+    """
+    premieres = essms["date_premiere_mesure"].drop_nulls().unique().to_list()
+    utiles = {premiere + timedelta(days=n) for premiere in premieres for n in (0, 1)}
+    return pl.DataFrame({"date_mesure": sorted(d for d in utiles.intersection(dates) if d < jour)}, AUTRES_MESURES)
+
+
 def mesurer_dates(
     entrees: Entrees,
     dates: Sequence[date],
@@ -101,6 +111,13 @@ def mesurer_dates(
             precedents = publiees.table("indicateurs", precedente, list(PRECEDENTS))
         relations = (*RESULTATS, "a_completer") if date_mesure == a_completer else RESULTATS
         resultats[date_mesure] = mesurer(
-            replace(entrees, precedents=precedents), date_mesure, seaux, relations=relations
+            replace(
+                entrees,
+                precedents=precedents,
+                autres_mesures=autres_mesures(date_mesure, {*publiees.dates, *dates}, entrees.essms),
+            ),
+            date_mesure,
+            seaux,
+            relations=relations,
         )
     return resultats

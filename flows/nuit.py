@@ -37,7 +37,7 @@ from flows.staging import compaction, scelles
 from flows.staging.registre import RegistreDepots
 from flows.verrou import verrou
 from flows.versions.catalogue import construire_catalogue
-from flows.versions.chaine import controler
+from flows.versions.chaine import controler, premiere_publication
 from flows.versions.manifeste import COLONNES, ErreurPublication
 from flows.versions.preuves_remises import versions_citees
 from flows.versions.publication import preparer_version, publier, reporter, sceller
@@ -455,6 +455,11 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
             refuser_deux_cles(registre, nuit.cle)
             depots = registre.depots()
             entrees = mesure.entrees(nuit.reglages, registres.essms, depots, registre.bilans(depuis), registre.replis())
+        entrees = replace(
+            entrees,
+            premiere_publication=premiere_publication(nuit.reglages.curated)
+            or nuit.reglages.aujourd_hui(nuit.maintenant),
+        )
         if not faire(soigner_ranges, nuit, entrees, deposes, encore):
             break
         nuit = replace(nuit, reconstruire=False)

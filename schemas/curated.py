@@ -36,6 +36,11 @@ ALERTES = (
     "CHUTE",
     "VALEUR_NULLE",
     "EXTRACTION_REDATEE",
+    "PREMIERE_MESURE_MANQUEE",
+    "FIN_DE_MOIS",
+    "PROJET_ECHU",
+    "DMP_HORS_POPULATION",
+    "POPULATION_CHUTE",
 )
 # What the measure needs (§6.5): the tables of §4, and `maj`, mises_a_jour or the date_derniere_maj of dossiers.
 SOURCES = ("dossiers", "sejours", "maj", "projets", "agenda", "mss", "dmp", "eprescription", "eparcours")
@@ -142,12 +147,17 @@ class MaturinSms(pa.DataFrameModel):
     taux_agenda: pl.Float64 = champ("decimal", "Part des dossiers actifs avec agenda", unite="%", ge=0)
     nb_messages_mss: pl.Int64 = champ("entier", "Messages MSSanté envoyés dans la fenêtre", unite="messages", ge=0)
     taux_mss: pl.Float64 = champ("decimal", "Messages envoyés / personnes éligibles", unite="%", ge=0)
-    nb_dmp_alimentes: pl.Int64 = champ("entier", "Personnes dont le DMP a été alimenté", unite="personnes", ge=0)
+    nb_dmp_alimentes: pl.Int64 = champ(
+        "entier", "Personnes éligibles dont le DMP a été alimenté", unite="personnes", ge=0
+    )
     taux_dmp: pl.Float64 = champ("decimal", "DMP alimentés / personnes éligibles", unite="%", ge=0)
     nb_eprescriptions: pl.Int64 = champ("entier", "Imports e-prescription dans la fenêtre", unite="imports", ge=0)
     nb_echanges_eparcours: pl.Int64 = champ("entier", "Échanges e-parcours dans la fenêtre", unite="échanges", ge=0)
     cibles_atteintes: pl.Boolean = champ("bool", "Toutes les cibles opposables sont atteintes")
     version: pl.String = champ("texte", _VERSION, requis=True)
+    nb_dmp_hors_population: pl.Int64 = champ(
+        "entier", "Personnes au DMP alimenté qui ne sont pas parmi les personnes éligibles", unite="personnes", ge=0
+    )
 
     class Config:
         """Sorted, strict."""

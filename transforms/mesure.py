@@ -7,7 +7,7 @@ they are made and what they read; no rule of §6 is here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -37,6 +37,7 @@ RELATIONS = (
     "dossiers_courants",
     "sejours_courants",
     "projets_courants",
+    "ins_de_personne",
     "personnes",
     "file_active",
     "file_active_annuelle",
@@ -81,7 +82,8 @@ DEPOTS = {
     "fichier_faits": pl.String,
 }
 BILANS = {"depot": pl.String, "finess_et": pl.String, "lignes_utilisees": pl.Int64, "lignes_rejetees": pl.Int64}
-PRECEDENTS = {"finess_et": pl.String, "indicateur": pl.String, "taux": pl.Float64}
+PRECEDENTS = {"finess_et": pl.String, "indicateur": pl.String, "taux": pl.Float64, "denominateur": pl.Int64}
+AUTRES_MESURES = {"date_mesure": pl.Date}
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ class Entrees:
     the staged parquet file that holds its rows, maybe with those of others; `fichier_faits` the one to read its facts in,
     the same or a fold of it (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and
     rejected per deposit and FINESS. `regles`: the relations of `transforms.regles.relations`. `precedents` (columns
-    `PRECEDENTS`): rates at the previous measure date of each ESSMS.
+    `PRECEDENTS`): rates and denominators at the previous measure date of each ESSMS. `premiere_publication`: its day, None
+    when it is to come. `autres_mesures` (column `date_mesure`): the dates published or being measured beside this one.
     """
 
     essms: pl.DataFrame
@@ -102,6 +105,8 @@ class Entrees:
     bilans: pl.DataFrame
     regles: Mapping[str, pl.DataFrame]
     precedents: pl.DataFrame
+    premiere_publication: date | None = None
+    autres_mesures: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=AUTRES_MESURES))
 
 
 @cache
@@ -176,7 +181,11 @@ def _preparer(
     base.execute("SET TimeZone = 'UTC'")
     base.execute(texte_sql("macros/duckdb"))
     tables = {
-        "mesure": pl.DataFrame({"date_mesure": [date_mesure]}),
+        "mesure": pl.DataFrame(
+            {"date_mesure": [date_mesure], "premiere_publication": [entrees.premiere_publication]},
+            schema={"date_mesure": pl.Date, "premiere_publication": pl.Date},
+        ),
+        "autres_mesures": entrees.autres_mesures,
         "essms": entrees.essms if seaux is None else entrees.essms.filter(pl.col("seau").is_in(sorted(seaux))),
         "essms_des_projets": entrees.essms.select("projet", "finess_et", "sous_secteur"),
         "depots": entrees.depots,

@@ -347,14 +347,20 @@ def test_etapes_d_un_essms(verifier: Callable[..., Any], tmp_path: Path, monkeyp
 
 
 def test_chaque_code_d_alerte_est_produit_par_la_nuit(requete: Requete, tmp_path: Path) -> None:
-    """The demo raises most; a night without FINESS, with a bad register, a late extraction and a content under two dates raises
-    the others."""
+    """The demo raises most; two nights without FINESS, with a bad register, a late extraction, a content under two dates, a
+    first measure that is not made, someone who leaves, a projet that is over, on the last day of a month, raise the others.
+    """
     produits = {code for (code,) in requete("SELECT DISTINCT code FROM alertes")}
     projets(tmp_path, "E1\nE2 part_medico_sociale=3")
-    deposer(tmp_path, "dossiers_2026-06-01.csv", fichier_csv("dossiers", ["D1"]))
-    deposer(tmp_path, "dossiers_2026-06-02.csv", fichier_csv("dossiers", ["D1"]))
-    deposer(tmp_path, "sejours_2026-06-01.csv", fichier_csv("sejours", ["D1 2025-06-01 →"]))
+    deposer(tmp_path, "dossiers_2026-06-01.csv", fichier_csv("dossiers", ["D1", "D2"]))
+    deposer(tmp_path, "dossiers_2026-06-02.csv", fichier_csv("dossiers", ["D1", "D2"]))
+    sejours = ["D1 2025-06-01 →", "D2 2025-06-01 → 2026-01-15"]
+    deposer(tmp_path, "sejours_2026-06-01.csv", fichier_csv("sejours", sejours))
     nuit_directe(tmp_path, [D], datetime(2026, 6, 2, 4, tzinfo=UTC))
+    projets(tmp_path, "E1 date_premiere_mesure=2026-06-10\nE2 part_medico_sociale=3")
+    deposer(tmp_path, "mises_a_jour_2026-06-30.csv", fichier_csv("mises_a_jour", ["D1 2026-06-01"]))
+    deposer(tmp_path, "projets_2026-06-30.csv", fichier_csv("projets", ["D1 PP1 actif → 2026-01-31"]))
+    nuit_directe(tmp_path, [date(2026, 6, 30)], datetime(2026, 6, 30, 4, tzinfo=UTC))
     autres = pl.read_parquet(tmp_path / "curated/actuel/alertes/*/*.parquet")
     assert {"FINESS_ABSENT", "REFERENTIEL", "SOURCE_TARDIVE", "EXTRACTION_REDATEE"} <= set(autres["code"])
     assert produits | set(autres["code"]) == set(ALERTES)

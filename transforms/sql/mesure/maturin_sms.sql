@@ -57,7 +57,8 @@ SELECT
     l.taux_dmp,
     l.nb_eprescriptions,
     l.nb_echanges_eparcours,
-    l.cibles_atteintes
+    l.cibles_atteintes,
+    CASE WHEN l.nb_dmp_alimentes IS NOT NULL THEN t.dmp_hors_population END AS nb_dmp_hors_population
 FROM fenetres AS f
 INNER JOIN essms AS e ON e.finess_et = f.finess_et
 INNER JOIN effectifs AS t ON t.finess_et = f.finess_et
