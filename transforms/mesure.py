@@ -54,11 +54,15 @@ RELATIONS = (
     "eparcours_fenetre",
     "rejets_nommes",
     "rejets",
+    "rejets_maj",
+    "refus",
+    "sejours_inconnus",
     "sources",
     "effectifs",
     "populations",
     "comptages",
     "etats_sources",
+    "planchers",
     "indicateurs",
     "maturin_sms",
     "dossiers_inconnus",
@@ -75,6 +79,7 @@ DEPOTS = {
     "date_extraction": pl.Date,
     "partiel": pl.Boolean,
     "accepte": pl.Boolean,
+    "motif": pl.String,
     "ordre": pl.Int64,
     "fichier": pl.String,
     "fichier_faits": pl.String,
@@ -88,7 +93,7 @@ class Entrees:
     """What a measure reads.
 
     `essms`: the ESSMS of the register (columns of the table `essms`, and `seau`). `depots` (columns `DEPOTS`): accepted
-    deposits, and those refused for their rows; `ordre` follows the extraction date, then the name (§6.2); `fichier` is
+    deposits that stand, and those refused that stand or are pending (`motif`: why); `ordre` follows the extraction date, then the name (§6.2); `fichier` is
     the staged parquet file that holds its rows, maybe with those of others; `fichier_faits` the one to read its facts in,
     the same or a fold of it (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and
     rejected per deposit and FINESS. `regles`: the relations of `transforms.regles.relations`. `precedents` (columns
