@@ -458,15 +458,17 @@ class Evolution(pa.DataFrameModel):
     indicateur: pl.String = champ("liste", "Indicateur d'usage", requis=True, valeurs=INDICATEURS)
     date_mesure: pl.Date = champ("date", "Dernière date de mesure publiée", requis=True)
     taux: pl.Float64 = champ("decimal", "Taux à cette date ; vide s'il n'a pu être calculé", unite="%", ge=0)
-    atteint: pl.Boolean = champ("bool", "Cible atteinte à cette date ; vide sans taux ou sans cible")
+    atteint: pl.Boolean = champ("bool", "Le taux atteint la cible à cette date ; vide sans taux ou sans cible")
     date_precedente: pl.Date = champ("date", "Date de mesure précédente ; vide à la première")
     taux_precedent: pl.Float64 = champ("decimal", "Taux à la date précédente", unite="%", ge=0)
     variation_points: pl.Float64 = champ(
         "decimal", "Écart de taux à taux_precedent ; vide si l'un manque", unite="points"
     )
-    premiere_date_atteinte: pl.Date = champ("date", "Première date de mesure à la cible ; vide si jamais")
+    premiere_date_atteinte: pl.Date = champ(
+        "date", "Première date de mesure dont le verdict est « atteint » ; vide si jamais"
+    )
     atteint_depuis: pl.Date = champ(
-        "date", "Première des mesures à la cible sans interruption jusqu'à la dernière ; vide si elle n'y est pas"
+        "date", "Première des mesures au verdict « atteint », sans interruption jusqu'à la dernière ; vide si elle ne l'est pas"
     )
     nb_mesures: pl.Int64 = champ("entier", "Dates de mesure publiées", unite="mesures", requis=True, ge=1)
     version: pl.String = champ("texte", _VERSION, requis=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from schemas.curated import SOURCES
+from schemas.curated import SOURCES, dtypes
 from schemas.depots import TABLES as DEPOSEES
 from transforms import regles
 from transforms.mesure import texte_sql
@@ -53,18 +53,21 @@ def financer(indicateurs: pl.DataFrame, essms: pl.DataFrame) -> pl.DataFrame:
 def suivre(fichiers: Mapping[date, Path]) -> pl.DataFrame:
     """The latest measure of each ESSMS and indicator beside its history (columns of `evolution`).
 
-    `fichiers`: those of `indicateurs`, by measure date.
+    `fichiers`: those of `indicateurs`, by measure date; one written before `verdict` was published has none.
     """
     jours = pl.DataFrame({"fichier": [str(f) for f in fichiers.values()], "date_mesure": list(fichiers)})
-    colonnes = ["finess_et", "porteur", "indicateur", "taux", "atteint"]
+    colonnes = ("finess_et", "porteur", "indicateur", "taux", "opposable", "atteint", "statut", "verdict")
+    types = dtypes("indicateurs")
     lus = pl.scan_parquet(
         list(fichiers.values()),
+        schema={colonne: types[colonne] for colonne in colonnes},
         include_file_paths="fichier",
         glob=False,
         hive_partitioning=False,
         extra_columns="ignore",
+        missing_columns="insert",
     )
-    historique = lus.select(*colonnes, "fichier").collect().join(jours, on="fichier").drop("fichier")
+    historique = lus.collect().join(jours, on="fichier").drop("fichier")
     return _executer({"historique": historique}, ("evolution",), ("evolution",))["evolution"]
 
 

@@ -93,9 +93,9 @@ class Entrees:
     """What a measure reads.
 
     `essms`: the ESSMS of the register (columns of the table `essms`, and `seau`). `depots` (columns `DEPOTS`): accepted
-    deposits that stand, and those refused that stand or are pending (`motif`: why); `ordre` follows the extraction date, then the name (§6.2); `fichier` is
-    the staged parquet file that holds its rows, maybe with those of others; `fichier_faits` the one to read its facts in,
-    the same or a fold of it (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and
+    deposits, and those refused (`motif`: why) that stand or are pending; `ordre` follows the extraction date, then the name
+    (§6.2); `fichier` is the staged parquet file that holds its rows, maybe with those of others; `fichier_faits` the one to
+    read its facts in, the same or a fold of it (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and
     rejected per deposit and FINESS. `regles`: the relations of `transforms.regles.relations`. `precedents` (columns
     `PRECEDENTS`): rates at the previous measure date of each ESSMS.
     """
