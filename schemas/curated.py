@@ -17,6 +17,8 @@ from schemas.referentiels import SOUS_SECTEURS
 STATUTS_INDICATEUR = ("calcule", "source_partielle", "denominateur_nul", "source_absente")
 # What a rate proves (§6.5).
 VERDICTS = ("atteint", "a_confirmer", "non_atteint", "non_demontre", "sans_objet", "non_opposable")
+# An ESSMS is à la cible when its opposable verdicts are all among these.
+A_LA_CIBLE = ("atteint", "sans_objet")
 STATUTS_DEPOT = ("accepte", "accepte_avec_rejets", "refuse", "en_attente", "deja_recu", "remplace", "retire")
 # Something of such a deposit is used.
 ACCEPTES = STATUTS_DEPOT[:2]
@@ -361,7 +363,9 @@ class Sources(pa.DataFrameModel):
     )
     version: pl.String = champ("texte", _VERSION, requis=True)
     tardive: pl.Boolean = champ(
-        "bool", "L'extraction de référence est postérieure de plus de 45 jours à la mesure (dossiers, sejours)", requis=True
+        "bool",
+        "L'extraction de référence est postérieure de plus de 45 jours à la mesure (dossiers, sejours)",
+        requis=True,
     )
     refusee: pl.Boolean = champ(
         "bool", "Un fichier refusé, à corriger, aurait compté pour cette mesure (dossiers, sejours)", requis=True
@@ -468,7 +472,8 @@ class Evolution(pa.DataFrameModel):
         "date", "Première date de mesure dont le verdict est « atteint » ; vide si jamais"
     )
     atteint_depuis: pl.Date = champ(
-        "date", "Première des mesures au verdict « atteint », sans interruption jusqu'à la dernière ; vide si elle ne l'est pas"
+        "date",
+        "Première des mesures au verdict « atteint », sans interruption jusqu'à la dernière ; vide si elle ne l'est pas",
     )
     nb_mesures: pl.Int64 = champ("entier", "Dates de mesure publiées", unite="mesures", requis=True, ge=1)
     version: pl.String = champ("texte", _VERSION, requis=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from schemas.curated import SOURCES, dtypes
+from schemas.curated import A_LA_CIBLE, SOURCES, dtypes
 from schemas.depots import TABLES as DEPOSEES
 from transforms import regles
 from transforms.mesure import texte_sql
@@ -87,6 +87,13 @@ def dater(depots: pl.DataFrame, essms: pl.DataFrame, jour: date) -> pl.DataFrame
         ),
     }
     return _executer(entrees, ("fraicheur",), ("fraicheur",))["fraicheur"].rename({"nom_table": "table"})
+
+
+def compter_a_la_cible(indicateurs: pl.DataFrame) -> tuple[int, int]:
+    """How many ESSMS of one measure are à la cible, and how many à confirmer (§6.5): those of `maturin_sms`."""
+    en_defaut = indicateurs.filter(pl.col("opposable") & ~pl.col("verdict").is_in(A_LA_CIBLE))
+    restants = en_defaut.group_by("finess_et").agg((pl.col("verdict") == "a_confirmer").all())
+    return indicateurs["finess_et"].n_unique() - restants.height, int(restants["verdict"].sum())
 
 
 def situer_depots(maturin_sms: pl.DataFrame) -> pl.DataFrame:

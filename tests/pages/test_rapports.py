@@ -40,8 +40,14 @@ def etat_de_source(s: Mapping[str, Any], fin_fenetre: date) -> str:
         return "Trop ancienne"
     if s["sans_reference"]:
         return "Partielle seulement"
-    rejetees = s["lignes_rejetees"]
-    return f"{entier(rejetees)} ligne{'s' * (rejetees > 1)} rejetée{'s' * (rejetees > 1)}" if rejetees else "À jour"
+    if s["tardive"]:
+        return "Trop tardive"
+    if s["refusee"]:
+        return "Fichier refusé"
+    if rejetees := s["lignes_rejetees"]:
+        return f"{entier(rejetees)} ligne{'s' * (rejetees > 1)} rejetée{'s' * (rejetees > 1)}"
+    inconnus = s["sejours_inconnus"]
+    return f"{entier(inconnus)} dossier{'s' * (inconnus > 1)} inconnu{'s' * (inconnus > 1)}" if inconnus else "À jour"
 
 
 def entier(valeur: int | None) -> str:
