@@ -127,6 +127,7 @@ SOURCE = {
     "derniere_extraction": date(2026, 4, 2),
     "sans_reference": False,
     "lignes_rejetees": 0,
+    "sejours_inconnus": 0,
 }
 A_CONFIRMER = {
     "indicateur": "agenda",
@@ -214,6 +215,15 @@ CORRIGE = "Déposez le fichier corrigé sous le même nom."
             [
                 "Aucune personne de la file active dans la fenêtre. Vérifiez les séjours déposés ; si la structure "
                 "n'accompagnait personne, l'agence le constate."
+            ],
+        ),
+        (
+            {"indicateur": "dossiers_actifs", "numerateur": 93, "denominateur": 98, "taux_plancher": 88.0},
+            {"lignes_rejetees": 2},
+            [
+                "5 dossiers actifs sont en double : une personne qui a plusieurs dossiers ne compte qu'une fois. Fusionnez les "
+                "dossiers d'une même personne, puis déposez une nouvelle extraction de « dossiers ».",
+                f"« dossiers » : 2 lignes rejetées. {CORRIGE}",
             ],
         ),
         ({"verdict": "atteint"}, {"lignes_rejetees": 3}, []),

@@ -48,7 +48,12 @@ def doutes(mesure: Mapping[str, Any], sources: Iterable[Mapping[str, Any]]) -> l
             )
         ]
     else:
-        dits = [*_sans_personne(mesure), *(d for s in sources for d in _de_la_source(s, mesure))]
+        lues = list(sources)
+        dits = [
+            *_sans_personne(mesure),
+            *_en_double(mesure, lues),
+            *(d for s in lues for d in _de_la_source(s, mesure)),
+        ]
     return [Doute(insecables(d.cause), insecables(d.remede)) for d in dits]
 
 
@@ -58,6 +63,21 @@ def _sans_personne(mesure: Mapping[str, Any]) -> Iterator[Doute]:
         yield Doute(
             f"aucune {population[0]} dans la fenêtre",
             "vérifiez les séjours déposés ; si la structure n'accompagnait personne, l'agence le constate",
+        )
+
+
+def _en_double(mesure: Mapping[str, Any], sources: Iterable[Mapping[str, Any]]) -> Iterator[Doute]:
+    """Of dossiers_actifs, whose lowest rate counts each person once: as many dossiers as it leaves out."""
+    plancher = mesure.get("taux_plancher")
+    if mesure["indicateur"] != "dossiers_actifs" or plancher is None:
+        return
+    manquants = sum(s["lignes_rejetees"] + s["sejours_inconnus"] for s in sources if s["table"] in _POPULATION)
+    en_double = mesure["numerateur"] - round(plancher * (mesure["denominateur"] + manquants) / 100)
+    if en_double:
+        sont = accord(en_double, "dossier actif est en double", "dossiers actifs sont en double")
+        yield Doute(
+            f"{sont} : une personne qui a plusieurs dossiers ne compte qu'une fois",
+            "fusionnez les dossiers d'une même personne, puis déposez une nouvelle extraction de « dossiers »",
         )
 
 
