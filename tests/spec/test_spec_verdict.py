@@ -414,6 +414,27 @@ def test_sous_secteur_inconnu(verifier: Verifier, secteur: str, verdict: str) ->
     )
 
 
+@pytest.mark.parametrize(
+    ("essms", "verdict"),
+    [
+        ("E1 regles=2023", "non_demontre"),
+        ("E1 regles=2025-martinique", "a_confirmer"),
+        ("E1 sous_secteur=PJM\nE2", "a_confirmer"),
+        ("E1\nE2 sous_secteur=PA", "non_demontre"),
+        ("E1 regles=2025-martinique sous_secteur=PA\nE2", "non_demontre"),
+    ],
+)
+def test_sous_secteur_inconnu_selon_les_regles(verifier: Verifier, essms: str, verdict: str) -> None:
+    """Only « where the sub-sector that an exemption needs is unknown »: that of the rule set, for the ESSMS or its project."""
+    verifier(
+        f"""
+    dossiers | sejours         | attendu le 2026-04-01
+    D1       | D1 2025-01-01 → | mss –/1 source_absente verdict {verdict}, dmp –/1 verdict {verdict}
+    """,
+        essms=essms,
+    )
+
+
 def test_sous_secteur_inconnu_et_cible_atteinte(verifier: Verifier) -> None:
     """Reached, the target needs no exemption; and no sub-sector is asked where the ARS has decided."""
     verifier(

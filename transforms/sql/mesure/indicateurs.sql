@@ -1,9 +1,9 @@
 -- §6.5 and §7 indicateurs: one row per ESSMS and indicator.
 -- "A numerator or denominator is null when a table it needs is not present." "taux = 100 × numerateur / denominateur, a
 -- double, not rounded. atteint is decided on integers: 100 × numerateur ≥ cible × denominateur. reste_a_faire = the
--- smallest number of extra units of numerator that reaches the target (0 when reached)." "opposable is false for mss and
--- dmp in sub-sector PJM and where exemption_socles is true, and for indicators without a target." "atteint and
--- reste_a_faire are null where taux is."
+-- smallest number of extra units of numerator that reaches the target (0 when reached)." "opposable is false for
+-- indicators without a target, and for mss and dmp where exemption_socles is true or the rule set exempts PJM." "atteint
+-- and reste_a_faire are null where taux is."
 -- "verdict, first that applies: non_opposable; non_demontre (source_absente); sans_objet (denominateur_nul with no reason 3,
 -- for projet_personnalise and agenda only); a_confirmer (denominateur_nul otherwise); non_atteint; a_confirmer (reached, but
 -- taux_plancher is null or under the target); atteint. Where the sub-sector that an exemption needs is unknown, non_atteint
@@ -22,23 +22,18 @@ WITH valeurs AS (
         CASE WHEN s.denominateur_present THEN n.denominateur END AS denominateur,
         s.numerateur_present AND s.denominateur_present AS complet,
         s.partielle,
-        c.cible IS NOT NULL
-        AND NOT (c.socle AND COALESCE(e.exemption_socles, FALSE))
-        AND x.indicateur IS NULL AS opposable,
-        e.sous_secteur IS NULL AND y.indicateur IS NOT NULL AS exemption_inconnue,
+        c.cible IS NOT NULL AND NOT (c.socle AND COALESCE(x.exempte, FALSE)) AS opposable,
+        c.socle AND x.exempte IS NULL AS exemption_inconnue,
         p.numerateur AS numerateur_plancher,
         n.denominateur + p.manquants AS denominateur_plancher,
         p.sans_borne
     FROM fenetres AS f
     INNER JOIN essms AS e ON e.finess_et = f.finess_et
+    INNER JOIN exemptions AS x ON x.finess_et = f.finess_et
     INNER JOIN cibles AS c ON c.regles = f.regles
     INNER JOIN comptages AS n ON n.finess_et = f.finess_et AND n.indicateur = c.indicateur
     INNER JOIN etats_sources AS s ON s.finess_et = f.finess_et AND s.indicateur = c.indicateur
     INNER JOIN planchers AS p ON p.finess_et = f.finess_et AND p.indicateur = c.indicateur
-    LEFT JOIN (SELECT DISTINCT regles, indicateur FROM non_opposables) AS y
-        ON y.regles = f.regles AND y.indicateur = c.indicateur
-    LEFT JOIN non_opposables AS x
-        ON x.regles = f.regles AND x.indicateur = c.indicateur AND x.sous_secteur = e.sous_secteur
 ),
 
 taux AS (
