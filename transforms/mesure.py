@@ -55,11 +55,15 @@ RELATIONS = (
     "eparcours_fenetre",
     "rejets_nommes",
     "rejets",
+    "rejets_maj",
+    "refus",
+    "sejours_inconnus",
     "sources",
     "effectifs",
     "populations",
     "comptages",
     "etats_sources",
+    "planchers",
     "exemptions",
     "indicateurs",
     "maturin_sms",
@@ -77,6 +81,7 @@ DEPOTS = {
     "date_extraction": pl.Date,
     "partiel": pl.Boolean,
     "accepte": pl.Boolean,
+    "motif": pl.String,
     "ordre": pl.Int64,
     "fichier": pl.String,
     "fichier_faits": pl.String,
@@ -91,10 +96,10 @@ class Entrees:
     """What a measure reads.
 
     `essms`: the ESSMS of the register (columns of the table `essms`, and `seau`: null for one that is there only because
-    its project counts it). `depots` (columns `DEPOTS`): accepted
-    deposits, and those refused for their rows; `ordre` follows the extraction date, then the name (§6.2); `fichier` is
-    the staged parquet file that holds its rows, maybe with those of others; `fichier_faits` the one to read its facts in,
-    the same or a fold of it (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and
+    its project counts it). `depots` (columns `DEPOTS`): accepted deposits, and those refused (`motif`: why) that stand or are
+    pending; `ordre` follows the extraction date, then the name (§6.2); `fichier` is the staged parquet file that holds its
+    rows, maybe with those of others; `fichier_faits` the one to read its facts in, the same or a fold of it
+    (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and
     rejected per deposit and FINESS. `regles`: the relations of `transforms.regles.relations`. `precedents` (columns
     `PRECEDENTS`): rates and denominators at the previous measure date of each ESSMS. `premiere_publication`: its day, None
     when it is to come. `autres_mesures` (column `date_mesure`): the dates published or being measured beside this one.
