@@ -44,7 +44,7 @@ _LUES = ("mesure", "essms", "depots", "bilans", "regles", "cibles", "non_opposab
 _CALCULEES = tuple(
     r
     for r in (*PRELIMINAIRES, *RELATIONS)
-    if r not in ("depots_utiles", "fichiers_utiles", "dossiers_inconnus", "alertes")
+    if r not in ("bilans", "depots_utiles", "fichiers_utiles", "dossiers_inconnus", "alertes")
 )
 # Columns of the night's own affairs: where a file is staged, in which bucket.
 _INTERNES = ("fichier", "fichier_faits", "seau")
@@ -87,12 +87,13 @@ def recalculer(entrees: Entrees, finess_et: str, date_mesure: date) -> Recalcul:
 
     `entrees`: as for a night; its `essms` holds that ESSMS. Raises `duckdb.Error` when a staged file cannot be read.
     """
-    essms = entrees.essms.filter(pl.col("finess_et") == finess_et)
-    (porteur,), (seau,) = essms["porteur"].to_list(), essms["seau"].to_list()
+    porteur = entrees.essms.filter(pl.col("finess_et") == finess_et)["porteur"].item()
     depots = entrees.depots.filter(pl.col("porteur") == porteur)
     bilans = entrees.bilans.join(depots.select("depot"), on="depot", how="semi")
+    # Alone in its bucket: the others of the porteur are known, not measured.
+    essms = entrees.essms.with_columns(seau=(pl.col("finess_et") != finess_et).cast(pl.UInt8))
     reduites = replace(entrees, essms=essms, depots=depots, bilans=bilans)
-    tout = mesurer(reduites, date_mesure, [seau], relations=[*_LUES, *DEPOSEES, *PUBLIEES])
+    tout = mesurer(reduites, date_mesure, [0], relations=[*_LUES, *DEPOSEES, *PUBLIEES])
     return Recalcul(
         entrees={nom: tout[nom].drop(_INTERNES, strict=False) for nom in (*_LUES, *DEPOSEES)},
         figures={nom: tout[nom] for nom in PUBLIEES},
