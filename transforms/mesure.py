@@ -61,6 +61,7 @@ RELATIONS = (
     "populations",
     "comptages",
     "etats_sources",
+    "exemptions",
     "indicateurs",
     "maturin_sms",
     "dossiers_inconnus",
@@ -183,17 +184,20 @@ def _avec_annonces(base: duckdb.DuckDBPyConnection, vue: str, fichiers: Sequence
                SEMI JOIN annonces USING (finess_et, id_dossier, id_evenement)"""
 
 
-def _preparer(base: duckdb.DuckDBPyConnection, entrees: Entrees, essms: pl.DataFrame, date_mesure: date) -> None:
+def _preparer(
+    base: duckdb.DuckDBPyConnection, entrees: Entrees, date_mesure: date, seaux: Collection[int] | None = None
+) -> None:
     """Give a base the inputs of a measure and the relations that say which deposits and staged files it reads.
 
-    `essms`: those to measure; what a deposit says of the others of its porteur counts too (§6.5).
+    `essms` are those of the `seaux`; a project may have others, in `essms_des_projets`.
     """
     base.execute("SET TimeZone = 'UTC'")
     base.execute(texte_sql("macros/duckdb"))
     tables = {
         "mesure": pl.DataFrame({"date_mesure": [date_mesure]}),
-        "essms": essms,
         "numeros": entrees.numeros,
+        "essms": entrees.essms if seaux is None else entrees.essms.filter(pl.col("seau").is_in(sorted(seaux))),
+        "essms_des_projets": entrees.essms.select("projet", "finess_et", "sous_secteur"),
         "depots": entrees.depots,
         "bilans_recus": entrees.bilans,
         "precedents": entrees.precedents,
@@ -211,7 +215,7 @@ def fichiers_lus(entrees: Mapping[date, Entrees]) -> list[str]:
     lus: set[str] = set()
     for date_mesure, du_jour in entrees.items():
         with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
-            _preparer(base, du_jour, du_jour.essms, date_mesure)
+            _preparer(base, du_jour, date_mesure)
             lus.update(fichier for (fichier,) in base.execute("SELECT fichier FROM fichiers_utiles").fetchall())
     return sorted(lus)
 
@@ -227,12 +231,11 @@ def mesurer(
 
     Raises `duckdb.Error` when a staged file cannot be read.
     """
-    essms = entrees.essms.filter(pl.col("seau").is_in(sorted(seaux)))
     # A row is staged in the bucket of the number it bears.
-    recus = entrees.numeros.join(essms, on="finess_et", how="semi")["recu"]
-    ranges = {*seaux, *seau(recus)}
+    mesures = entrees.essms.filter(pl.col("seau").is_in(sorted(seaux)))
+    ranges = {*seaux, *seau(entrees.numeros.join(mesures, on="finess_et", how="semi")["recu"])}
     with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
-        _preparer(base, entrees, essms, date_mesure)
+        _preparer(base, entrees, date_mesure, seaux)
         utiles: dict[tuple[str, str], list[str]] = {}
         for deposee, lecture, fichier in base.execute("FROM fichiers_utiles ORDER BY ALL").fetchall():
             utiles.setdefault((deposee, lecture), []).append(fichier)

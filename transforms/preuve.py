@@ -39,7 +39,7 @@ CHIFFRES = ("indicateur", "numerateur", "denominateur", "taux", "statut")
 # What is published beside the computed columns.
 _ETIQUETTES = ("version", "date_mesure")
 
-_LUES = ("mesure", "essms", "depots", "bilans", "regles", "cibles", "non_opposables")
+_LUES = ("mesure", "essms", "essms_des_projets", "depots", "bilans", "regles", "cibles")
 # The alerts are no part of a figure.
 _CALCULEES = tuple(
     r
@@ -87,13 +87,16 @@ def recalculer(entrees: Entrees, finess_et: str, date_mesure: date) -> Recalcul:
 
     `entrees`: as for a night; its `essms` holds that ESSMS. Raises `duckdb.Error` when a staged file cannot be read.
     """
-    porteur = entrees.essms.filter(pl.col("finess_et") == finess_et)["porteur"].item()
+    ((porteur, projet, seau),) = (
+        entrees.essms.filter(finess_et=finess_et).select("porteur", "projet", "seau").iter_rows()
+    )
+    # The others of its project and of its porteur are known, not measured.
+    siens = entrees.essms.filter((pl.col("projet") == projet) | (pl.col("porteur") == porteur))
+    essms = siens.with_columns(pl.when(finess_et=finess_et).then("seau"))
     depots = entrees.depots.filter(pl.col("porteur") == porteur)
     bilans = entrees.bilans.join(depots.select("depot"), on="depot", how="semi")
-    # Alone in its bucket: the others of the porteur are known, not measured.
-    essms = entrees.essms.with_columns(seau=(pl.col("finess_et") != finess_et).cast(pl.UInt8))
     reduites = replace(entrees, essms=essms, depots=depots, bilans=bilans)
-    tout = mesurer(reduites, date_mesure, [0], relations=[*_LUES, *DEPOSEES, *PUBLIEES])
+    tout = mesurer(reduites, date_mesure, [seau], relations=[*_LUES, *DEPOSEES, *PUBLIEES])
     return Recalcul(
         entrees={nom: tout[nom].drop(_INTERNES, strict=False) for nom in (*_LUES, *DEPOSEES)},
         figures={nom: tout[nom] for nom in PUBLIEES},
