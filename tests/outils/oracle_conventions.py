@@ -196,7 +196,6 @@ def juger(
     echeance = None if depart is None or delai is None else reculer(depart, -delai)
     ligne = {
         "porteur": commune(x.porteur for x in essms),
-        "regles": commune(x.regles for x in essms),
         "type": commune(x.type for x in essms),
         "portee": portee,
         "nb_essms": len(essms),
