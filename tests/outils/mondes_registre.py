@@ -110,6 +110,22 @@ def tirer_histoire(
         yield replace(ligne, fautive=True)
 
 
+def tirer_au_hasard(rng: random.Random, modeles: Sequence[Essms], d: date) -> Iterator[Essms]:
+    """Draw rows of few numbers that meet in time and as former numbers in every way."""
+    numeros = rng.sample(FINESS, 5)
+    jours = [d + timedelta(days=x) for x in (-60, -30, -1, 0, 1, 30)]
+    for _ in range(rng.randint(2, 5)):
+        finess, *anciens = rng.sample(numeros, rng.choice((1, 1, 2, 2, 3)))
+        debut, fin = sorted(rng.sample(jours, 2))
+        yield replace(
+            tirer_ligne(rng, rng.choice(modeles), d),
+            finess_et=finess,
+            finess_precedent=tuple(anciens),
+            debut=rng.choice((None, debut)),
+            fin=rng.choice((None, None, fin)),
+        )
+
+
 def tirer_registre(rng: random.Random, d: date) -> tuple[Essms, ...]:
     """Draw a register of 1 to 4 ESSMS, at times of a project past the 49th, no two rows the same."""
     modeles, libres = tirer_modeles(rng, d), list(ANCIENS)
@@ -124,6 +140,8 @@ def tirer_registre(rng: random.Random, d: date) -> tuple[Essms, ...]:
         lignes += [
             replace(tirer_ligne(rng, modele, d), finess_et=f"9900000{i:02d}") for i in range(rng.randint(48, MASSE))
         ]
+    if rng.random() < 0.1:
+        lignes = list(tirer_au_hasard(rng, modeles, d))
     rng.shuffle(lignes)
     return tuple(dict.fromkeys(lignes))
 

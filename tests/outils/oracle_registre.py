@@ -1,5 +1,6 @@
 """Reference implementation of SPECIFICATION §4.6 in plain Python: what a measure at *D* reads of projets.csv."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -53,35 +54,55 @@ def registre_du(lignes: Sequence[Essms], d: date) -> Registre:
     """Read the register at *D* (§4.6): "A measure at *D* reads the rows **valid at *D***"."""
     lisibles = [x for x in lignes if not x.fautive]
     du_jour = [x for x in lisibles if x.couvre(d)]
-    anterieurs = {x: numeros_anterieurs(x.finess_et, lisibles) for x in du_jour}
     # "A row with an error, or two rows of one ESSMS valid at one date (both, for measures at those dates), are set
     # aside"; "A former number that another row valid at the same date bears, as `finess_et` or as former number, sets
     # that row aside."
     ecartees = [x for x in lignes if x.fautive and x.couvre(d)]
     for un in du_jour:
         autres = [x for x in du_jour if x is not un]
-        portes = {x.finess_et for x in autres} | {n for x in autres for n in anterieurs[x]}
-        if un.finess_et in {x.finess_et for x in autres} or anterieurs[un] & portes:
+        actuels, anciens = {x.finess_et for x in autres}, {n for x in autres for n in x.finess_precedent}
+        if un.finess_et in actuels or set(un.finess_precedent) & (actuels | anciens):
             ecartees.append(un)
     valides = tuple(x for x in du_jour if x not in ecartees)
-    liens = [x for x in lisibles if x not in ecartees]
-    return Registre(valides, tuple(ecartees), {x.finess_et: numeros_de(x, valides, liens) for x in valides})
+    return Registre(valides, tuple(ecartees), numeros_du_jour(valides, ecartees, lisibles))
 
 
-def numeros_anterieurs(finess: str, lignes: Iterable[Essms]) -> frozenset[str]:
+def numeros_du_jour(
+    valides: Sequence[Essms], ecartees: Sequence[Essms], lignes: Sequence[Essms]
+) -> dict[str, frozenset[str]]:
+    """Give the numbers that count for each row.
+
+    "Rows of deposits that bear any number of a chain of `finess_precedent` count for the row of that chain valid at
+    *D*." A number of the chains of two rows of that day counts for neither, nor one whose own row is set aside.
+    """
+    propres = {x.finess_et for x in valides}
+    chaines = {x.finess_et: anterieurs(x.finess_et, lignes) | posterieurs(x.finess_et, lignes) for x in valides}
+    portes = Counter(n for numeros in chaines.values() for n in numeros)
+    reserves = propres | {x.finess_et for x in ecartees}
+    return {
+        finess: frozenset({finess} | {n for n in numeros if portes[n] == 1 and n not in reserves})
+        for finess, numeros in chaines.items()
+    }
+
+
+def anterieurs(finess: str, lignes: Sequence[Essms]) -> set[str]:
     """Follow `finess_precedent`, "its numbers before", from row to row."""
-    lignes, trouves, a_suivre = list(lignes), set[str](), [finess]
+    trouves, a_suivre = set[str](), [finess]
     while a_suivre:
         numero = a_suivre.pop()
-        for x in lignes:
-            if x.finess_et == numero:
-                a_suivre += [n for n in x.finess_precedent if n not in trouves]
-                trouves |= set(x.finess_precedent)
-    return frozenset(trouves - {finess})
+        avant = {n for x in lignes if x.finess_et == numero for n in x.finess_precedent}
+        a_suivre += avant - trouves
+        trouves |= avant
+    return trouves - {finess}
+
+
+def posterieurs(finess: str, lignes: Sequence[Essms]) -> set[str]:
+    """Give the numbers that a number became."""
+    return {x.finess_et for x in lignes if finess in anterieurs(x.finess_et, lignes)}
 
 
 def chaine(finess: str, lignes: Collection[Essms]) -> frozenset[str]:
-    """Give all the numbers of a chain, those before and those after."""
+    """Give all the numbers linked to one, those of its chain and of chains that meet it."""
     numeros = {finess}
     while True:
         lies = [{x.finess_et, *x.finess_precedent} for x in lignes if numeros & {x.finess_et, *x.finess_precedent}]
@@ -89,18 +110,6 @@ def chaine(finess: str, lignes: Collection[Essms]) -> frozenset[str]:
         if plus == numeros:
             return frozenset(numeros)
         numeros = plus
-
-
-def numeros_de(un: Essms, valides: Sequence[Essms], lignes: Collection[Essms]) -> frozenset[str]:
-    """Give the numbers that count for a row.
-
-    "Rows of deposits that bear any number of a chain of `finess_precedent` count for the row of that chain valid at
-    *D*." A number to come of several rows of that day (they will merge) is of none of them.
-    """
-    tous = chaine(un.finess_et, lignes)
-    if sum(x.finess_et in tous for x in valides) == 1:
-        return tous
-    return frozenset({un.finess_et}) | numeros_anterieurs(un.finess_et, lignes)
 
 
 def numeros_du_porteur(lignes: Iterable[Essms], porteur: str) -> frozenset[str]:

@@ -42,12 +42,8 @@ X, Y = Essms(E1, "p"), Essms(E2, "p")
         pytest.param(
             [replace(X, finess_precedent=(E3,)), replace(Y, finess_precedent=(E3,))], "", "1 2", id="ancien partage"
         ),
-        pytest.param(
-            [X, Essms(E2, "p", fin=VEILLE, finess_precedent=(E1,)), Essms(E3, "p", finess_precedent=(E2,))],
-            "1", "3", id="ancien par la chaine",
-        ),
     ],
-)  # fmt: skip
+)
 def test_registre_du_jour(lignes: list[Essms], valides: str, ecartees: str) -> None:
     registre = registre_du(lignes, D)
     assert sorted(x.finess_et[-1] for x in registre.valides) == valides.split()
@@ -64,6 +60,21 @@ def test_les_numeros_d_une_chaine_comptent_pour_la_ligne_du_jour() -> None:
         assert registre_du(lignes, jour).numeros == {finess: {E1, E2, E3}}
     assert numeros_du_porteur(lignes, "p") == {E1}
     assert numeros_du_porteur(lignes, "q") == {E1, E2, E3}
+
+
+FUSION = [Essms(E1, "p", fin=VEILLE), Essms(E2, "p", fin=VEILLE), Essms(E3, "p", debut=D, finess_precedent=(E1, E2))]
+
+
+@pytest.mark.parametrize(
+    ("lignes", "jour", "attendu"),
+    [
+        pytest.param(FUSION, D, {E3: {E1, E2, E3}}, id="apres une fusion"),
+        pytest.param(FUSION, VEILLE, {E1: {E1}, E2: {E2}}, id="avant une fusion, le numero a venir n'est de personne"),
+        pytest.param([X, replace(Y, finess_precedent=(E1,))], D, {E1: {E1}}, id="le numero d'une ligne ecartee"),
+    ],
+)
+def test_numeros_qui_ne_comptent_que_pour_un(lignes: list[Essms], jour: date, attendu: dict[str, set[str]]) -> None:
+    assert registre_du(lignes, jour).numeros == attendu
 
 
 def test_un_changement_de_numero_ne_vide_pas_les_taux() -> None:
