@@ -5,14 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
-from mondes import Monde
+from mondes import Monde, accorder
 from mondes_registre import ANCIENS, FINESS, MASSE
 from oracle import Alerte, Resultat, ordre
 from oracle_registre import Essms, registre_du
@@ -30,7 +30,10 @@ NUMEROS = (*FINESS, *ANCIENS, *(f"9900000{i:02d}" for i in range(MASSE)))
 SANS_NOMBRE = frozenset({"IDENTITE_INCOHERENTE"})
 SANS_OBJET = frozenset({"IDENTITE_INCOHERENTE", "PROJET_ECHU", "DMP_HORS_POPULATION", "FIN_DE_MOIS"})
 # Columns and alerts of version 2 that the pipeline does not give yet.
-PAS_ENCORE: frozenset[str] = frozenset()
+PAS_ENCORE = frozenset(
+    {"statut", "SOURCE_PARTIELLE", "projet", "taux_plancher", "verdict", "cibles_atteintes", "cibles_a_confirmer"}
+    | {"VALEUR_NULLE", "MONTANT", "DELAI_DEPASSE"}
+)
 # What needs other measures or other files than a world holds.
 NON_COMPAREES = frozenset({"CHUTE", "POPULATION_CHUTE", "PREMIERE_MESURE_MANQUEE"})
 
@@ -141,6 +144,14 @@ def _replier(depots: pl.DataFrame, dossier: Path) -> dict[str, str]:
                     f"COPY ({faits_replies.requete(table, [str(fichier)])}) TO '{replis[str(fichier)]}' (FORMAT parquet)"
                 )
     return replis
+
+
+def fige(monde: Monde) -> Monde:
+    """A world whose register has neither periods nor former numbers, as long as the pipeline reads none."""
+    valides = registre_du(monde.registre, monde.d).valides
+    return accorder(
+        monde._replace(registre=tuple(replace(x, debut=None, fin=None, finess_precedent=()) for x in valides))
+    )
 
 
 def mesurer_en_sql(mondes: Sequence[Monde], *, replier: bool = False) -> list[Resultat]:
