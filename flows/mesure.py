@@ -19,14 +19,6 @@ from transforms.territoire import NB_SEAUX
 
 # Staged bytes (compressed) that one run of the SQL takes easily in its share of memory.
 TRANCHE_OCTETS = 64 << 20
-# §6.2 "the population of a measure settles 45 days after D": the third month's measure of a date is final.
-MOIS_REPRIS = 3
-
-
-def premiers_du_mois(jour: date) -> list[date]:
-    """The dates of the official monthly measure (§3): the latest firsts of month up to `jour`, earliest first."""
-    mois = [jour.year * 12 + jour.month - 1 - recul for recul in range(MOIS_REPRIS)]
-    return [date(m // 12, m % 12 + 1, 1) for m in reversed(mois)]
 
 
 def avant_les_fenetres(dates: Collection[date]) -> date:
@@ -78,6 +70,26 @@ def tranches(entrees: Entrees, depuis: date) -> list[list[int]]:
     return [list(range(premier, NB_SEAUX, nombre)) for premier in range(nombre)]
 
 
+def precedente(jour: date, dates: Collection[date], publiees: TablesPubliees) -> date | None:
+    """The measure date before `jour`, among those of tonight (`dates`) and those of the published version."""
+    return max((d for d in {*publiees.dates, *dates} if d < jour), default=None)
+
+
+def taux_precedents(
+    jour: date,
+    dates: Collection[date],
+    resultats: Mapping[date, Mapping[str, pl.DataFrame]],
+    publiees: TablesPubliees,
+) -> pl.DataFrame:
+    """The rates of the measure date before `jour` (columns `PRECEDENTS`): those of tonight, in `resultats`, or published."""
+    avant = precedente(jour, dates, publiees)
+    if avant is None:
+        return pl.DataFrame(schema=PRECEDENTS)
+    if avant in resultats:
+        return resultats[avant]["indicateurs"].select(list(PRECEDENTS))
+    return publiees.table("indicateurs", avant, list(PRECEDENTS))
+
+
 def mesurer_dates(
     entrees: Entrees,
     dates: Sequence[date],
@@ -92,13 +104,7 @@ def mesurer_dates(
     publiees = TablesPubliees(publiee)
     resultats: dict[date, dict[str, pl.DataFrame]] = {}
     for date_mesure in sorted(set(dates)):
-        precedente = max((d for d in {*publiees.dates, *dates} if d < date_mesure), default=None)
-        if precedente is None:
-            precedents = pl.DataFrame(schema=PRECEDENTS)
-        elif precedente in resultats:
-            precedents = resultats[precedente]["indicateurs"].select(list(PRECEDENTS))
-        else:
-            precedents = publiees.table("indicateurs", precedente, list(PRECEDENTS))
+        precedents = taux_precedents(date_mesure, dates, resultats, publiees)
         relations = (*RESULTATS, "a_completer") if date_mesure == a_completer else RESULTATS
         resultats[date_mesure] = mesurer(
             replace(entrees, precedents=precedents), date_mesure, seaux, relations=relations

@@ -164,7 +164,9 @@ def _avec_annonces(base: duckdb.DuckDBPyConnection, vue: str, fichiers: Sequence
                SEMI JOIN annonces USING (finess_et, id_dossier, id_evenement)"""
 
 
-def _preparer(base: duckdb.DuckDBPyConnection, entrees: Entrees, date_mesure: date) -> None:
+def _preparer(
+    base: duckdb.DuckDBPyConnection, entrees: Entrees, date_mesure: date, relations: Sequence[str] = PRELIMINAIRES
+) -> None:
     """Give a base the inputs of a measure and the relations that say which deposits and staged files it reads."""
     base.execute("SET TimeZone = 'UTC'")
     base.execute(texte_sql("macros/duckdb"))
@@ -179,8 +181,17 @@ def _preparer(base: duckdb.DuckDBPyConnection, entrees: Entrees, date_mesure: da
     for nom, table in tables.items():
         base.register(f"_{nom}", table.to_arrow())
         base.execute(f"CREATE TEMP TABLE {nom} AS SELECT * FROM _{nom}")
-    for relation in PRELIMINAIRES:
+    for relation in relations:
         base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")
+
+
+def depots_utiles(entrees: Entrees, date_mesure: date) -> pl.DataFrame:
+    """The deposits that can matter for one measure date (column `depot`)."""
+    with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
+        sans_bilans = replace(entrees, bilans=entrees.bilans.clear())
+        _preparer(base, sans_bilans, date_mesure, ("fenetres", "depots_utiles"))
+        utiles: pl.DataFrame = base.sql("SELECT depot FROM depots_utiles").pl()
+    return utiles
 
 
 def fichiers_lus(entrees: Entrees, dates: Sequence[date]) -> list[str]:
