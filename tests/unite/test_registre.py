@@ -163,7 +163,8 @@ def test_un_registre_d_une_version_inconnue_reste_tel_quel(tmp_path: Path, versi
     chemin = tmp_path / "registre.sqlite"
     with sqlite3.connect(chemin) as base:
         base.execute(f"PRAGMA user_version = {version}")
-    with pytest.raises(RegistreInconnu, match=f"est de la version {version}, ce duimètre connaît les versions 2 à {module.VERSION}"):
+    attendu = f"est de la version {version}, ce duimètre connaît les versions 2 à {module.VERSION}"
+    with pytest.raises(RegistreInconnu, match=attendu):
         RegistreDepots(chemin)
     with sqlite3.connect(chemin) as base:
         assert base.execute("PRAGMA user_version").fetchone() == (version,)
