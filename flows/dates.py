@@ -67,6 +67,7 @@ def empreinte(entrees: Entrees, date_mesure: date, autres: Mapping[str, pl.DataF
     """
     tables = {
         "essms": entrees.essms,
+        "numeros": entrees.numeros,
         "depots": entrees.depots.drop("fichier", "fichier_faits"),
         "bilans": entrees.bilans,
         "precedents": entrees.precedents,

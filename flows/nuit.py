@@ -91,6 +91,11 @@ class Nuit:
         return self.reglages.aujourd_hui(self.maintenant)
 
     @property
+    def derniere_date(self) -> date:
+        """The latest measure date, published before or tonight: the one that the table `essms` is of."""
+        return max((*self.dates, *TablesPubliees(self.publiee).dates))
+
+    @property
     def version(self) -> str:
         """The name of the version it publishes."""
         return self.maintenant.strftime(_FORMAT_VERSION)
@@ -98,29 +103,32 @@ class Nuit:
 
 @dataclass(frozen=True)
 class Lus:
-    """What the measures of a night are made from: registers of the agency, register of deposits, inputs of the SQL."""
+    """What the measures of a night are made from: registers of the agency, register of deposits, inputs of the SQL by date."""
 
     registres: registres_ars.Referentiels
     depots: pl.DataFrame
-    entrees: Entrees
+    entrees: Mapping[date, Entrees]
 
     @cached_property
-    def _autres(self) -> dict[str, pl.DataFrame]:
-        """What the tables of every date are made from besides `entrees`: whoever makes one from something more adds it here."""
-        return {
-            "alertes_generales": _alertes_generales(self.registres),
-            "redatees": dire_redatees(self.depots),
-            "jugements": self.depots.select("depot", "contexte").unique(),
-            "code": pl.DataFrame({"sha256": [_empreinte_du_code()]}),
-        }
+    def _redatees(self) -> pl.DataFrame:
+        return dire_redatees(self.depots)
+
+    @cached_property
+    def _jugements(self) -> pl.DataFrame:
+        return self.depots.select("depot", "contexte").unique()
 
     def empreinte(self, jour: date, precedents: pl.DataFrame) -> str:
-        """The fingerprint of all that the tables of one date are made from."""
+        """The fingerprint of all that the tables of one date are made from; whoever makes one from something more adds it."""
         debut = mesure.avant_les_fenetres([jour])
-        recentes = self._autres["redatees"].filter(pl.col("date_extraction") >= debut)
-        return dates.empreinte(
-            replace(self.entrees, precedents=precedents), jour, self._autres | {"redatees": recentes}
-        )
+        autres = {
+            "alertes_generales": _alertes_generales(self.registres, jour),
+            "redatees": self._redatees.filter(pl.col("date_extraction") >= debut),
+            "jugements": self._jugements,
+            "depenses": self.registres.depenses.filter(pl.col("date") <= jour),
+            "incertains": pl.DataFrame({"projet": sorted(self.registres.projets(jour).incertains)}),
+            "code": pl.DataFrame({"sha256": [_empreinte_du_code()]}),
+        }
+        return dates.empreinte(replace(self.entrees[jour], precedents=precedents), jour, autres)
 
 
 class Executant(Protocol):
@@ -175,8 +183,8 @@ class Bilan:
 
 
 def lire_referentiels(nuit: Nuit) -> registres_ars.Referentiels:
-    """projets.csv, bal.csv, FINESS."""
-    return registres_ars.lire_registres(nuit.reglages)
+    """projets.csv, depenses.csv, bal.csv, FINESS."""
+    return registres_ars.lire_registres(nuit.reglages).avec_oublies(nuit.publiee)
 
 
 def inventorier(nuit: Nuit, registres: registres_ars.Referentiels) -> tuple[list[Depose], list[tuple[Depose, Dossier]]]:
@@ -248,10 +256,10 @@ def reunir_fichiers(nuit: Nuit) -> None:
         registre.recopier()
 
 
-def soigner_ranges(nuit: Nuit, entrees: Entrees, deposes: Sequence[Depose], encore: bool) -> bool:
+def soigner_ranges(nuit: Nuit, entrees: Mapping[date, Entrees], deposes: Sequence[Depose], encore: bool) -> bool:
     """The staged files about to be read are what was written; True when some deposits are to be received again first."""
     with RegistreDepots(nuit.reglages.registre) as registre:
-        abimes = scelles.abimes(nuit.reglages, registre, entrees, nuit.dates)
+        abimes = scelles.abimes(nuit.reglages, registre, entrees)
         return scelles.soigner(nuit.reglages, registre, abimes, deposes, encore=encore)
 
 
@@ -285,9 +293,11 @@ def a_mesurer(nuit: Nuit, candidates: Sequence[date], lus: Lus) -> tuple[date, .
     return tuple(choisies)
 
 
-def mesurer_seaux(seaux: Sequence[int], nuit: Nuit, entrees: Entrees) -> dict[date, dict[str, pl.DataFrame]]:
+def mesurer_seaux(
+    seaux: Sequence[int], nuit: Nuit, entrees: Mapping[date, Entrees]
+) -> dict[date, dict[str, pl.DataFrame]]:
     """Every measure date for some buckets."""
-    return mesure.mesurer_dates(entrees, nuit.dates, seaux, nuit.publiee, nuit.jour_des_pages)
+    return mesure.mesurer_dates(entrees, seaux, nuit.publiee, nuit.jour_des_pages)
 
 
 def publier_version(
@@ -308,13 +318,15 @@ def publier_version(
         debut = relations["indicateurs"]["debut_fenetre"].min()
         redatees = redates.filter(pl.col("date_extraction") >= pl.lit(debut, pl.Date)).drop("date_extraction")
         alertes = pl.concat(
-            [dire_alertes(relations["alertes"]), _alertes_generales(registres), redatees], how="diagonal_relaxed"
+            [dire_alertes(relations["alertes"]), _alertes_generales(registres, jour), redatees], how="diagonal_relaxed"
         )
         ecrire_table("alertes", alertes, version, nouvelle, date_mesure=jour)
         ecrire_table("populations", relations["populations"], version, nouvelle, date_mesure=jour)
-        sources = table_sources(relations["sources"], registres.essms)
+        essms = registres.essms(jour)
+        sources = table_sources(relations["sources"], essms)
         ecrire_table("sources", sources, version, nouvelle, date_mesure=jour)
-    ecrire_table("essms", registres.essms, version, nouvelle, date_mesure=None)
+        ecrire_table("essms_mesures", essms, version, nouvelle, date_mesure=jour)
+    ecrire_table("essms", registres.essms(nuit.derniere_date), version, nouvelle, date_mesure=None)
     montres = table_depots(depots)
     ecrire_table("depots", montres, version, nouvelle, date_mesure=None)
     with RegistreDepots(reglages.registre) as registre:
@@ -379,9 +391,10 @@ def ecrire_agregats(
     version = nuit.version
     for jour_mesure, relations in mesures.items():
         indicateurs = relations["indicateurs"].with_columns(date_mesure=pl.lit(jour_mesure))
-        du_jour = agregats.sommer(indicateurs, registres.essms)
+        essms = registres.essms(jour_mesure)
+        du_jour = agregats.sommer(indicateurs, essms)
         du_jour["territoires"] = masquer(du_jour["territoires"], nuit.reglages.seuil_publication)
-        du_jour["financement"] = agregats.financer(indicateurs, registres.essms)
+        du_jour["financement"] = agregats.financer(indicateurs, essms)
         for table, lignes in du_jour.items():
             ecrire_table(table, lignes, version, nouvelle, date_mesure=jour_mesure)
     historique = {
@@ -390,15 +403,15 @@ def ecrire_agregats(
         for jour in tables.dates
     }
     ecrire_table("evolution", agregats.suivre(historique), version, nouvelle, date_mesure=None)
-    fraicheur = agregats.dater(depots.filter("canonique"), registres.essms, nuit.aujourd_hui)
+    fraicheur = agregats.dater(depots.filter("canonique"), registres.essms(nuit.derniere_date), nuit.aujourd_hui)
     ecrire_table("fraicheur", fraicheur, version, nouvelle, date_mesure=None)
 
 
-def _alertes_generales(registres: registres_ars.Referentiels) -> pl.DataFrame:
+def _alertes_generales(registres: registres_ars.Referentiels, jour: date) -> pl.DataFrame:
     schema = {n: t for n, t in curated.dtypes("alertes").items() if n in ("code", "porteur", "finess_et", "message")}
     lignes = [
         {"code": code, "porteur": a.porteur, "finess_et": a.finess_et, "message": a.message}
-        for code, a in registres.alertes
+        for code, a in registres.alertes_du(jour)
     ]
     return pl.DataFrame(lignes, schema=schema)
 
@@ -429,6 +442,9 @@ def _contenu(
         "dates_mesure": [d.isoformat() for d in sorted(mesures)],
         "entrees": entrees.select(colonnes).to_dicts(),
         "referentiels": dict(registres.fichiers),
+        "autres_numeros": {
+            d.isoformat(): dict(n) for d in sorted(mesures) if (n := registres.projets(d).autres_numeros)
+        },
         "regles": {
             r.nom: {"source": r.source, "sha256": hashlib.sha256(regles.fichier(r.nom)).hexdigest()}
             for r in regles.toutes()
@@ -499,7 +515,7 @@ def _candidates(nuit: Nuit, registres: registres_ars.Referentiels) -> tuple[date
 
 
 def _premieres(registres: registres_ars.Referentiels) -> set[date]:
-    return set(registres.essms["date_premiere_mesure"].drop_nulls().to_list())
+    return set(registres.registre.lignes["date_premiere_mesure"].drop_nulls().to_list())
 
 
 def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
@@ -518,9 +534,11 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
         with RegistreDepots(nuit.reglages.registre) as registre:
             refuser_deux_cles(registre, nuit.cle)
             depots = registre.depots()
-            entrees = mesure.entrees(nuit.reglages, registres.essms, depots, registre.bilans(debut), registre.replis())
-        lus = Lus(registres, depots, entrees)
+            inscrits = {jour: registres.inscrits(jour) for jour in candidates}
+            tous = mesure.entrees(nuit.reglages, inscrits, depots, registre.bilans(debut), registre.replis())
+        lus = Lus(registres, depots, tous)
         nuit = replace(nuit, dates=candidates if toutes else faire(a_mesurer, nuit, candidates, lus))
+        entrees = {jour: tous[jour] for jour in nuit.dates}
         if not faire(soigner_ranges, nuit, entrees, deposes, encore):
             break
         nuit = replace(nuit, reconstruire=False)

@@ -158,6 +158,14 @@ def test_un_changement_de_registre_fait_remesurer_les_dates_officielles(tmp_path
     assert jours(nuitee(racine, date(2026, 9, 12)))[0] == ["03-01", "04-01", "09-12"]
 
 
+def test_des_depenses_font_remesurer_les_dates_qu_elles_concernent(tmp_path: Path) -> None:
+    racine = region(tmp_path)
+    projets(racine, f"{REGISTRE} projet=P")
+    nuitee(racine, date(2026, 5, 10))
+    ecrire(racine / "raw" / "referentiels" / "depenses.csv", "projet;montant;date\nP;1000,50;2026-04-15\n")
+    assert jours(nuitee(racine, date(2026, 5, 11))) == (["05-01", "05-11"], ["04-01"])
+
+
 def test_un_jugement_qui_change_sans_changer_les_comptes_fait_remesurer(tmp_path: Path) -> None:
     """Two mailboxes exchanged in bal.csv: the same files, as many rows for each ESSMS, other messages."""
     racine = tmp_path
@@ -225,7 +233,15 @@ def _etat(racine: Path, rng: random.Random) -> None:
 
 def _registre(racine: Path, rng: random.Random) -> None:
     premiere = rng.choice(("", " date_premiere_mesure=2026-03-20", " date_premiere_mesure=2026-02-15"))
-    projets(racine, f"E1{premiere}\nE2 porteur=ght regles={rng.choice(('2023', '2025'))}")
+    e2 = rng.choice(
+        (
+            "E2 porteur=ght regles=2023",
+            "E2 porteur=ght regles=2025",
+            "E2 porteur=ght fin=2026-04-04\nE2 porteur=asso debut=2026-04-05",
+            "E2 porteur=ght fin=2026-03-31\nE3 porteur=ght debut=2026-04-01 finess_precedent=E2",
+        )
+    )
+    projets(racine, f"E1{premiere}\n{e2}")
 
 
 def _retrait(racine: Path, rng: random.Random) -> None:
