@@ -19,14 +19,6 @@ from transforms.territoire import NB_SEAUX
 
 # Staged bytes (compressed) that one run of the SQL takes easily in its share of memory.
 TRANCHE_OCTETS = 64 << 20
-# §6.2 "the population of a measure settles 45 days after D": the third month's measure of a date is final.
-MOIS_REPRIS = 3
-
-
-def premiers_du_mois(jour: date) -> list[date]:
-    """The dates of the official monthly measure (§3): the latest firsts of month up to `jour`, earliest first."""
-    mois = [jour.year * 12 + jour.month - 1 - recul for recul in range(MOIS_REPRIS)]
-    return [date(m // 12, m % 12 + 1, 1) for m in reversed(mois)]
 
 
 def avant_les_fenetres(dates: Collection[date]) -> date:
@@ -78,14 +70,33 @@ def tranches(entrees: Entrees, depuis: date) -> list[list[int]]:
     return [list(range(premier, NB_SEAUX, nombre)) for premier in range(nombre)]
 
 
-def autres_mesures(jour: date, dates: Collection[date], essms: pl.DataFrame) -> pl.DataFrame:
-    """Of `dates`, those before `jour` that are the first measure of an ESSMS or the day after it (columns `AUTRES_MESURES`).
+def precedente(jour: date, dates: Collection[date], publiees: TablesPubliees) -> date | None:
+    """The measure date before `jour`, among those of tonight (`dates`) and those of the published version."""
+    return max((d for d in {*publiees.dates, *dates} if d < jour), default=None)
 
-    Those only: a measure is done again when what it reads has changed.
+
+def avec_les_autres(
+    entrees: Entrees,
+    jour: date,
+    dates: Collection[date],
+    resultats: Mapping[date, Mapping[str, pl.DataFrame]],
+    publiees: TablesPubliees,
+) -> Entrees:
+    """The inputs of one measure, with what they say of those of tonight (`dates`, in `resultats`) and of those published.
+
+    Of the dates, only those that matter are given: a measure is made again when what it reads has changed.
     """
-    premieres = essms["date_premiere_mesure"].drop_nulls().unique().to_list()
+    avant = precedente(jour, dates, publiees)
+    if avant is None:
+        precedents = pl.DataFrame(schema=PRECEDENTS)
+    elif avant in resultats:
+        precedents = resultats[avant]["indicateurs"].select(list(PRECEDENTS))
+    else:
+        precedents = publiees.table("indicateurs", avant, list(PRECEDENTS))
+    premieres = entrees.essms["date_premiere_mesure"].drop_nulls().unique().to_list()
     utiles = {premiere + timedelta(days=n) for premiere in premieres for n in (0, 1)}
-    return pl.DataFrame({"date_mesure": sorted(d for d in utiles.intersection(dates) if d < jour)}, AUTRES_MESURES)
+    autres = sorted(d for d in utiles.intersection({*publiees.dates, *dates}) if d < jour)
+    return replace(entrees, precedents=precedents, autres_mesures=pl.DataFrame({"date_mesure": autres}, AUTRES_MESURES))
 
 
 def mesurer_dates(
@@ -102,22 +113,7 @@ def mesurer_dates(
     publiees = TablesPubliees(publiee)
     resultats: dict[date, dict[str, pl.DataFrame]] = {}
     for date_mesure in sorted(set(dates)):
-        precedente = max((d for d in {*publiees.dates, *dates} if d < date_mesure), default=None)
-        if precedente is None:
-            precedents = pl.DataFrame(schema=PRECEDENTS)
-        elif precedente in resultats:
-            precedents = resultats[precedente]["indicateurs"].select(list(PRECEDENTS))
-        else:
-            precedents = publiees.table("indicateurs", precedente, list(PRECEDENTS))
+        lues = avec_les_autres(entrees, date_mesure, dates, resultats, publiees)
         relations = (*RESULTATS, "a_completer") if date_mesure == a_completer else RESULTATS
-        resultats[date_mesure] = mesurer(
-            replace(
-                entrees,
-                precedents=precedents,
-                autres_mesures=autres_mesures(date_mesure, {*publiees.dates, *dates}, entrees.essms),
-            ),
-            date_mesure,
-            seaux,
-            relations=relations,
-        )
+        resultats[date_mesure] = mesurer(lues, date_mesure, seaux, relations=relations)
     return resultats

@@ -86,8 +86,8 @@ class Reglages(BaseSettings):
     )
     nuits_conservees: Entier = Field(
         30,
-        description="nuits publiées gardées ; le premier de chaque mois et les versions citées par une preuve "
-        "le sont toujours",
+        description="nuits publiées gardées ; le premier de chaque mois, les versions citées par une preuve et celles "
+        "qui ont calculé une mesure officielle le sont toujours",
     )
     journaux_conserves: Entier = Field(60, description="fichiers de `staging/journaux/`")
     silence_jours: Entier = Field(45, description="au-delà, un porteur sans dépôt est nommé par `etat`")

@@ -7,7 +7,7 @@ they are made and what they read; no rule of §6 is here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -198,6 +198,14 @@ def _preparer(
         base.execute(f"CREATE TEMP TABLE {nom} AS SELECT * FROM _{nom}")
     for relation in PRELIMINAIRES:
         base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")
+
+
+def depots_utiles(entrees: Entrees, date_mesure: date) -> pl.DataFrame:
+    """The deposits that can matter for one measure date (column `depot`)."""
+    with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
+        _preparer(base, replace(entrees, bilans=entrees.bilans.clear()), date_mesure)
+        utiles: pl.DataFrame = base.sql("SELECT depot FROM depots_utiles").pl()
+    return utiles
 
 
 def fichiers_lus(entrees: Entrees, dates: Sequence[date]) -> list[str]:
