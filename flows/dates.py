@@ -71,6 +71,8 @@ def empreinte(entrees: Entrees, date_mesure: date, autres: Mapping[str, pl.DataF
         "depots": entrees.depots.drop("fichier", "fichier_faits"),
         "bilans": entrees.bilans,
         "precedents": entrees.precedents,
+        "autres_mesures": entrees.autres_mesures,
+        "premiere_publication": pl.DataFrame({"jour": [entrees.premiere_publication]}, {"jour": pl.Date}),
         **entrees.regles,
         **autres,
     }

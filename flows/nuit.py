@@ -549,8 +549,8 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
     _noter_refus(depots, deposes)
     if nuit.publiee is not None:
         faire(controler_publie, nuit, nuit.publiee)
-    seaux = mesure.tranches(entrees, mesure.avant_les_fenetres(nuit.dates)) if nuit.dates else []
-    parts = repartir(mesurer_seaux, seaux, nuit, entrees)
+    seaux = mesure.tranches(lus.entrees, mesure.avant_les_fenetres(nuit.dates)) if nuit.dates else []
+    parts = repartir(mesurer_seaux, seaux, nuit, lus.entrees)
     mesures = {
         jour: {nom: pl.concat([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in nuit.dates
     }
