@@ -261,7 +261,7 @@ indicateurs: regles
 maturin_sms: regles
 """)
 FENETRE = colonnes("""
-indicateurs: numerateur denominateur taux atteint reste_a_faire debut_fenetre
+indicateurs: numerateur denominateur taux atteint reste_a_faire debut_fenetre taux_plancher verdict
 maturin_sms: debut_fenetre nb_dossiers_actifs taux_dossiers_actifs taux_projet_personnalise nb_dossiers_agenda taux_agenda
 maturin_sms: nb_messages_mss taux_mss nb_dmp_alimentes taux_dmp
 populations: dossiers_actifs dossiers_agenda
@@ -269,14 +269,15 @@ porteurs: numerateur denominateur taux nb_atteints
 evolution: taux atteint premiere_date_atteinte atteint_depuis
 """)
 CIBLE = colonnes("""
-indicateurs: cible atteint reste_a_faire
+indicateurs: cible atteint reste_a_faire verdict
 porteurs: cible nb_atteints
 territoires: cible
 evolution: atteint premiere_date_atteinte atteint_depuis
 """)
 OPPOSABLE = colonnes("""
-indicateurs: opposable
+indicateurs: opposable verdict
 porteurs: nb_opposables
+evolution: premiere_date_atteinte atteint_depuis
 """)
 
 
