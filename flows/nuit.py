@@ -53,7 +53,6 @@ from transforms.mesure import Entrees
 from transforms.pages import rapport
 from transforms.publication import ecrire_table, table_constats, table_depots, table_sources
 from transforms.refus import a_corriger
-from transforms.suppression import masquer
 from transforms.tables_publiees import TablesPubliees
 
 LOTS_MAX = 16
@@ -323,7 +322,6 @@ def ecrire_agregats(
         for jour_mesure, relations in mesures.items()
     )
     par_date = agregats.sommer(indicateurs, registres.essms)
-    par_date["territoires"] = masquer(par_date["territoires"], nuit.reglages.seuil_publication)
     par_date["financement"] = agregats.financer(indicateurs, registres.essms)
     for table, lignes in par_date.items():
         for jour_mesure in mesures:
