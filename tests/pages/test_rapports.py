@@ -586,6 +586,6 @@ def test_two_thousand_essms_stay_light_and_quick() -> None:
     statiques = Path(donnees.__file__).parent / "statiques"
     total = sum(tailles.values()) + sum(f.stat().st_size for f in statiques.rglob("*") if f.is_file())
     assert len(tailles) == 2000 + 50 + 3
-    assert total < 20_000_000
+    assert total < 21_000_000
     assert max(tailles.values()) < 1_000_000
     assert duree_secondes < 20
