@@ -262,7 +262,7 @@ def _courbes(sommes: pl.DataFrame, panels: Sequence[Ligne]) -> list[Ligne]:
         duree = mois.get((somme["date_mesure"], somme["debut_fenetre"]))
         if duree is not None:
             lignes.setdefault(duree, []).append(somme)
-    courbes = []
+    courbes: list[Ligne] = []
     for duree in sorted(lignes, key=lambda m: (max(s["date_mesure"] for s in lignes[m]), m), reverse=True):
         constant = [p for p in panels if p["mois"] == duree and p["indicateur"] in AVEC_CIBLE]
         comptes = {(p["date_mesure"], p["indicateur"]): p["nb_calcules"] for p in constant}
