@@ -42,7 +42,7 @@ def entrees(
     bilans: pl.DataFrame,
     replis: Mapping[str, str] = MappingProxyType({}),
 ) -> Entrees:
-    """Inputs of measures: the deposits that stand, and those that are refused for their rows and pending (§4).
+    """Inputs of measures: the deposits that stand, and those of a table that are refused and stand or are pending (§4).
 
     `depots`, `bilans` and `replis` are those of the register.
 
@@ -50,7 +50,9 @@ def entrees(
     """
     lus = depots.filter(
         pl.col("canonique")
-        & (pl.col("statut").is_in(ACCEPTES) | ((pl.col("motif") == "TROP_DE_REJETS") & pl.col("en_suspens")))
+        & pl.col("date_extraction").is_not_null()
+        & (pl.col("nom_table") != "")
+        & (pl.col("statut").is_in(ACCEPTES) | ((pl.col("sort") == "refuse") & pl.col("en_suspens")))
     ).with_columns(
         accepte=pl.col("statut") != "refuse",
         fichier=pl.lit(f"{reglages.staging}/") + pl.col("fichier"),

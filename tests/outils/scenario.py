@@ -29,6 +29,8 @@ from flows import mesure, nuit
 from flows.reception import inventaire, reception, registres_ars
 from flows.reglages import Reglages, cle_des_pseudonymes, lire_reglages
 from flows.staging.registre import RegistreDepots
+from schemas.champs import champs
+from schemas.referentiels import ProjetsArs
 from transforms.finess import cle_luhn_valide
 
 PORTEUR = "asso"
@@ -142,18 +144,7 @@ def ecrire(chemin: Path, contenu: str | bytes) -> None:
 
 def projets(racine: Path, texte: str) -> None:
     """Write projets.csv: one ESSMS a line, `E1 porteur=asso regles=2023 date_premiere_mesure=2026-04-01 …`."""
-    colonnes = (
-        "porteur",
-        "nom",
-        "finess_et",
-        "regles",
-        "date_premiere_mesure",
-        "sous_secteur",
-        "exemption_socles",
-        "profil",
-        "type",
-        "part_medico_sociale",
-    )
+    colonnes = tuple(champs(ProjetsArs))
     lignes = [";".join(colonnes)]
     for ligne in texte.strip().splitlines():
         alias, *options = ligne.split()
@@ -285,7 +276,8 @@ def _verifier_attente(attente: str, mesure_: Mesure) -> str | None:
     """What is wrong with one expectation, None when it holds. Expectations (each may start with `E2:`):
 
     `file_active 2` (or any other column of maturin_sms); `dossiers_actifs 1/2`, then, if wanted, `50.0 %`, `atteint` or
-    `manqué`, `reste 1`, `opposable` or `libre`, and the `statut`; `fenêtre 2026-01-01 → 2026-03-31`;
+    `manqué`, `reste 1`, `opposable` or `libre`, `plancher 9/11` (or `plancher –`), `verdict a_confirmer`, and
+    the `statut`; `fenêtre 2026-01-01 → 2026-03-31`;
     `alerte CODE [indicateur ou table] [nombre]` and `pas d'alerte CODE [indicateur ou table]`. `–` is null.
     """
     alias, reste = _nommer(attente.strip())
@@ -323,6 +315,11 @@ def _verifier_indicateur(mots: Sequence[str], ligne: Mapping[str, Any]) -> str |
             bon = _egal(numerateur, ligne["numerateur"]) and _egal(denominateur, ligne["denominateur"])
         elif mot == "reste":
             bon = _egal(lus.pop(0), ligne["reste_a_faire"])
+        elif mot == "verdict":
+            bon = ligne["verdict"] == lus.pop(0)
+        elif mot == "plancher":
+            haut, _, bas = lus.pop(0).partition("/")
+            bon = ligne["taux_plancher"] == (100 * int(haut) / int(bas) if bas else None)
         elif mot in ("atteint", "manqué"):
             bon = ligne["atteint"] is (mot == "atteint")
         elif mot in ("opposable", "libre"):
