@@ -54,7 +54,6 @@ from transforms.mesure import Entrees
 from transforms.pages import rapport
 from transforms.publication import ecrire_table, table_constats, table_depots, table_sources
 from transforms.refus import a_corriger
-from transforms.suppression import masquer
 from transforms.tables_publiees import TablesPubliees
 
 LOTS_MAX = 16
@@ -396,7 +395,6 @@ def ecrire_agregats(
         indicateurs = relations["indicateurs"].with_columns(date_mesure=pl.lit(jour_mesure))
         essms = registres.essms(jour_mesure)
         du_jour = agregats.sommer(indicateurs, essms)
-        du_jour["territoires"] = masquer(du_jour["territoires"], nuit.reglages.seuil_publication)
         du_jour["financement"] = agregats.financer(indicateurs, essms)
         for table, lignes in du_jour.items():
             ecrire_table(table, lignes, version, nouvelle, date_mesure=jour_mesure)
