@@ -1,11 +1,10 @@
-"""The tables made once per publication: porteurs, territoires, evolution, fraicheur, financement, alertes (§7)."""
+"""The tables made once per publication: porteurs, territoires, evolution, fraicheur, conventions, alertes (§7)."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from scenario import deposer, fichier_csv, nuit_directe, projets
 
 from schemas.curated import ALERTES, CLES, PAR_DATE, TABLES
-from transforms.agregats import besoins, dater, financer, sommer, suivre
+from transforms.agregats import besoins, dater, sommer, suivre, suivre_projets
 from transforms.suppression import masquer
 from transforms.tables_publiees import TablesPubliees
 
@@ -231,9 +230,23 @@ def test_fraicheur() -> None:
 
 
 def test_le_solde_publie_suit_cibles_atteintes(requete: Requete) -> None:
+    assert requete("""SELECT count(*) FROM conventions AS c WHERE (nb_essms_a_la_cible, nb_essms_a_confirmer) <> (
+        SELECT (count(*) FILTER (WHERE m.cibles_atteintes), count(*) FILTER (WHERE m.cibles_a_confirmer)) FROM maturin_sms AS m
+        WHERE m.projet = c.projet AND m.date_mesure = c.date_mesure)""") == [(0,)]
     assert requete("""SELECT count(*) FROM financement AS f WHERE nb_a_la_cible <> (
         SELECT count(*) FROM maturin_sms AS m
         WHERE m.porteur = f.porteur AND m.date_mesure = f.date_mesure AND m.cibles_atteintes)""") == [(0,)]
+
+
+def test_la_demo_montre_un_projet_dans_chaque_situation(requete: Requete) -> None:
+    lignes = requete("""SELECT projet, porteur, type, portee, montant_theorique, montant_accorde, solde_payable, solde_exigible
+        FROM conventions WHERE date_mesure = '2026-04-01' ORDER BY ALL""")
+    print(lignes)
+    etats = requete(
+        "SELECT condition, list(DISTINCT etat ORDER BY etat) FROM conditions_solde GROUP BY ALL ORDER BY ALL"
+    )
+    print(etats, requete("SELECT etat, motif, count(*) FROM verifications_aptitude GROUP BY ALL"))
+    assert 0
 
 
 # --- populations, sources ----------------------------------------------------------------------------------------
@@ -321,7 +334,10 @@ def test_les_agregats_de_la_demo_prennent_moins_d_une_seconde() -> None:
     depots = pl.read_parquet(version / "depots" / "depots.parquet").rename({"table": "nom_table"})
     debut = time.process_time()
     masquer(sommer(lignes, dimension)["territoires"], 11)
-    financer(lignes, dimension)
+    par_date = [dimension.with_columns(date_mesure=pl.lit(jour)) for jour in publiees.dates]
+    projets_a = pl.DataFrame(schema={"date_mesure": pl.Date, "projet": pl.String})
+    depenses = pl.DataFrame(schema={"projet": pl.String, "montant": pl.Decimal(14, 2), "date": pl.Date})
+    suivre_projets(lignes, pl.concat(par_date), projets_a, depenses, projets_a)
     suivre(fichiers)
     dater(depots, dimension, D)
     assert time.process_time() - debut < 1.5  # processor time of two threads: less than 1 s of wall clock
