@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -31,7 +31,6 @@ from schemas.erreurs import ErreurDite, Inconnu
 from transforms import preuve, regles
 from transforms.publication import table_depots
 from transforms.tables_publiees import TablesPubliees
-from transforms.territoire import seau
 
 # How a deposit is named.
 _NOMMES = ("depot", "recu", "nom", "membre", "sha256", "table", "date_extraction")
@@ -70,22 +69,23 @@ def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Pa
     Raises `Inconnu`, `NonReproductible`, `LienInvalide`, OSError; nothing is left at `sortie` then.
     """
     publication = _publication(reglages.curated, finess_et, date_mesure)
-    essms = _essms(publication, finess_et)
+    inscrits = _inscrits(publication, finess_et, date_mesure)
+    (porteur,) = inscrits.essms.filter(pl.col("finess_et") == finess_et)["porteur"]
     with RegistreDepots(reglages.registre) as registre:
         tous = registre.depots()
-        depots, manques = _depots(reglages.curated, publication, tous, essms["porteur"].item())
+        depots, manques = _depots(reglages.curated, publication, tous, porteur)
         bilans = registre.bilans(date.min)
-        entrees = mesure.entrees(reglages, essms, depots, bilans)
-        abimes = scelles.abimes(reglages, registre, entrees, [date_mesure])
+        entrees = mesure.entrees(reglages, {date_mesure: inscrits}, depots, bilans)
+        abimes = scelles.abimes(reglages, registre, entrees)
     if abimes:
         raise _non_reproductible([*manques, *(f"staging/{a} a changé ou manque" for a in abimes)])
     try:
-        recalcul = preuve.recalculer(entrees, finess_et, date_mesure)
+        recalcul = preuve.recalculer(entrees[date_mesure], finess_et, date_mesure)
     except duckdb.Error as erreur:
         raise _non_reproductible([*manques, "les lignes d'un dépôt ne sont plus lisibles dans staging/"]) from erreur
     if ecarts := preuve.differences(publication.lignes, recalcul.figures):
         raise _non_reproductible([*manques, *ecarts])
-    ecartes = _ecartes(tous, bilans, essms["porteur"].item(), finess_et)
+    ecartes = _ecartes(tous, bilans, porteur, {finess_et, *_numeros(inscrits, finess_et)})
     description = _description(publication, recalcul, depots, finess_et, date_mesure) | {"depots_ecartes": ecartes}
     octets = preuve.assembler(recalcul, publication.lignes, description, _pieces(publication))
     sha256 = hashlib.sha256(octets).hexdigest()
@@ -124,16 +124,24 @@ def _publication(curated: Path, finess_et: str, date_mesure: date) -> _Publicati
     return _Publication(version, calcul, dossier if (dossier / MANIFESTE).is_file() else None, lignes)
 
 
-def _essms(publication: _Publication, finess_et: str) -> pl.DataFrame:
-    """The ESSMS as the version that computed the figure knew it."""
-    table = TablesPubliees(publication.dossier_calcul or publication.version).table("essms")
-    essms = table.filter(pl.col("finess_et") == finess_et).drop("version")
-    if essms.is_empty():
+def _inscrits(publication: _Publication, finess_et: str, date_mesure: date) -> mesure.Inscrits:
+    """The register of that date, as the version that computed the figure read it; without its manifest, former numbers only."""
+    publiees = TablesPubliees(publication.dossier_calcul or publication.version)
+    if not publiees.chemin("essms_mesures", date_mesure).is_file():
         raise NonReproductible(
-            f"L'ESSMS {finess_et} n'est plus dans le registre des projets et la version qui a calculé ce chiffre "
-            "n'est plus là : restaurez-la depuis une sauvegarde de curated/."
+            f"Le registre des projets lu par la mesure du {date_mesure:%d/%m/%Y} n'a pas été publié. Republiez cette date "
+            "(« duimetre nuit --date-mesure … ») puis refaites la preuve du nouveau chiffre."
         )
-    return essms.with_columns(seau=seau(essms["finess_et"]))
+    essms = publiees.table("essms_mesures", date_mesure).drop("version")
+    numeros = {n: f for f, tous in essms.select("finess_et", "numeros").drop_nulls().iter_rows() for n in tous.split()}
+    if publication.dossier_calcul is not None:
+        manifeste = json.loads((publication.dossier_calcul / MANIFESTE).read_bytes())
+        numeros = manifeste["autres_numeros"].get(date_mesure.isoformat(), {})
+    return mesure.Inscrits(essms.with_columns(seau=pl.lit(0, pl.UInt8)), numeros)
+
+
+def _numeros(inscrits: mesure.Inscrits, finess_et: str) -> list[str]:
+    return [numero for numero, pour in inscrits.autres_numeros.items() if pour == finess_et]
 
 
 def _depots(
@@ -176,9 +184,9 @@ def _comme_alors(vus: pl.DataFrame) -> pl.DataFrame:
     return vus.with_columns(statut="sort", en_suspens=pl.lit(True), canonique=pl.col("depot").is_first_distinct())
 
 
-def _ecartes(tous: pl.DataFrame, bilans: pl.DataFrame, porteur: str, finess_et: str) -> list[dict[str, Any]]:
-    """The deposits that speak of the ESSMS and were replaced or withdrawn, the latest first."""
-    de_l_essms = bilans.filter(pl.col("finess_et") == finess_et)
+def _ecartes(tous: pl.DataFrame, bilans: pl.DataFrame, porteur: str, numeros: Set[str]) -> list[dict[str, Any]]:
+    """The deposits that speak of the ESSMS (its `numeros`) and were replaced or withdrawn, the latest first."""
+    de_l_essms = bilans.filter(pl.col("finess_et").is_in(sorted(numeros)))
     return (
         table_depots(tous.filter(pl.col("porteur") == porteur))
         .filter(pl.col("statut").is_in(["remplace", "retire"]))

@@ -44,7 +44,7 @@ _LUES = ("mesure", "essms", "essms_des_projets", "depots", "bilans", "regles", "
 _CALCULEES = tuple(
     r
     for r in (*PRELIMINAIRES, *RELATIONS)
-    if r not in ("depots_utiles", "fichiers_utiles", "dossiers_inconnus", "alertes")
+    if r not in ("bilans", "depots_utiles", "fichiers_utiles", "dossiers_inconnus", "alertes")
 )
 # Columns of the night's own affairs: where a file is staged, in which bucket.
 _INTERNES = ("fichier", "fichier_faits", "seau")
@@ -90,7 +90,9 @@ def recalculer(entrees: Entrees, finess_et: str, date_mesure: date) -> Recalcul:
     ((porteur, projet, seau),) = (
         entrees.essms.filter(finess_et=finess_et).select("porteur", "projet", "seau").iter_rows()
     )
-    essms = entrees.essms.filter(projet=projet).with_columns(pl.when(finess_et=finess_et).then("seau"))
+    # The others of its project and of its porteur are known, not measured.
+    siens = entrees.essms.filter((pl.col("projet") == projet) | (pl.col("porteur") == porteur))
+    essms = siens.with_columns(pl.when(finess_et=finess_et).then("seau"))
     depots = entrees.depots.filter(pl.col("porteur") == porteur)
     bilans = entrees.bilans.join(depots.select("depot"), on="depot", how="semi")
     reduites = replace(entrees, essms=essms, depots=depots, bilans=bilans)
