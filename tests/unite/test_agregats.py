@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import polars as pl
 import pytest
 from scenario import deposer, fichier_csv, nuit_directe, projets
 
-from schemas.curated import ALERTES, CLES, PAR_DATE, TABLES
+from schemas.curated import ALERTES, CLES, ETATS_CONDITION, PAR_DATE, TABLES
 from transforms.agregats import besoins, dater, sommer, suivre, suivre_projets
 from transforms.suppression import masquer
 from transforms.tables_publiees import TablesPubliees
@@ -239,14 +240,16 @@ def test_le_solde_publie_suit_cibles_atteintes(requete: Requete) -> None:
 
 
 def test_la_demo_montre_un_projet_dans_chaque_situation(requete: Requete) -> None:
-    lignes = requete("""SELECT projet, porteur, type, portee, montant_theorique, montant_accorde, solde_payable, solde_exigible
-        FROM conventions WHERE date_mesure = '2026-04-01' ORDER BY ALL""")
-    print(lignes)
-    etats = requete(
-        "SELECT condition, list(DISTINCT etat ORDER BY etat) FROM conditions_solde GROUP BY ALL ORDER BY ALL"
-    )
-    print(etats, requete("SELECT etat, motif, count(*) FROM verifications_aptitude GROUP BY ALL"))
-    assert 0
+    vus = requete("""SELECT DISTINCT condition, etat FROM conditions_solde WHERE date_mesure = '2026-04-01'""")
+    assert {etat for condition, etat in vus if condition == "cibles_usage"} == {"remplie", "a_confirmer", "non_remplie"}
+    assert {etat for condition, etat in vus if condition == "service_regulier"} == {*ETATS_CONDITION} - {"a_confirmer"}
+    assert {etat for condition, etat in vus if condition == "depenses"} == {"remplie", "inconnue"}
+    assert requete("""SELECT projet, solde, solde_payable, date_cibles_atteintes FROM conventions
+        WHERE date_mesure = '2026-04-01' AND solde_exigible""") == [
+        ("trois-ravines-pilotes", Decimal(42_000), Decimal(18_000), D)
+    ]
+    assert {etat for (etat,) in requete("SELECT etat FROM verifications_aptitude")} == {"pret", "bloque"}
+    assert requete("SELECT porteur FROM financement WHERE solde_du") == []
 
 
 # --- populations, sources ----------------------------------------------------------------------------------------
