@@ -626,10 +626,10 @@ def resumer(bilan: Bilan, reglages: Reglages) -> list[str]:
     for jour, indicateurs in bilan.mesures.items():
         essms = indicateurs["finess_et"].n_unique()
         mesures = indicateurs.filter(pl.col("taux").is_not_null())["finess_et"].n_unique()
-        opposables = indicateurs.filter("opposable").group_by("finess_et").agg(pl.col("atteint").fill_null(False).all())
+        a_la_cible, a_confirmer = agregats.compter_a_la_cible(indicateurs)
         lignes.append(
             f"Mesure du {formats.jour(jour)} : {milliers(essms)} ESSMS, {accord(mesures, 'mesuré')}, "
-            f"{milliers(int(opposables['atteint'].sum()))} à la cible partout"
+            f"{milliers(a_la_cible)} à la cible partout, {milliers(a_confirmer)} à confirmer"
         )
     lignes.append(f"Publié : {reglages.curated / 'actuel'} (version {bilan.version})")
     lignes.append(f"Rapport : {reglages.curated / 'actuel' / 'rapports' / 'index.html'}")

@@ -140,10 +140,10 @@ def test_secteur_et_region_inconnus_ont_leur_ligne() -> None:
 # --- evolution, fraicheur ----------------------------------------------------------------------------------------
 
 
-def historique(racine: Path, *mesures: tuple[str, float | None]) -> dict[date, Path]:
-    """Published partitions of one ESSMS and one indicator, target 90."""
+def historique(racine: Path, *mesures: tuple[str, float | None, str]) -> dict[date, Path]:
+    """Published partitions of one ESSMS and one indicator, target 90, rate and verdict (none in an older file)."""
     fichiers = {}
-    for jour, taux in mesures:
+    for jour, taux, verdict in mesures:
         fichier = racine / f"date_mesure={jour}" / "indicateurs.parquet"
         fichier.parent.mkdir(parents=True)
         pl.DataFrame(
@@ -152,7 +152,10 @@ def historique(racine: Path, *mesures: tuple[str, float | None]) -> dict[date, P
                 "porteur": ["p"],
                 "indicateur": ["dmp"],
                 "taux": [taux],
+                "opposable": [True],
                 "atteint": [None if taux is None else taux >= 90],
+                "statut": ["source_absente" if taux is None else "calcule"],
+                **({"verdict": [verdict]} if verdict else {}),
             },
             schema_overrides={"taux": pl.Float64, "atteint": pl.Boolean},
         ).write_parquet(fichier)
@@ -168,11 +171,14 @@ def historique(racine: Path, *mesures: tuple[str, float | None]) -> dict[date, P
         ("02-01:95 03-01:80 04-01:91 05-01:92", ("05-01", 92, "04-01", 91, 1, "02-01", "04-01")),
         ("02-01:95 03-01:– 04-01:91", ("04-01", 91, "03-01", None, None, "02-01", "04-01")),
         ("03-01:95 04-01:–", ("04-01", None, "03-01", 95, None, "03-01", None)),
+        ("02-01:95:a_confirmer 03-01:95:atteint 04-01:91:atteint", ("04-01", 91, "03-01", 95, -4, "03-01", "03-01")),
+        ("02-01:95 03-01:95:atteint 04-01:91:a_confirmer", ("04-01", 91, "03-01", 95, -4, "02-01", None)),
+        ("03-01:95:non_opposable 04-01:95:non_opposable", ("04-01", 95, "03-01", 95, 0, None, None)),
     ],
 )
 def test_evolution(tmp_path: Path, mesures: str, attendu: tuple[Any, ...]) -> None:
-    lues = [m.split(":") for m in mesures.split()]
-    fichiers = historique(tmp_path, *((f"2026-{j}", None if t == "–" else float(t)) for j, t in lues))
+    lues = [f"{m}:".split(":")[:3] for m in mesures.split()]
+    fichiers = historique(tmp_path, *((f"2026-{j}", None if t == "–" else float(t), v) for j, t, v in lues))
     (ligne,) = suivre(fichiers).to_dicts()
     vu = [
         ligne[c].strftime("%m-%d") if isinstance(ligne[c], date) else ligne[c]
