@@ -871,7 +871,7 @@ def test_un_monde_ne_depend_que_de_sa_graine() -> None:
 
 def test_l_ordre_d_arrivee_ne_change_rien(mondes: list[Monde]) -> None:
     for x in mondes[:50]:
-        assert mesurer_monde(x.registre, x.depots[::-1], x.d, x.depenses[::-1]) == mesurer_monde(*x)
+        assert mesurer_monde(x.registre, x.depots[::-1], x.d, x.depenses[::-1], x.atteintes) == mesurer_monde(*x)
 
 
 def test_les_mondes_auraient_passe_la_validation(mondes: list[Monde]) -> None:
@@ -945,12 +945,14 @@ def test_repr_monde_montre_tout() -> None:
         ),
         D,
         (Depense("c", Decimal(5000), D),),
+        (("c", date(2026, 1, 1)),),
     )
     assert repr_monde(un_monde).splitlines() == [
         "D = 2026-04-01   D+45 = 2026-05-16",
         "ESSMS 010000001 | porteur p | règles 2023 | fenêtre 2026-03-01 → 2026-03-31 | "
         "exemption_socles oui | projet c | montant_accorde 21000",
         "dépenses | c | 5000 | 2026-04-01",
+        "cibles_usage remplie | c | 2026-01-01",
         "",
         "dossiers | 2026-04-02 | complet | accepte | p/dossiers_2026-04-02.csv",
         "  ligne | finess_et | id_dossier | id_personne | eligible_projet",
@@ -965,7 +967,7 @@ def test_reduire_garde_le_plus_petit_monde_qui_echoue(mondes: list[Monde]) -> No
     def echoue(un_monde: Monde) -> bool:
         return any(code == "DOUBLON_PERSONNE" for code, *_ in mesurer_monde(*un_monde).alertes)
 
-    registre, depots, _, depenses = reduire(next(x for x in mondes if echoue(x)), echoue)
+    registre, depots, _, depenses, _ = reduire(next(x for x in mondes if echoue(x)), echoue)
     assert len(registre) == 1
     assert not depenses
     assert {x.table for x in depots} == {"dossiers"}

@@ -300,6 +300,21 @@ def test_solde(depenses: list[Depense], montants: tuple[int | None, ...], exigib
     assert x["date_cibles_atteintes"] == D
 
 
+@pytest.mark.parametrize(
+    ("depots", "publiees", "attendu"),
+    [
+        (TOUT, [], D),
+        (TOUT, [("p", VEILLE), ("p", date(2026, 3, 1))], date(2026, 3, 1)),
+        (TOUT, [("autre", VEILLE)], D),
+        (TOUT[:2], [("p", VEILLE)], VEILLE),
+        (TOUT[:2], [], None),
+    ],
+)
+def test_date_cibles_atteintes(depots: list[Depot], publiees: list[tuple[str, date]], attendu: date | None) -> None:
+    x = mesurer_monde([Essms(E1, "p", sous_secteur="PH")], depots, D, atteintes=publiees)
+    assert x.conventions["p"]["date_cibles_atteintes"] == attendu
+
+
 VIDE = Essms(E2, "p", sous_secteur="PH", type=ACQUISITION)
 
 
