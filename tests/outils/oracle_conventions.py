@@ -6,7 +6,7 @@ from datetime import date
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from oracle import ACQUIS, DUI, REGLES, Alerte, Depot, Forfait, Resultat, mesurer, reculer
+from oracle import ACQUIS, DUI, REGLES, RIEN_DE_PUBLIE, Alerte, Depot, Forfait, Publie, Resultat, mesurer, reculer
 from oracle_registre import Essms, registre_du
 
 CENTIME = Decimal("0.01")
@@ -31,10 +31,6 @@ def commune(valeurs: Iterable[Any]) -> Any:
     """Give the value that all share: "null when mixed" (§7)."""
     distinctes = set(valeurs)
     return next(iter(distinctes)) if len(distinctes) == 1 else None
-
-
-# Earlier published measure dates at which `cibles_usage` of a project was `remplie`.
-Atteintes = Sequence[tuple[str, date]]
 
 
 # Amounts
@@ -141,7 +137,7 @@ def delai_indicatif(essms: Iterable[Essms], portee: str | None) -> int | None:
 
 
 def mesurer_projets(
-    lignes: Sequence[Essms], mesures: Resultat, d: date, depenses: Sequence[Depense], atteintes: Atteintes
+    lignes: Sequence[Essms], mesures: Resultat, d: date, depenses: Sequence[Depense], publie: Publie
 ) -> Resultat:
     """Add to what a measure gives the tables of §6.6: "A *project* is the rows of one `projet` valid at *D*"."""
     registre = registre_du(lignes, d)
@@ -150,7 +146,7 @@ def mesurer_projets(
         ecartees = [x for x in registre.ecartees if x.convention == projet]
         ligne, conditions, alertes = juger(projet, siens, ecartees, mesures, d=d, depenses=depenses)
         # "the first published measure date at which `cibles_usage` is `remplie`".
-        dates = [jour for sien, jour in atteintes if sien == projet]
+        dates = [jour for sien, jour in publie.atteintes if sien == projet]
         dates += [d] if conditions["cibles_usage"] == "remplie" else []
         mesures.conventions[projet] = {**ligne, "date_cibles_atteintes": min(dates, default=None)}
         mesures.conditions.update({(projet, x): {"etat": etat} for x, etat in conditions.items()})
@@ -244,7 +240,7 @@ def mesurer_monde(
     depots: Sequence[Depot],
     d: date,
     depenses: Sequence[Depense] = (),
-    atteintes: Atteintes = (),
+    publie: Publie = RIEN_DE_PUBLIE,
 ) -> Resultat:
     """Measure a world whole: its ESSMS (§6.5), then its projects (§6.6)."""
-    return mesurer_projets(lignes, mesurer(lignes, depots, d), d, depenses, atteintes)
+    return mesurer_projets(lignes, mesurer(lignes, depots, d, publie), d, depenses, publie)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from oracle import Depot, Resultat, mesurer, reculer
+from oracle import Depot, Publie, Resultat, mesurer, reculer
 from oracle_conventions import (
     ACQUISITION,
     MONTEE,
@@ -311,7 +311,7 @@ def test_solde(depenses: list[Depense], montants: tuple[int | None, ...], exigib
     ],
 )
 def test_date_cibles_atteintes(depots: list[Depot], publiees: list[tuple[str, date]], attendu: date | None) -> None:
-    x = mesurer_monde([Essms(E1, "p", sous_secteur="PH")], depots, D, atteintes=publiees)
+    x = mesurer_monde([Essms(E1, "p", sous_secteur="PH")], depots, D, publie=Publie(atteintes=tuple(publiees)))
     assert x.conventions["p"]["date_cibles_atteintes"] == attendu
 
 
