@@ -32,7 +32,7 @@ SANS_OBJET = frozenset({"IDENTITE_INCOHERENTE", "PROJET_ECHU", "DMP_HORS_POPULAT
 # Columns and alerts of version 2 that the pipeline does not give yet.
 PAS_ENCORE = frozenset(
     {"statut", "SOURCE_PARTIELLE", "projet", "taux_plancher", "verdict", "cibles_atteintes", "cibles_a_confirmer"}
-    | {"VALEUR_NULLE", "MONTANT", "DELAI_DEPASSE"}
+    | {"VALEUR_NULLE", "MONTANT", "DELAI_DEPASSE", "CHUTE", "POPULATION_CHUTE", "PREMIERE_MESURE_MANQUEE"}
 )
 # What needs other measures or other files than a world holds.
 NON_COMPAREES = frozenset({"CHUTE", "POPULATION_CHUTE", "PREMIERE_MESURE_MANQUEE"})
@@ -72,7 +72,7 @@ def entrees(mondes: Sequence[Monde], dossier: Path, *, replier: bool) -> Entrees
     essms: list[dict[str, Any]] = []
     depots, bilans = [], []
     lignes: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for monde, (registre, recus, d, _) in enumerate(mondes):
+    for monde, (registre, recus, d, *_) in enumerate(mondes):
         essms += [_essms(monde, e) for e in registre_du(registre, d).valides]
         classes = sorted(recus, key=lambda d: (*ordre(d), d.table))
         for rang, depot in enumerate(classes):

@@ -12,19 +12,20 @@ from datetime import date, datetime, time, timedelta
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from mondes_registre import tirer_depenses, tirer_registre
-from oracle import CLES_ETAT, REGLES, Depot, Essms, Ligne, fenetre, reculer
+from mondes_registre import tirer_depenses, tirer_publie, tirer_registre
+from oracle import CLES_ETAT, REGLES, Depot, Essms, Ligne, Publie, fenetre, reculer
 from oracle_conventions import Depense
 from oracle_registre import chaine, numeros_du_porteur, registre_du
 
 
 class Monde(NamedTuple):
-    """A register, the deposits that stand or are pending, a measure date, and statements of expenses."""
+    """A register, the deposits that stand or are pending, a measure date, statements of expenses, what was published."""
 
     registre: tuple[Essms, ...]
     depots: tuple[Depot, ...]
     d: date
     depenses: tuple[Depense, ...] = ()
+    publie: Publie = Publie()
 
 
 TABLES = (
@@ -422,7 +423,7 @@ def monde(rng: random.Random) -> Monde:
     uniques = {(x.porteur, x.chemin, x.membre, x.table): x for x in depots}
     melange = list(uniques.values())
     rng.shuffle(melange)
-    return Monde(registre, tuple(melange), d, tirer_depenses(rng, registre, d))
+    return Monde(registre, tuple(melange), d, tirer_depenses(rng, registre, d), tirer_publie(rng, registre, d))
 
 
 def repr_valeur(valeur: object) -> str:
@@ -436,7 +437,7 @@ def repr_valeur(valeur: object) -> str:
 
 def repr_monde(un_monde: Monde) -> str:
     """Write a world as text: measure, rows of the register with windows, expenses, deposits in order with rows."""
-    registre, depots, d, depenses = un_monde
+    registre, depots, d, depenses, publie = un_monde
     textes = [f"D = {d}   D+45 = {d + timedelta(days=45)}"]
     for un in registre:
         debut, fin = fenetre(un, d, REGLES[un.regles])
@@ -453,6 +454,9 @@ def repr_monde(un_monde: Monde) -> str:
             )
         )
     textes += [f"dépenses | {x.projet} | {x.montant} | {x.date}" for x in depenses]
+    textes += [f"cibles_usage remplie | {projet} | {jour}" for projet, jour in publie.atteintes]
+    textes += [f"précédent | {finess} | {nom} | {x}" for (finess, nom), x in publie.precedents.items()]
+    textes += [f"publié depuis {publie.premiere} | {', '.join(map(str, publie.dates))}"] if publie.premiere else []
     cle = {x: i for i, x in enumerate(TABLES)}
     for depot in sorted(
         depots, key=lambda x: (x.porteur, cle[x.table], x.date_extraction, PurePosixPath(x.chemin).name, x.chemin)
@@ -474,25 +478,37 @@ def repr_monde(un_monde: Monde) -> str:
 
 def accorder(un_monde: Monde) -> Monde:
     """Leave out of the deposits and expenses what the register does not know (any more)."""
-    registre, depots, d, depenses = un_monde
+    registre, depots, d, depenses, publie = un_monde
     gardes = []
     for x in depots:
         if connus := numeros_du_porteur(registre, x.porteur):
             lignes = tuple(ligne for ligne in x.lignes if ligne["finess_et"] in connus)
             gardes.append(replace(x, lignes=lignes, rejets=tuple(r for r in x.rejets if r is None or r in connus)))
     projets = {x.convention for x in registre}
-    return Monde(registre, tuple(gardes), d, tuple(x for x in depenses if x.projet in projets))
+    return Monde(
+        registre,
+        tuple(gardes),
+        d,
+        tuple(x for x in depenses if x.projet in projets),
+        replace(
+            publie,
+            atteintes=tuple(x for x in publie.atteintes if x[0] in projets),
+            precedents={k: x for k, x in publie.precedents.items() if k[0] in {y.finess_et for y in registre}},
+        ),
+    )
 
 
 def plus_petits(un_monde: Monde) -> Iterator[Monde]:
     """Give the worlds one step smaller: without a deposit, a row of any table, a rejected row, a value of the register."""
-    registre, depots, _, depenses = un_monde
+    registre, depots, _, depenses, publie = un_monde
     for i in range(len(depots)):
         yield un_monde._replace(depots=(*depots[:i], *depots[i + 1 :]))
     for i in range(len(registre) if len(registre) > 1 else 0):
         yield accorder(un_monde._replace(registre=(*registre[:i], *registre[i + 1 :])))
     for i in range(len(depenses)):
         yield un_monde._replace(depenses=(*depenses[:i], *depenses[i + 1 :]))
+    if publie != Publie():
+        yield un_monde._replace(publie=Publie())
     for i, depot in enumerate(depots):
         for j in range(len(depot.lignes)):
             reduit = replace(depot, lignes=(*depot.lignes[:j], *depot.lignes[j + 1 :]))

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from oracle import reculer
+from oracle import CIBLES, Publie, reculer
 from oracle_conventions import ACQUISITION, MONTEE, Depense
-from oracle_registre import Essms
+from oracle_registre import Essms, registre_du
 
 FINESS = ("010000123", "2A0000014", "970400019", "750000001", "2B0000020", "970200025", "980500033", "690000042")
 ANCIENS = ("010999001", "010999002", "010999003", "010999004", "010999005", "010999006")
@@ -37,7 +37,7 @@ def tirer_attributs_du_projet(rng: random.Random, d: date) -> dict[str, Any]:
 def tirer_ligne(rng: random.Random, modele: Essms, d: date) -> Essms:
     """Draw one row of a project after `modele`: most attributes shared, some left empty or contradicted."""
     propres: dict[str, Any] = {
-        "date_premiere_mesure": rng.choice((None, None, *(d + timedelta(days=x) for x in (-2, -1, -1, 0, 1)))),
+        "date_premiere_mesure": rng.choice((None, None, *(d + timedelta(days=x) for x in (-31, -3, -2, -1, -1, 0, 1)))),
         "part_medico_sociale": rng.choice(PARTS),
         "dui_reference": rng.random() < 0.7,
         "exemption_socles": rng.random() < 0.12,
@@ -154,3 +154,18 @@ def tirer_depenses(rng: random.Random, lignes: Sequence[Essms], d: date) -> tupl
         for projet in sorted({x.convention for x in lignes})
         for jour in rng.sample(jours, rng.choice((0, 1, 1, 2, 3)))
     )
+
+
+def tirer_publie(rng: random.Random, lignes: Sequence[Essms], d: date) -> Publie:
+    """Draw what was published before: one of three calendars, and for some ESSMS and projects what their measures gave."""
+    veille, avant_veille = d - timedelta(days=1), d - timedelta(days=2)
+    premiere, dates = rng.choice(((None, ()), (avant_veille, (veille,)), (reculer(d, 3), (reculer(d, 1),))))
+    finess = sorted({x.finess_et for x in registre_du(lignes, d).valides if not x.finess_et.startswith("99")})
+    nombres = (None, 0, 3, 10, 14, 15)
+    return Publie(
+        premiere,
+        dates,
+        {(x, y): (rng.choice((None, 30.0, 100.0, 130.0, 131.0)), rng.choice(nombres))
+         for x in finess if rng.random() < 0.3 for y in CIBLES},
+        tuple(sorted({(x.convention, reculer(d, rng.randint(1, 3))) for x in lignes if rng.random() < 0.15})),
+    )  # fmt: skip

@@ -67,6 +67,24 @@ class Regles:
     forfaits: dict[tuple[str, str, bool], Forfait]
 
 
+@dataclass(frozen=True)
+class Publie:
+    """What the published versions hold beside a measure.
+
+    `premiere`: the day of the first publication, None when it is to come; `dates`: the other measure dates; `precedents`:
+    taux and denominateur at the previous measure date by (finess_et, indicateur); `atteintes`: the projects and earlier
+    measure dates at which `cibles_usage` was `remplie`.
+    """
+
+    premiere: date | None = None
+    dates: tuple[date, ...] = ()
+    precedents: Mapping[tuple[str, str], tuple[float | None, int | None]] = field(default_factory=dict)
+    atteintes: tuple[tuple[str, date], ...] = ()
+
+
+RIEN_DE_PUBLIE = Publie()
+
+
 @dataclass
 class Resultat:
     """What a measure gives.
@@ -876,6 +894,30 @@ def alertes_des_sources(finess: str, etats: Mapping[str, Etat], sources: Mapping
     return tardives | {("REJETS", finess, table, x.rejets) for table, x in sources.items() if x.rejets}
 
 
+def alertes_du_passe(essms: Essms, lignes: Mapping[str, Mapping[str, Any]], publie: Publie, d: date) -> set[Alerte]:
+    """Give the alerts that compare a measure with what was published (§6.1, §7).
+
+    "`CHUTE` (more than 30 points since the previous measure date)"; "`POPULATION_CHUTE` (file active more than 30 % under
+    that of the previous measure date)"; "`PREMIERE_MESURE_MANQUEE` when *D* is later [than the `date_premiere_mesure` and
+    the day after], no version holds a measure of those two days, and the date is not before the first publication".
+    """
+    finess, premiere = essms.finess_et, essms.date_premiere_mesure
+    alertes: set[Alerte] = set()
+    for indicateur, x in lignes.items():
+        avant, _ = publie.precedents.get((finess, indicateur), (None, None))
+        if avant is not None and x["taux"] is not None and avant - x["taux"] > 30:
+            alertes.add(("CHUTE", finess, indicateur, None))
+    _, avaient = publie.precedents.get((finess, "dossiers_actifs"), (None, None))
+    ont = lignes["dossiers_actifs"]["denominateur"]
+    if avaient is not None and ont is not None and 10 * ont < 7 * avaient:
+        alertes.add(("POPULATION_CHUTE", finess, None, None))
+    if premiere is not None and publie.premiere is not None:
+        jours = {premiere, premiere + timedelta(days=1)}
+        if d > max(jours) and not jours & set(publie.dates) and premiere >= publie.premiere:
+            alertes.add(("PREMIERE_MESURE_MANQUEE", finess, None, None))
+    return alertes
+
+
 # The measure
 
 
@@ -1035,7 +1077,7 @@ def mesurer_essms(lu: Vue, d: date, regles: Regles) -> tuple[dict[str, dict[str,
     return lignes, maturin, alertes
 
 
-def mesurer(lignes: Sequence[Essms], depots: Sequence[Depot], d: date) -> Resultat:
+def mesurer(lignes: Sequence[Essms], depots: Sequence[Depot], d: date, publie: Publie = RIEN_DE_PUBLIE) -> Resultat:
     """Measure every ESSMS of a register valid at date `d` (§6), without a look at the order of `depots`."""
     resultat = Resultat()
     registre = registre_du(lignes, d)
@@ -1043,5 +1085,5 @@ def mesurer(lignes: Sequence[Essms], depots: Sequence[Depot], d: date) -> Result
         mesures, maturin, alertes = mesurer_essms(vue(un, registre, lignes, depots), d, REGLES[un.regles])
         resultat.indicateurs.update({(un.finess_et, x): ligne for x, ligne in mesures.items()})
         resultat.maturin[un.finess_et] = maturin
-        resultat.alertes |= alertes
+        resultat.alertes |= alertes | alertes_du_passe(un, mesures, publie, d)
     return resultat

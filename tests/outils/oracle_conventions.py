@@ -6,7 +6,7 @@ from datetime import date
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from oracle import ACQUIS, DUI, REGLES, Alerte, Depot, Forfait, Resultat, mesurer, reculer
+from oracle import ACQUIS, DUI, REGLES, RIEN_DE_PUBLIE, Alerte, Depot, Forfait, Publie, Resultat, mesurer, reculer
 from oracle_registre import Essms, registre_du
 
 CENTIME = Decimal("0.01")
@@ -136,14 +136,19 @@ def delai_indicatif(essms: Iterable[Essms], portee: str | None) -> int | None:
 # The project
 
 
-def mesurer_projets(lignes: Sequence[Essms], mesures: Resultat, d: date, depenses: Sequence[Depense] = ()) -> Resultat:
+def mesurer_projets(
+    lignes: Sequence[Essms], mesures: Resultat, d: date, depenses: Sequence[Depense], publie: Publie
+) -> Resultat:
     """Add to what a measure gives the tables of §6.6: "A *project* is the rows of one `projet` valid at *D*"."""
     registre = registre_du(lignes, d)
     for projet in {x.convention for x in registre.valides}:
         siens = [x for x in registre.valides if x.convention == projet]
         ecartees = [x for x in registre.ecartees if x.convention == projet]
         ligne, conditions, alertes = juger(projet, siens, ecartees, mesures, d=d, depenses=depenses)
-        mesures.conventions[projet] = ligne
+        # "the first published measure date at which `cibles_usage` is `remplie`".
+        dates = [jour for sien, jour in publie.atteintes if sien == projet]
+        dates += [d] if conditions["cibles_usage"] == "remplie" else []
+        mesures.conventions[projet] = {**ligne, "date_cibles_atteintes": min(dates, default=None)}
         mesures.conditions.update({(projet, x): {"etat": etat} for x, etat in conditions.items()})
         mesures.alertes |= alertes
     for un in registre.valides:
@@ -214,8 +219,6 @@ def juger(
         "delai_indicatif_mois": delai,
         "mois_ecoules": None if depart is None else mois_ecoules(depart, d),
         "echeance_indicative": echeance,
-        # Nothing is published before: "the first published measure date at which `cibles_usage` is `remplie`".
-        "date_cibles_atteintes": d if conditions["cibles_usage"] == "remplie" else None,
     }
     alertes: set[Alerte] = set()
     # "a difference raises an alert `MONTANT`"; "makes `montant_theorique` null (same alert)".
@@ -233,7 +236,11 @@ def aptitude(un: Essms, mesures: Resultat) -> dict[str, Any]:
 
 
 def mesurer_monde(
-    lignes: Sequence[Essms], depots: Sequence[Depot], d: date, depenses: Sequence[Depense] = ()
+    lignes: Sequence[Essms],
+    depots: Sequence[Depot],
+    d: date,
+    depenses: Sequence[Depense] = (),
+    publie: Publie = RIEN_DE_PUBLIE,
 ) -> Resultat:
     """Measure a world whole: its ESSMS (§6.5), then its projects (§6.6)."""
-    return mesurer_projets(lignes, mesurer(lignes, depots, d), d, depenses)
+    return mesurer_projets(lignes, mesurer(lignes, depots, d, publie), d, depenses, publie)

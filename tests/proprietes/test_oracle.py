@@ -20,6 +20,7 @@ from oracle import (
     Depot,
     Essms,
     Ligne,
+    Publie,
     Resultat,
     est_atteint,
     etat_courant,
@@ -857,6 +858,39 @@ def test_maturin_et_cibles_atteintes() -> None:
     assert mesure().maturin[E1]["cibles_atteintes"] is False
 
 
+@pytest.mark.parametrize(
+    ("precedents", "attendu"),
+    [
+        ({"dossiers_actifs": (80.0, 2)}, set()),
+        ({"dossiers_actifs": (80.1, 2)}, {"CHUTE"}),
+        ({"dossiers_actifs": (None, 3)}, {"POPULATION_CHUTE"}),
+        ({"agenda": (100.0, 3)}, set()),
+    ],
+)
+def test_alertes_de_chute(precedents: dict[str, Any], attendu: set[str]) -> None:
+    publie = Publie(precedents={(E1, x): y for x, y in precedents.items()})
+    alertes = mesurer([Essms(E1, "p")], [dossiers("1 2"), sejours("1 2"), maj("1")], D, publie).alertes
+    assert {x[0] for x in alertes if "CHUTE" in x[0]} == attendu
+
+
+@pytest.mark.parametrize(
+    ("premiere", "publie", "attendu"),
+    [
+        ("2026-03-30", Publie(DEBUT), True),
+        ("2026-03-31", Publie(DEBUT), False),
+        ("2026-03-30", Publie(), False),
+        ("2026-03-30", Publie(date(2026, 3, 30)), True),
+        ("2026-03-30", Publie(date(2026, 3, 31)), False),
+        ("2026-03-30", Publie(DEBUT, (date(2026, 3, 30),)), False),
+        ("2026-03-30", Publie(DEBUT, (date(2026, 3, 31),)), False),
+        ("2026-03-29", Publie(DEBUT, (date(2026, 3, 31),)), True),
+    ],
+)
+def test_premiere_mesure_manquee(premiere: str, publie: Publie, attendu: bool) -> None:
+    essms = Essms(E1, "p", "2023", date.fromisoformat(premiere))
+    assert any(x[0] == "PREMIERE_MESURE_MANQUEE" for x in mesurer([essms], [], D, publie).alertes) is attendu
+
+
 # The random worlds
 
 
@@ -871,7 +905,7 @@ def test_un_monde_ne_depend_que_de_sa_graine() -> None:
 
 def test_l_ordre_d_arrivee_ne_change_rien(mondes: list[Monde]) -> None:
     for x in mondes[:50]:
-        assert mesurer_monde(x.registre, x.depots[::-1], x.d, x.depenses[::-1]) == mesurer_monde(*x)
+        assert mesurer_monde(x.registre, x.depots[::-1], x.d, x.depenses[::-1], x.publie) == mesurer_monde(*x)
 
 
 def test_les_mondes_auraient_passe_la_validation(mondes: list[Monde]) -> None:
@@ -922,6 +956,7 @@ def test_les_mondes_atteignent_toutes_les_issues(mondes: list[Monde]) -> None:
     attendues = {"TAUX_SUP_100", "DOUBLON_PERSONNE", "ELIGIBILITE_ABSENTE", "IDENTITE_INCOHERENTE", "REJETS"}
     attendues |= {"SOURCE_ABSENTE", "SOURCE_PARTIELLE", "SOURCE_TARDIVE", "DOSSIER_INCONNU", "VALEUR_NULLE"}
     attendues |= {"PROJET_ECHU", "DMP_HORS_POPULATION", "FIN_DE_MOIS", "MONTANT", "DELAI_DEPASSE"}
+    attendues |= {"CHUTE", "POPULATION_CHUTE", "PREMIERE_MESURE_MANQUEE"}
     attendues |= {"source_absente", "denominateur_nul", "source_partielle", "calcule", "pret", "bloque"}
     attendues |= {f"regles {x}" for x in REGLES} | {"ecartee", "numeros", "pas valide"}
     verdicts = ("atteint", "a_confirmer", "non_atteint", "non_demontre")
@@ -945,12 +980,16 @@ def test_repr_monde_montre_tout() -> None:
         ),
         D,
         (Depense("c", Decimal(5000), D),),
+        Publie(D, (D,), {(E1, "mss"): (3.0, 2)}, (("c", date(2026, 1, 1)),)),
     )
     assert repr_monde(un_monde).splitlines() == [
         "D = 2026-04-01   D+45 = 2026-05-16",
         "ESSMS 010000001 | porteur p | règles 2023 | fenêtre 2026-03-01 → 2026-03-31 | "
         "exemption_socles oui | projet c | montant_accorde 21000",
         "dépenses | c | 5000 | 2026-04-01",
+        "cibles_usage remplie | c | 2026-01-01",
+        "précédent | 010000001 | mss | (3.0, 2)",
+        "publié depuis 2026-04-01 | 2026-04-01",
         "",
         "dossiers | 2026-04-02 | complet | accepte | p/dossiers_2026-04-02.csv",
         "  ligne | finess_et | id_dossier | id_personne | eligible_projet",
@@ -965,7 +1004,7 @@ def test_reduire_garde_le_plus_petit_monde_qui_echoue(mondes: list[Monde]) -> No
     def echoue(un_monde: Monde) -> bool:
         return any(code == "DOUBLON_PERSONNE" for code, *_ in mesurer_monde(*un_monde).alertes)
 
-    registre, depots, _, depenses = reduire(next(x for x in mondes if echoue(x)), echoue)
+    registre, depots, _, depenses, _ = reduire(next(x for x in mondes if echoue(x)), echoue)
     assert len(registre) == 1
     assert not depenses
     assert {x.table for x in depots} == {"dossiers"}

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from oracle import Depot, Resultat, mesurer, reculer
+from oracle import Depot, Publie, Resultat, mesurer, reculer
 from oracle_conventions import (
     ACQUISITION,
     MONTEE,
@@ -298,6 +298,21 @@ def test_solde(depenses: list[Depense], montants: tuple[int | None, ...], exigib
     assert tuple(x[c] for c in colonnes) == montants
     assert x["solde_exigible"] is exigible
     assert x["date_cibles_atteintes"] == D
+
+
+@pytest.mark.parametrize(
+    ("depots", "publiees", "attendu"),
+    [
+        (TOUT, [], D),
+        (TOUT, [("p", VEILLE), ("p", date(2026, 3, 1))], date(2026, 3, 1)),
+        (TOUT, [("autre", VEILLE)], D),
+        (TOUT[:2], [("p", VEILLE)], VEILLE),
+        (TOUT[:2], [], None),
+    ],
+)
+def test_date_cibles_atteintes(depots: list[Depot], publiees: list[tuple[str, date]], attendu: date | None) -> None:
+    x = mesurer_monde([Essms(E1, "p", sous_secteur="PH")], depots, D, publie=Publie(atteintes=tuple(publiees)))
+    assert x.conventions["p"]["date_cibles_atteintes"] == attendu
 
 
 VIDE = Essms(E2, "p", sous_secteur="PH", type=ACQUISITION)
