@@ -16,7 +16,7 @@ import pytest
 from scenario import deposer, fichier_csv, nuit_directe, projets
 
 from schemas.curated import ALERTES, CLES, ETATS_CONDITION, PAR_DATE, TABLES
-from transforms.agregats import besoins, dater, sommer, suivre, suivre_panels, suivre_projets
+from transforms.agregats import besoins, compter_a_la_cible, dater, sommer, suivre, suivre_panels, suivre_projets
 from transforms.suppression import Seuils, masquer
 from transforms.tables_publiees import TablesPubliees
 
@@ -91,6 +91,34 @@ def test_l_objectif_du_programme_est_sur_la_ligne_nationale(requete: Requete) ->
     attendue = ("national", "TOUS", "dossiers_actifs", None, None, None, None, actifs, 410_000)
     assert lignes == [(*attendue, pytest.approx(100 * actifs / 410_000), regions)]
     assert requete("SELECT count(*) FROM territoires WHERE debut_fenetre IS NULL AND objectif IS NULL") == [(0,)]
+
+
+def test_chaque_compte_a_la_cible_suit_le_verdict(requete: Requete) -> None:
+    """The table, what the night says of it, and the ready question of the catalogue."""
+    suivis = requete("""
+        SELECT m.date_mesure, count(*) FILTER (WHERE m.cibles_atteintes), count(*) FILTER (WHERE m.cibles_a_confirmer)
+        FROM maturin_sms AS m INNER JOIN (
+            SELECT date_mesure, finess_et,
+                bool_and(verdict IN ('atteint', 'sans_objet', 'non_opposable')) AS atteintes,
+                bool_and(verdict NOT IN ('non_atteint', 'non_demontre')) AS possibles
+            FROM indicateurs GROUP BY ALL) AS i USING (date_mesure, finess_et)
+        WHERE m.cibles_atteintes = i.atteintes AND m.cibles_a_confirmer = (i.possibles AND NOT i.atteintes)
+        GROUP BY ALL HAVING count(*) = (SELECT count(*) FROM essms) ORDER BY ALL""")
+    tables = TablesPubliees(demo_publiee.version())
+    assert suivis == [(jour, *compter_a_la_cible(tables.table("indicateurs", jour))) for jour in tables.dates]
+    assert any(a_confirmer for *_, a_confirmer in suivis)
+    manquants = requete("SELECT count(*) FROM manquants('trois-ravines', jour := '2026-04-01')")
+    assert manquants == requete("""SELECT count(*) FROM indicateurs WHERE porteur = 'trois-ravines'
+        AND date_mesure = '2026-04-01' AND verdict IN ('a_confirmer', 'non_atteint', 'non_demontre')""")
+
+
+def test_le_verdict_publie_n_est_jamais_plus_sur_que_le_taux(requete: Requete) -> None:
+    assert (
+        requete("""SELECT count(*) FROM indicateurs WHERE verdict = 'atteint' AND (
+        NOT atteint OR NOT opposable OR taux_plancher IS NULL OR taux_plancher < cible - 1e-9 OR taux_plancher > taux)""")
+        == [(0,)]
+    )
+    assert requete("SELECT count(DISTINCT verdict) > 3 FROM indicateurs") == [(True,)]
 
 
 TRIMESTRE = (date(2026, 1, 1), date(2026, 3, 31))
