@@ -62,7 +62,9 @@ def publiee(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Registre]:
                     lignes["dossiers"].append(f"D{rang}")
                     lignes["sejours"].append(f"D{rang} 2025-06-01 →")
                     lignes["mises_a_jour"].append(f"D{rang} {maj if hasard.random() < 0.7 else '2025-07-01'}")
-                lignes["mss"].append(f"{maj} bal=b{numero}@s.fr ×{hasard.randint(1, 5)}")
+                # p2 sends the messages of structures that are not his only: mss is absent for his own.
+                if porteur != "p2" or INSCRITS.get(numero) != "p2":
+                    lignes["mss"].append(f"{maj} bal=b{numero}@s.fr ×{hasard.randint(1, 5)}")
                 for table, textes in lignes.items():
                     lignes[table] = [t if t.startswith("@") else f"@{numero} {t}" for t in textes]
             for table, textes in lignes.items():
