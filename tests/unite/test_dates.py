@@ -268,7 +268,7 @@ def test_ce_qui_est_repris_est_ce_qu_on_aurait_mesure(graine: int, reprises: lis
     rng = random.Random(graine)
     racine, jour = region(tmp_path / "racine"), date(2026, 3, 25)
     for heure in range(6):
-        for _ in range(rng.randint(0, 2)):
+        for _ in range(rng.randint(0, 2) if heure else 0):
             rng.choice(GESTES)(racine, rng)
         bilan = nuitee(racine, jour, heure)
         reprises.append(len(bilan.reprises))
