@@ -439,7 +439,7 @@ def test_every_figure_of_the_first_page_is_the_tables(publie: tuple[dict[str, pl
     )
     assert (
         f"{entier(atteintes)} ESSMS à toutes leurs cibles opposables "
-        f"sur {entier(len(tables['essms']))}, dont {entier(a_confirmer)} à confirmer"
+        f"sur {entier(len(tables['essms']))}\u00a0; {entier(a_confirmer)} autre{'s' * (a_confirmer > 1)} à confirmer"
     ) in page.texte
     fenetres = blocs(territoires)
     for suffixe, (debut, fin), lignes in fenetres:
