@@ -74,7 +74,9 @@ def publics(version: Path, dossier: Path, date_mesure: date | None, seuils: Seui
     """
     publiees = TablesPubliees(version)
     retenue = publiees.choisir(date_mesure)
-    indicateurs = publiees.table("indicateurs", retenue).with_columns(date_mesure=pl.lit(retenue))
+    # A file of a former version lacks the columns that came since: what they would say is not known.
+    lus = [pl.DataFrame(schema=curated.dtypes("indicateurs")), publiees.table("indicateurs", retenue)]
+    indicateurs = pl.concat(lus, how="diagonal_relaxed").with_columns(date_mesure=pl.lit(retenue))
     essms = situer_depots(publiees.table("maturin_sms", retenue))
     territoires = masquer(sommer(indicateurs, essms)["territoires"], seuils)
     dossier.mkdir(parents=True, exist_ok=True)

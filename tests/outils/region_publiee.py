@@ -142,7 +142,8 @@ def _maturin(hasard: Random, essms: dict[str, Any], jour: date) -> dict[str, Any
         "file_active": _rien(hasard, hasard.choice([0, 7, 64, 112, 1999])),
         "file_active_annuelle": _rien(hasard, hasard.choice([0, 7, 64, 112, 1999])),
         "personnes_eligibles": _rien(hasard, hasard.choice([0, 7, 64, 112, 1999])),
-        "cibles_atteintes": hasard.random() < 0.4,
+        "cibles_atteintes": (atteintes := hasard.random() < 0.4),
+        "cibles_a_confirmer": not atteintes and hasard.random() < 0.3,
     }
 
 

@@ -433,6 +433,14 @@ def test_every_figure_of_the_first_page_is_the_tables(publie: tuple[dict[str, pl
         f"{taux(programme['part_objectif'])} de l'objectif national de {entier(programme['objectif'])}. "
         f"Périmètre\u00a0: {programme['perimetre']}\u00a0; toutes fenêtres additionnées."
     )
+    maturin = du_jour(tables, "maturin_sms")
+    atteintes, a_confirmer = (
+        int(maturin[c].fill_null(False).sum()) for c in ("cibles_atteintes", "cibles_a_confirmer")
+    )
+    assert (
+        f"{entier(atteintes)} ESSMS à toutes leurs cibles opposables "
+        f"sur {entier(len(tables['essms']))}\u00a0; {entier(a_confirmer)} autre{'s' * (a_confirmer > 1)} à confirmer"
+    ) in page.texte
     fenetres = blocs(territoires)
     for suffixe, (debut, fin), lignes in fenetres:
         assert f"enêtre du {jour(debut)} au {jour(fin)}" in page.texte

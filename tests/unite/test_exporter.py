@@ -107,6 +107,19 @@ def test_l_export_public_n_a_aucun_petit_effectif(tmp_path: Path) -> None:
     assert not any(f.encode() in textes for f in finess)
 
 
+def test_une_mesure_d_une_version_ancienne_s_exporte_sans_verdicts(tmp_path: Path) -> None:
+    """Its figures are summed; how many ESSMS are at the target by verdict is not known, which is not none."""
+    for table in ("indicateurs", "maturin_sms"):
+        dossier = tmp_path / "v" / table / f"date_mesure={D}"
+        dossier.mkdir(parents=True)
+        anciennes = {"verdict", "taux_plancher", "projet", "cibles_a_confirmer"}
+        publiee(table).drop(anciennes, strict=False).write_parquet(dossier / f"{table}.parquet")
+    publics(tmp_path / "v", tmp_path / "public", D, Seuils(11, 3))
+    vues = pl.read_parquet(tmp_path / "public" / "territoires.parquet").filter(~pl.col("masque"))
+    assert vues["nb_atteints"].null_count() == vues["nb_a_confirmer"].null_count() == vues.height
+    assert vues["numerateur"].drop_nulls().len() > 0
+
+
 def test_le_seuil_change_ce_qui_est_cache(tmp_path: Path) -> None:
     caches = []
     for rang, seuils in enumerate((Seuils(1, 1), Seuils(11, 1), Seuils(11, 3), Seuils(60, 6))):

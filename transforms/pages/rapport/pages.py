@@ -205,6 +205,7 @@ class _Vue:
             ],
             "programme": programme.row(0, named=True) if len(programme) else None,
             "nb_essms": len(essms),
+            "nb_a_confirmer": int(self._du_jour("maturin_sms")["cibles_a_confirmer"].fill_null(False).sum()),
             "nb_cibles_atteintes": int(self._du_jour("maturin_sms")["cibles_atteintes"].fill_null(False).sum()),
             "courbes": _courbes(territoires.filter(pays), self._panels.get("", ())),
             "porteurs": [
