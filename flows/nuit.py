@@ -281,7 +281,7 @@ def a_mesurer(nuit: Nuit, candidates: Sequence[date], lus: Lus) -> tuple[date, .
         if (
             faite is None
             or jour not in publiees.dates
-            or mesure.precedente(jour, choisies, publiees) in choisies
+            or choisies  # its CHUTE and its date_cibles_atteintes look back at them
             or (jour == nuit.jour_des_pages and restes.lire(nuit.reglages.staging, faite.empreinte) is None)
         ):
             choisies.append(jour)
