@@ -1,12 +1,12 @@
-"""Evidence bundle of one published figure (specification §3 `preuve`): made, and verified offline.
+"""Evidence bundle of published figures, of one ESSMS or of a project (specification §3 `preuve`): made, and verified offline.
 
 A zip without compression, the same bytes for the same content, that any DuckDB client can recompute without us:
 
     LISEZ-MOI.txt             what it is, how to verify it
     preuve.json               figure, version, code, rules, deposits (receipt, SHA-256, extraction date, rows)
     recalcul.sql              plain SQL: inputs → every relation of the specification → figures → differences
-    entrees/*.parquet         what the SQL reads: pseudonymised rows of that ESSMS, deposits, rules
-    publie/*.parquet          the published rows of that ESSMS
+    entrees/*.parquet         what the SQL reads: pseudonymised rows of these ESSMS, deposits, rules
+    publie/*.parquet          the published rows of these ESSMS
     regles/*.toml             the rule files
     version/*.json            manifest and chain link of the version
     empreintes.sha256         SHA-256 of every other file (`sha256sum -c` reads it)
@@ -31,10 +31,10 @@ import duckdb
 import polars as pl
 
 from schemas.erreurs import ErreurDite
+from transforms.dire.formats import majuscule
 from transforms.mesure import DEPOSEES, PRELIMINAIRES, RELATIONS, Entrees, mesurer, texte_sql
 
 PUBLIEES = ("indicateurs", "maturin_sms")
-# Of `indicateurs`, what preuve.json repeats under `chiffres`.
 CHIFFRES = ("indicateur", "numerateur", "denominateur", "taux", "statut")
 # What is published beside the computed columns.
 _ETIQUETTES = ("version", "date_mesure")
@@ -75,24 +75,61 @@ class PreuveInvalide(ErreurDite):
 
 
 @dataclass(frozen=True)
+class Objet:
+    """What a bundle proves: the figures of an ESSMS (`finess_et`) or of a project (`projet`), by the column that says so."""
+
+    colonne: str
+    valeur: str
+
+    @classmethod
+    def de(cls, description: Mapping[str, Any]) -> Objet:
+        """What a `preuve.json` is about. Raises `KeyError` when it does not say."""
+        colonne = "projet" if "projet" in description else "finess_et"
+        return cls(colonne, description[colonne])
+
+    def lignes(self, table: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a table that are about it."""
+        return table.filter(self._sien)
+
+    def seulement(self, colonne: str) -> pl.Expr:
+        """A column, null in the rows of others."""
+        return pl.when(self._sien).then(colonne).alias(colonne)
+
+    @property
+    def _sien(self) -> pl.Expr:
+        return pl.col(self.colonne) == self.valeur
+
+    @property
+    def chiffres(self) -> tuple[str, ...]:
+        """Of `indicateurs`, what `preuve.json` repeats and `recalcul.sql` shows."""
+        return ("finess_et", *CHIFFRES) if self.colonne == "projet" else CHIFFRES
+
+    def __str__(self) -> str:
+        """As a sentence names it."""
+        return f"{'projet' if self.colonne == 'projet' else 'ESSMS'} {self.valeur}"
+
+
+@dataclass(frozen=True)
 class Recalcul:
-    """The inputs of one figure and what they give: `entrees` by relation, `figures` for each of `PUBLIEES`."""
+    """The inputs of figures and what they give: `entrees` by relation, `figures` for each of `PUBLIEES`."""
 
     entrees: Mapping[str, pl.DataFrame]
     figures: Mapping[str, pl.DataFrame]
 
 
-def recalculer(entrees: Entrees, finess_et: str, date_mesure: date) -> Recalcul:
-    """Measure one ESSMS again and give what was read and what came out.
+def recalculer(entrees: Entrees, objet: Objet, date_mesure: date) -> Recalcul:
+    """Measure the ESSMS of `objet` again and give what was read and what came out.
 
-    `entrees`: as for a night; its `essms` holds that ESSMS. Raises `duckdb.Error` when a staged file cannot be read.
+    `entrees`: as for a night; its `essms` holds them, and those of their project. Raises `duckdb.Error` when a staged file
+    cannot be read.
     """
-    essms = entrees.essms.filter(pl.col("finess_et") == finess_et)
-    (porteur,), (seau,) = essms["porteur"].to_list(), essms["seau"].to_list()
-    depots = entrees.depots.filter(pl.col("porteur") == porteur)
+    siens = objet.lignes(entrees.essms)
+    essms = entrees.essms.join(siens, on="projet", how="semi").with_columns(objet.seulement("seau"))
+    depots = entrees.depots.join(siens, on="porteur", how="semi")
     bilans = entrees.bilans.join(depots.select("depot"), on="depot", how="semi")
     reduites = replace(entrees, essms=essms, depots=depots, bilans=bilans)
-    tout = mesurer(reduites, date_mesure, [seau], relations=[*_LUES, *DEPOSEES, *PUBLIEES])
+    seaux = siens["seau"].unique().to_list()
+    tout = mesurer(reduites, date_mesure, seaux, relations=[*_LUES, *DEPOSEES, *PUBLIEES])
     return Recalcul(
         entrees={nom: tout[nom].drop(_INTERNES, strict=False) for nom in (*_LUES, *DEPOSEES)},
         figures={nom: tout[nom] for nom in PUBLIEES},
@@ -108,21 +145,21 @@ def differences(publiees: Mapping[str, pl.DataFrame], recalculees: Mapping[str, 
         if set(calculees) != set(recalculee.columns):
             ecarts.append(f"{table} : les colonnes diffèrent")
             continue
-        cle = "indicateur" if "indicateur" in calculees else "finess_et"
+        cle = [c for c in ("finess_et", "indicateur") if c in calculees]
         publiee, recalculee = publiee.sort(cle), recalculee.select(calculees).sort(cle)
         if publiee.height != recalculee.height:
             ecarts.append(f"{table} : {publiee.height} lignes publiées, {recalculee.height} recalculées")
             continue
         for avant, apres in zip(publiee.iter_rows(named=True), recalculee.iter_rows(named=True), strict=True):
             ecarts += [
-                f"{table}, {avant[cle]}, {nom} : publié {avant[nom]}, recalculé {apres[nom]}"
+                f"{table}, {', '.join(avant[c] for c in cle)}, {nom} : publié {avant[nom]}, recalculé {apres[nom]}"
                 for nom in calculees
                 if avant[nom] != apres[nom]
             ]
     return ecarts
 
 
-def texte_recalcul(publiees: Mapping[str, pl.DataFrame]) -> str:
+def texte_recalcul(publiees: Mapping[str, pl.DataFrame], chiffres: Sequence[str]) -> str:
     """The SQL that recomputes the figures inside the unpacked bundle, and compares them with the published rows."""
     parties = [
         "-- Recalcule les chiffres publiés. Dans le dossier de la preuve dépliée, avec DuckDB 1.4 ou plus récent :",
@@ -143,7 +180,7 @@ def texte_recalcul(publiees: Mapping[str, pl.DataFrame]) -> str:
         ecarts += [f"({publie} EXCEPT ALL {recalcule})", f"({recalcule} EXCEPT ALL {publie})"]
     comptes = "\nUNION ALL ".join(f"SELECT COUNT(*) AS nombre FROM ({e}) AS e" for e in ecarts)
     parties += [
-        "SELECT indicateur, numerateur, denominateur, taux, statut FROM indicateurs ORDER BY indicateur;",
+        f"SELECT {', '.join(chiffres)} FROM indicateurs ORDER BY ALL;",
         "SELECT CASE WHEN SUM(nombre) = 0 THEN 'IDENTIQUE : les chiffres publiés sont ceux que donnent les dépôts'\n"
         f"ELSE 'DIFFÉRENT des chiffres publiés' END AS verdict\nFROM (\n{comptes}\n) AS ecarts;",
     ]
@@ -158,14 +195,14 @@ def assembler(
 ) -> bytes:
     """The bundle as the bytes of its zip.
 
-    `publiees`: the rows of that ESSMS in each of `PUBLIEES`. `description`: content of `preuve.json`. `pieces`: the other
+    `publiees`: the rows of these ESSMS in each of `PUBLIEES`. `description`: content of `preuve.json`. `pieces`: the other
     files by name (`regles/…`, `version/…`). The same arguments give the same bytes.
     """
     fichiers = dict(pieces)
     fichiers |= {f"entrees/{nom}.parquet": _parquet(lignes) for nom, lignes in recalcul.entrees.items()}
     fichiers |= {f"publie/{table}.parquet": _parquet(publiees[table]) for table in PUBLIEES}
     fichiers["preuve.json"] = (json.dumps(description, ensure_ascii=False, indent=2) + "\n").encode()
-    fichiers["recalcul.sql"] = texte_recalcul(publiees).encode()
+    fichiers["recalcul.sql"] = texte_recalcul(publiees, Objet.de(description).chiffres).encode()
     fichiers["LISEZ-MOI.txt"] = _lisez_moi(description).encode()
     fichiers[_EMPREINTES] = "".join(
         f"{hashlib.sha256(contenu).hexdigest()}  {nom}\n" for nom, contenu in sorted(fichiers.items())
@@ -191,10 +228,10 @@ def _zip(fichiers: Mapping[str, bytes]) -> bytes:
 
 
 def _lisez_moi(description: Mapping[str, Any]) -> str:
-    return f"""Preuve d'un chiffre publié par duimètre
-======================================
+    return f"""Preuve de chiffres publiés par duimètre
+=======================================
 
-ESSMS {description["finess_et"]}, mesure du {description["date_mesure"]}, version {description["version"]}.
+{majuscule(str(Objet.de(description)))}, mesure du {description["date_mesure"]}, version {description["version"]}.
 
 Ce dossier permet de refaire le calcul sans duimètre ni connexion.
 
@@ -205,11 +242,11 @@ Ce dossier permet de refaire le calcul sans duimètre ni connexion.
 
 Ce qu'il contient
 -----------------
-preuve.json          le chiffre, la version, le code, les règles, et chaque dépôt : reçu, SHA-256, date d'extraction, lignes ;
-                     « depots_ecartes » : les dépôts de cet ESSMS remplacés par un autre contenu ou retirés par l'agence
+preuve.json          les chiffres, la version, le code, les règles, et chaque dépôt : reçu, SHA-256, date d'extraction, lignes ;
+                     « depots_ecartes » : les dépôts de ces ESSMS remplacés par un autre contenu ou retirés par l'agence
 recalcul.sql         le calcul, relation par relation, dans l'ordre
-entrees/             ce que lit le calcul : lignes des dépôts pour cet ESSMS (pseudonymes), dépôts, bilans, règles
-publie/              les lignes publiées de cet ESSMS
+entrees/             ce que lit le calcul : lignes des dépôts pour ces ESSMS (pseudonymes), dépôts, bilans, règles
+publie/              les lignes publiées de ces ESSMS
 regles/              les fichiers de règles, avec le texte officiel dont elles viennent
 version/             le manifeste de la version et son maillon dans la chaîne des publications
 empreintes.sha256    l'empreinte de chaque fichier
@@ -258,7 +295,7 @@ def verifier_preuve(chemin: Path, travail: Path) -> PreuveEntiere:
     if ecarts := differences(publiees, recalculees):
         raise PreuveInvalide([f"Le recalcul ne donne pas le chiffre publié : {e}" for e in ecarts])
     remarques = []
-    if fichiers["recalcul.sql"].decode() != texte_recalcul(publiees):
+    if fichiers["recalcul.sql"].decode() != texte_recalcul(publiees, Objet.de(description).chiffres):
         remarques.append(
             "Le SQL de la preuve n'est pas celui de cette installation : comparez-le à celui de sa version."
         )
@@ -340,16 +377,17 @@ def _verifier_version(fichiers: Mapping[str, bytes], description: Mapping[str, A
 
 
 def _verifier_figures(publiees: Mapping[str, pl.DataFrame], description: Mapping[str, Any]) -> list[str]:
-    """The published rows are those of the ESSMS and date that the bundle says."""
-    attendu = {(description["finess_et"], description["date_mesure"])}
+    """The published rows are those of the ESSMS or project and the date that the bundle says."""
+    objet = Objet.de(description)
+    attendu = {(objet.valeur, description["date_mesure"])}
     vus = {
-        (finess, jour.isoformat())
+        (valeur, jour.isoformat())
         for lignes in publiees.values()
-        for finess, jour in lignes.select("finess_et", "date_mesure").iter_rows()
+        for valeur, jour in lignes.select(objet.colonne, "date_mesure").iter_rows()
     }
     if vus != attendu:
-        return ["Les lignes publiées ne sont pas celles de l'ESSMS et de la date annoncés."]
-    if publiees["indicateurs"].select(CHIFFRES).to_dicts() != description["chiffres"]:
+        return [f"Les lignes publiées ne sont pas celles de l'objet et de la date annoncés ({objet})."]
+    if publiees["indicateurs"].select(objet.chiffres).to_dicts() != description["chiffres"]:
         return ["Les chiffres de preuve.json ne sont pas ceux des lignes publiées."]
     return []
 
