@@ -46,6 +46,7 @@ SECTEUR_INCONNU = "INCONNU"
 
 _FINESS = "Numéro FINESS de l'ESSMS"
 _PORTEUR = "Identifiant du porteur (dossier de dépôt)"
+_PROJET = "Identifiant du projet : la convention"
 _RECU = "Numéro de reçu du fichier, celui de son accusé de réception"
 _NOM = (
     "Ce que dit le nom du fichier (table, date, copie, format) ; le nom lui-même n'est que dans les retours du porteur"
@@ -177,6 +178,14 @@ class Essms(pa.DataFrameModel):
     connu_finess: pl.Boolean = champ("bool", "Le numéro est dans FINESS ; vide sans fichier FINESS")
     ouvert: pl.Boolean = champ("bool", "L'établissement est ouvert d'après FINESS ; vide s'il n'y est pas")
     version: pl.String = champ("texte", _VERSION, requis=True)
+    projet: pl.String = champ("texte", _PROJET, requis=True)
+    motif_exemption: pl.String = champ("texte", "Pourquoi les cibles MSSanté et DMP sont levées")
+    dui_reference: pl.Boolean = champ("bool", "DUI référencé (règles 2022)", requis=True)
+    portee: pl.String = champ("texte", "Portée du projet : regional ou national")
+    date_convention: pl.Date = champ("date", "Date de la convention")
+    date_debut_projet: pl.Date = champ("date", "Date de début du projet")
+    date_vsr: pl.Date = champ("date", "Date de la vérification de service régulier")
+    montant_accorde: pl.Decimal(14, 2) = champ("montant", "Montant accordé au projet", unite="€", ge=0)  # type: ignore[valid-type]
 
     class Config:
         """Sorted, strict."""

@@ -9,6 +9,7 @@ from pandera.api.polars.types import PolarsData
 from schemas.champs import champ
 
 SOUS_SECTEURS = ("PA", "PH", "DOM", "PDS", "PDE", "AHI", "PJM")
+PORTEES = ("regional", "national")
 
 
 class ProjetsArs(pa.DataFrameModel):
@@ -17,20 +18,38 @@ class ProjetsArs(pa.DataFrameModel):
     porteur: pl.String = champ("texte", "Identifiant du porteur ; il nomme son dossier de dépôt", requis=True)
     nom: pl.String = champ("texte", "Nom du porteur", requis=True)
     finess_et: pl.String = champ("finess", "Numéro FINESS de l'ESSMS", requis=True)
+    projet: pl.String = champ("texte", "Identifiant du projet (la convention) ; vide : celui du porteur")
+    debut: pl.Date = champ("date", "Premier jour de l'ESSMS dans le projet ; vide : depuis toujours")
+    fin: pl.Date = champ("date", "Dernier jour de l'ESSMS dans le projet ; vide : sans fin")
+    finess_precedent: pl.String = champ("texte", "Numéros FINESS d'avant, séparés par des espaces")
     # Its values are the rule sets of transforms/regles, one file each: see `transforms.projets.lire_projets`.
     regles: pl.String = champ("liste", "Règles de mesure", defaut="2025")
     date_premiere_mesure: pl.Date = champ("date", "Date de la première mesure de l'ESSMS")
     sous_secteur: pl.String = champ("liste", "Sous-secteur, s'il diffère de la catégorie", valeurs=SOUS_SECTEURS)
     exemption_socles: pl.Boolean = champ("bool", "Cibles MSSanté et DMP levées par l'ARS")
+    motif_exemption: pl.String = champ("texte", "Pourquoi elles sont levées")
     profil: pl.String = champ("texte", "Profil d'éditeur des fichiers du porteur")
     type: pl.String = champ("liste", "Type de projet", valeurs=("acquisition", "montee_de_version"))
+    dui_reference: pl.Boolean = champ("bool", "DUI référencé (règles 2022) ; vide : oui")
     part_medico_sociale: pl.Float64 = champ("decimal", "Part médico-sociale de l'ESSMS", unite="0 à 1")
+    # The same on all rows of a project.
+    portee: pl.String = champ("liste", "Portée du projet", valeurs=PORTEES)
+    date_convention: pl.Date = champ("date", "Date de la convention")
+    date_debut_projet: pl.Date = champ("date", "Date de début du projet")
+    date_vsr: pl.Date = champ("date", "Date de la vérification de service régulier")
+    montant_accorde: pl.Decimal(14, 2) = champ("montant", "Montant accordé au projet", unite="€")  # type: ignore[valid-type]
 
     @pa.check("porteur")
     @classmethod
     def porteur_invalide(cls, donnees: PolarsData) -> pl.LazyFrame:
         """ASCII letters, digits, `-`, `_`: it names a folder (§4.6)."""
         return donnees.lazyframe.select(pl.col(donnees.key).str.contains(r"^[A-Za-z0-9_-]{1,64}$"))
+
+    @pa.check("projet")
+    @classmethod
+    def projet_invalide(cls, donnees: PolarsData) -> pl.LazyFrame:
+        """1 to 64 characters (§4)."""
+        return donnees.lazyframe.select(pl.col(donnees.key).str.len_chars() <= 64)
 
     @pa.check("finess_et")
     @classmethod

@@ -68,6 +68,7 @@ class RegistreProjets:
 _RAISONS = {
     "porteur_invalide": "l'identifiant du porteur n'a que des lettres sans accent, chiffres, « - » et « _ »",
     "finess_invalide": "le numéro FINESS a 9 caractères (le zéro de tête est-il perdu ?)",
+    "projet_invalide": "l'identifiant du projet a au plus 64 caractères",
     "part_hors_bornes": "la part médico-sociale est un nombre entre 0 et 1",
     "not_nullable": "valeur obligatoire manquante",
 }
@@ -127,6 +128,7 @@ def _valeurs(texte: pl.Series, champ: Champ) -> pl.Series:
     expression = {
         "date": types.date(pl.first()),
         "decimal": types.decimal(pl.first()),
+        "montant": types.montant(pl.first()),
         "finess": pl.first().str.to_uppercase(),
     }.get(champ.nature, pl.first())
     return texte.to_frame().select(expression).to_series()
@@ -138,7 +140,11 @@ def lire_projets(feuille: Feuille) -> RegistreProjets:
     Raises `ReferentielIllisible` without a usable header or row.
     """
     type_, fautes = _typer(feuille, ProjetsArs, "projets.csv", {"regles": regles.noms()})
-    type_ = type_.with_columns(pl.col("exemption_socles").fill_null(False))
+    type_ = type_.with_columns(
+        pl.col("exemption_socles").fill_null(False),
+        pl.col("dui_reference").fill_null(True),
+        projet=pl.coalesce("projet", "porteur"),
+    )
     attributs = [c for c in type_.columns if c != LIGNE]
     for (_finess,), lignes in type_.filter(pl.col("finess_et").is_not_null()).group_by("finess_et"):
         if lignes["porteur"].n_unique() > 1:

@@ -168,6 +168,14 @@ def decimal(texte: pl.Expr) -> pl.Expr:
     return pl.when(point.str.contains(r"^[0-9]{1,9}(\.[0-9]{1,9})?$")).then(point.cast(pl.Float64, strict=False))
 
 
+def montant(texte: pl.Expr) -> pl.Expr:
+    """An amount in euros and cents, as people write it: `336 000,00 €`."""
+    nombre = texte.str.replace_all(r"[ €]", "").str.replace(",", ".", literal=True)
+    return pl.when(nombre.str.contains(r"^[0-9]{1,12}(\.[0-9]{1,2})?$")).then(
+        nombre.cast(pl.Decimal(14, 2), strict=False)
+    )
+
+
 def identifiant(texte: pl.Expr) -> pl.Expr:
     """An identifier as it counts: a word for nothing is none, a final `.0` of digits is dropped (§4). `texte` is clean."""
     return pl.when(~texte.str.contains(MOT_POUR_RIEN)).then(texte.str.replace(r"^([0-9]+)\.0$", "${1}"))
