@@ -15,6 +15,8 @@ from schemas.champs import Champ, champ, champs
 from schemas.referentiels import SOUS_SECTEURS
 
 STATUTS_INDICATEUR = ("calcule", "source_partielle", "denominateur_nul", "source_absente")
+# What a rate proves (§6.5).
+VERDICTS = ("atteint", "a_confirmer", "non_atteint", "non_demontre", "sans_objet", "non_opposable")
 STATUTS_DEPOT = ("accepte", "accepte_avec_rejets", "refuse", "en_attente", "deja_recu", "remplace", "retire")
 # Something of such a deposit is used.
 ACCEPTES = STATUTS_DEPOT[:2]
