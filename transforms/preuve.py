@@ -39,7 +39,7 @@ CHIFFRES = ("indicateur", "numerateur", "denominateur", "taux", "statut")
 # What is published beside the computed columns.
 _ETIQUETTES = ("version", "date_mesure")
 
-_LUES = ("mesure", "essms", "depots", "bilans", "regles", "cibles", "non_opposables")
+_LUES = ("mesure", "essms", "essms_des_projets", "depots", "bilans", "regles", "cibles")
 # The alerts are no part of a figure.
 _CALCULEES = tuple(
     r
