@@ -294,14 +294,10 @@ def rapprocher(reglages: Reglages, verdict: preuve.PreuveEntiere) -> list[str]:
         for nom in (MANIFESTE, MAILLON)
         if (version / nom).read_bytes() != verdict.fichiers[f"version/{nom}"]
     ]
-    inventaire = json.loads((version / MANIFESTE).read_bytes())["fichiers"]
     tables, jour = TablesPubliees(version), date.fromisoformat(verdict.description["date_mesure"])
-    for table in preuve.PUBLIEES:
-        fichier = tables.chemin(table, jour)
-        relatif = fichier.relative_to(version).as_posix()
-        if sha256_du_fichier(fichier) != inventaire[relatif]["sha256"]:
-            problemes.append(f"{relatif} a changé dans la version publiée ici.")
-            continue
+    changees = changes(version, preuve.PUBLIEES, jour)
+    problemes += [f"{relatif} a changé dans la version publiée ici." for relatif in changees.values()]
+    for table in sorted({*preuve.PUBLIEES} - {*changees}):
         ici = Objet.de(verdict.description).lignes(tables.table(table, jour))
         citees = pl.read_parquet(verdict.fichiers[f"publie/{table}.parquet"]).drop("date_mesure")
         if not ici.equals(citees):
@@ -309,3 +305,15 @@ def rapprocher(reglages: Reglages, verdict: preuve.PreuveEntiere) -> list[str]:
     if problemes:
         raise preuve.PreuveInvalide(problemes)
     return [*remarques, "Les lignes, le manifeste et le maillon sont ceux de la version publiée ici."]
+
+
+def changes(version: Path, tables: Sequence[str], jour: date) -> dict[str, str]:
+    """Of the tables of a version at a date, the file of each that is no longer what its manifest says."""
+    inventaire = json.loads((version / MANIFESTE).read_bytes())["fichiers"]
+    fichiers = {t: TablesPubliees(version).chemin(t, jour) for t in tables}
+    return {
+        table: relatif
+        for table, fichier in fichiers.items()
+        if fichier.is_file()
+        and sha256_du_fichier(fichier) != inventaire[relatif := fichier.relative_to(version).as_posix()]["sha256"]
+    }

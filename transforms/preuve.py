@@ -36,6 +36,8 @@ from transforms.mesure import DEPOSEES, PRELIMINAIRES, RELATIONS, Entrees, mesur
 
 PUBLIEES = ("indicateurs", "maturin_sms")
 CHIFFRES = ("indicateur", "numerateur", "denominateur", "taux", "statut")
+# By which the rows of a table are told apart.
+_CLES = ("projet", "finess_et", "indicateur", "table", "condition")
 # What is published beside the computed columns.
 _ETIQUETTES = ("version", "date_mesure")
 
@@ -136,25 +138,32 @@ def recalculer(entrees: Entrees, objet: Objet, date_mesure: date) -> Recalcul:
     )
 
 
-def differences(publiees: Mapping[str, pl.DataFrame], recalculees: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Where the published rows and the recomputed ones differ, in French; empty when they are the same."""
+def differences(
+    publiees: Mapping[str, pl.DataFrame],
+    autres: Mapping[str, pl.DataFrame],
+    mots: tuple[str, str] = ("publié", "recalculé"),
+) -> list[str]:
+    """Where the published rows and others differ, in French; empty when they are the same.
+
+    `mots`: what a value of the ones and of the others is called.
+    """
     ecarts = []
-    for table in PUBLIEES:
-        calculees = [c for c in publiees[table].columns if c not in _ETIQUETTES]
-        publiee, recalculee = publiees[table].select(calculees), recalculees[table]
-        if set(calculees) != set(recalculee.columns):
+    for table, lignes in publiees.items():
+        calculees = [c for c in lignes.columns if c not in _ETIQUETTES]
+        if set(calculees) != set(autres[table].columns) - {*_ETIQUETTES}:
             ecarts.append(f"{table} : les colonnes diffèrent")
             continue
-        cle = [c for c in ("finess_et", "indicateur") if c in calculees]
-        publiee, recalculee = publiee.sort(cle), recalculee.select(calculees).sort(cle)
-        if publiee.height != recalculee.height:
-            ecarts.append(f"{table} : {publiee.height} lignes publiées, {recalculee.height} recalculées")
+        cle = [c for c in _CLES if c in calculees]
+        avants, apres = (t.select(calculees).sort(cle) for t in (lignes, autres[table]))
+        if avants.height != apres.height:
+            ecarts.append(f"{table} : {avants.height} lignes {mots[0]}es, {apres.height} {mots[1]}es")
             continue
-        for avant, apres in zip(publiee.iter_rows(named=True), recalculee.iter_rows(named=True), strict=True):
+        dite = [c for c in cle[:-1] if avants[c].n_unique() > 1] + cle[-1:]
+        for avant, apre in zip(avants.iter_rows(named=True), apres.iter_rows(named=True), strict=True):
             ecarts += [
-                f"{table}, {', '.join(avant[c] for c in cle)}, {nom} : publié {avant[nom]}, recalculé {apres[nom]}"
+                f"{table}, {', '.join(avant[c] for c in dite)}, {nom} : {mots[0]} {avant[nom]}, {mots[1]} {apre[nom]}"
                 for nom in calculees
-                if avant[nom] != apres[nom]
+                if avant[nom] != apre[nom]
             ]
     return ecarts
 
