@@ -12,8 +12,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from flows import preuve
 from flows.disque import sha256_du_fichier
 from flows.reglages import Reglages
@@ -22,7 +20,6 @@ from flows.versions.preuves_remises import lire_preuves
 from flows.versions.version import actuelle
 from schemas.erreurs import ErreurDite, Inconnu, Sortie
 from transforms.dire.formats import accord
-from transforms.dire.formats import jour as en_jour
 from transforms.pages.attestation import Attestee, page
 from transforms.preuve import Objet, differences
 from transforms.tables_publiees import TablesPubliees
@@ -61,7 +58,7 @@ def attester(reglages: Reglages, projet: str, date_mesure: date, sortie: Path, m
     objet = Objet("projet", projet)
     dossier = preuve.constituer(reglages, objet, date_mesure)
     version = dossier.publication.version
-    lignes = _lignes(version, objet, date_mesure)
+    lignes = preuve.lignes_publiees(version, objet, _MONTREES, date_mesure)
     attestee = Attestee(
         projet=projet,
         nom_porteur=_nom_du_porteur(version, lignes["conventions"]["porteur"].item()),
@@ -79,20 +76,6 @@ def attester(reglages: Reglages, projet: str, date_mesure: date, sortie: Path, m
     preuve.remettre(reglages, dossier.remise, archive, maintenant)
     preuve.remettre(reglages, remise, sortie, maintenant)
     return Attestation(sortie, remise.sha256, archive, dossier.remise.sha256, version.name)
-
-
-def _lignes(version: Path, objet: Objet, date_mesure: date) -> dict[str, pl.DataFrame]:
-    """The rows that the page of a project shows. Raises `Inconnu` when the project or the date is not published."""
-    tables = TablesPubliees(version)
-    jour = tables.choisir(date_mesure)
-    siens = objet.lignes(tables.table("indicateurs", jour))
-    if siens.is_empty():
-        raise Inconnu(f"Projet {objet.valeur} : aucun chiffre n'est publié au {en_jour(jour)}.")
-    return {
-        nom: objet.lignes(table) if objet.colonne in table.columns else table.join(siens, on="finess_et", how="semi")
-        for nom in _MONTREES
-        for table in (tables.table(nom, jour),)
-    }
 
 
 def _nom_du_porteur(version: Path, porteur: str) -> str:
@@ -129,15 +112,17 @@ def verifier(reglages: Reglages, chemin: Path) -> Conforme:
             f"ATTESTATION NON VÉRIFIABLE\n  La page est intacte, mais la version {citee.name} qu'elle cite n'est plus ici : "
             "restaurez-la depuis une sauvegarde de curated/."
         )
-    if abimes := sorted(f"{v.name} : {f}" for v in {citee, publiee} for f in preuve.changes(v, _MONTREES, date_mesure)):
+    if abimes := sorted(
+        f"{v.name} : {f}" for v in {citee, publiee} for f in preuve.changes(v, _MONTREES, date_mesure).values()
+    ):
         raise AttestationInvalide(
             "ATTESTATION NON VÉRIFIABLE\n  La page est intacte, mais des fichiers publiés ne sont plus tels qu'ils l'ont été "
             f"({', '.join(abimes)}) : restaurez-les depuis une sauvegarde de curated/."
         )
     try:
         ecarts = differences(
-            _lignes(citee, objet, date_mesure),
-            _lignes(publiee, objet, date_mesure),
+            preuve.lignes_publiees(citee, objet, _MONTREES, date_mesure),
+            preuve.lignes_publiees(publiee, objet, _MONTREES, date_mesure),
             ("sur la page", "maintenant"),
         )
     except Inconnu as erreur:

@@ -129,19 +129,34 @@ def remettre(reglages: Reglages, remise: Remise, sortie: Path, maintenant: datet
         provisoire.unlink(missing_ok=True)
 
 
+def lignes_publiees(version: Path, objet: Objet, noms: Sequence[str], date_mesure: date) -> dict[str, pl.DataFrame]:
+    """The rows about an ESSMS or a project in some tables of a version. Raises `Inconnu` when there are none."""
+    tables = TablesPubliees(version)
+    jour = tables.choisir(date_mesure)
+    indicateurs = tables.table("indicateurs", jour)
+    if objet.colonne not in indicateurs.columns or not all(tables.chemin(nom, jour).is_file() for nom in noms):
+        raise Inconnu(
+            f"La mesure du {en_jour(jour)} est d'une version de duimètre qui ne suivait pas les projets. Refaites-la : "
+            f"duimetre nuit --date-mesure {jour.isoformat()}"
+        )
+    siens = objet.lignes(indicateurs)
+    if siens.is_empty():
+        raise Inconnu(f"{majuscule(str(objet))} : aucun chiffre n'est publié au {en_jour(jour)}.")
+    lues = {nom: tables.table(nom, jour) for nom in noms}
+    return {
+        nom: objet.lignes(lue) if objet.colonne in lue.columns else lue.join(siens, on="finess_et", how="semi")
+        for nom, lue in lues.items()
+    }
+
+
 def _publication(curated: Path, objet: Objet, date_mesure: date) -> Publication:
     version = actuelle(curated)
     if version is None:
         raise Inconnu("Aucune version n'est publiée. Lancez « duimetre nuit ».")
-    tables = TablesPubliees(version)
     lignes = {
-        table: objet.lignes(tables.table(table, tables.choisir(date_mesure))).select(
-            pl.lit(date_mesure).alias("date_mesure"), pl.all()
-        )
-        for table in preuve.PUBLIEES
+        table: siennes.select(pl.lit(date_mesure).alias("date_mesure"), pl.all())
+        for table, siennes in lignes_publiees(version, objet, preuve.PUBLIEES, date_mesure).items()
     }
-    if lignes["indicateurs"].is_empty():
-        raise Inconnu(f"{majuscule(str(objet))} : aucun chiffre n'est publié au {en_jour(date_mesure)}.")
     calcul = lignes["indicateurs"]["version"][0]
     dossier = curated / "versions" / calcul
     return Publication(version, calcul, dossier if (dossier / MANIFESTE).is_file() else None, lignes)
