@@ -15,18 +15,16 @@ from typing import Any
 from flows import preuve
 from flows.disque import sha256_du_fichier
 from flows.reglages import Reglages
-from flows.versions.manifeste import MANIFESTE
+from flows.versions.manifeste import MANIFESTE, sha256_de
 from flows.versions.preuves_remises import lire_preuves
 from flows.versions.version import actuelle
 from schemas.erreurs import ErreurDite, Inconnu, Sortie
 from transforms.dire.formats import accord
 from transforms.pages.attestation import Attestee, page
-from transforms.preuve import Objet, differences
-from transforms.tables_publiees import TablesPubliees
+from transforms.preuve import Objet, PreuveEntiere, differences, tables_de_la_preuve
 
-# What the page shows.
-_MONTREES = ("indicateurs", "maturin_sms", "sources", "conventions", "conditions_solde")
 _ECARTS_DITS = 10
+_NON_VALABLE = "ATTESTATION NON VALABLE"
 
 
 class AttestationInvalide(ErreurDite):
@@ -55,32 +53,41 @@ def attester(reglages: Reglages, projet: str, date_mesure: date, sortie: Path, m
 
     The caller holds the lock of the night. Raises what `preuve.constituer` does.
     """
-    objet = Objet("projet", projet)
-    dossier = preuve.constituer(reglages, objet, date_mesure)
-    version = dossier.publication.version
-    lignes = preuve.lignes_publiees(version, objet, _MONTREES, date_mesure)
+    dossier = preuve.constituer(reglages, Objet("projet", projet), date_mesure)
+    version, archive = dossier.publication.version, dossier.remise
     attestee = Attestee(
-        projet=projet,
-        nom_porteur=_nom_du_porteur(version, lignes["conventions"]["porteur"].item()),
-        date_mesure=date_mesure,
-        tables=lignes,
-        depots=dossier.description["depots"],
-        version=version.name,
-        calcul=dossier.publication.calcul,
-        empreintes={"preuve": dossier.remise.sha256, "manifeste": sha256_du_fichier(version / MANIFESTE)},
+        dossier.description, dossier.publication.lignes, archive.sha256, sha256_du_fichier(version / MANIFESTE)
     )
-    remise = preuve.Remise(
-        page(attestee), {**dossier.remise.sujet, "preuve": dossier.remise.sha256}, dossier.remise.versions
-    )
-    archive = sortie.with_suffix(".preuve.zip")
-    preuve.remettre(reglages, dossier.remise, archive, maintenant)
+    remise = preuve.Remise(page(attestee), {**archive.sujet, "preuve": archive.sha256}, archive.versions)
+    a_cote = sortie.with_suffix(".preuve.zip")
+    preuve.remettre(reglages, archive, a_cote, maintenant)
     preuve.remettre(reglages, remise, sortie, maintenant)
-    return Attestation(sortie, remise.sha256, archive, dossier.remise.sha256, version.name)
+    return Attestation(sortie, remise.sha256, a_cote, archive.sha256, version.name)
 
 
-def _nom_du_porteur(version: Path, porteur: str) -> str:
-    noms = TablesPubliees(version).table("essms").filter(porteur=porteur)["nom_porteur"]
-    return str(noms[0]) if len(noms) else porteur
+def refaire(chemin: Path, preuve_entiere: PreuveEntiere) -> Mapping[str, Any]:
+    """Make the page of a bundle found whole again, and compare it byte for byte with the one in hand; give its `preuve.json`.
+
+    Needs nothing else. Raises `AttestationInvalide`, OSError.
+    """
+    description, fichiers = preuve_entiere.description, preuve_entiere.fichiers
+    objet = Objet.de(description)
+    if objet.colonne != "projet":
+        raise AttestationInvalide(
+            f"{_NON_VALABLE}\n  La preuve est celle d'un ESSMS : une attestation est celle d'un projet."
+        )
+    attestee = Attestee(
+        description,
+        tables_de_la_preuve(fichiers, objet),
+        preuve_entiere.sha256,
+        sha256_de(fichiers[f"version/{MANIFESTE}"]),
+    )
+    if page(attestee) != chemin.read_bytes():
+        raise AttestationInvalide(
+            f"{_NON_VALABLE}\n  La page que donne cette preuve n'est pas {chemin.name} : la page a été modifiée, elle vient "
+            "d'une autre preuve, ou elle a été écrite par une autre version de duimètre. Refaites-la pour comparer."
+        )
+    return description
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def verifier(reglages: Reglages, chemin: Path) -> Conforme:
     remises = [r for r in lire_preuves(reglages.curated) if r["sha256"] == sha256 and "preuve" in r]
     if not remises:
         raise AttestationInvalide(
-            f"ATTESTATION NON VALABLE\n  {chemin.name} n'est pas une attestation écrite ici, ou elle a été modifiée : ne vous "
+            f"{_NON_VALABLE}\n  {chemin.name} n'est pas une attestation écrite ici, ou elle a été modifiée : ne vous "
             "fiez à aucun de ses chiffres. Refaites-la : duimetre attestation --projet P --date-mesure AAAA-MM-JJ"
         )
     remise = remises[0]
@@ -113,7 +120,7 @@ def verifier(reglages: Reglages, chemin: Path) -> Conforme:
             "restaurez-la depuis une sauvegarde de curated/."
         )
     if abimes := sorted(
-        f"{v.name} : {f}" for v in {citee, publiee} for f in preuve.changes(v, _MONTREES, date_mesure).values()
+        f"{v.name} : {f}" for v in {citee, publiee} for f in preuve.changes(v, objet.publiees, date_mesure)
     ):
         raise AttestationInvalide(
             "ATTESTATION NON VÉRIFIABLE\n  La page est intacte, mais des fichiers publiés ne sont plus tels qu'ils l'ont été "
@@ -121,8 +128,8 @@ def verifier(reglages: Reglages, chemin: Path) -> Conforme:
         )
     try:
         ecarts = differences(
-            preuve.lignes_publiees(citee, objet, _MONTREES, date_mesure),
-            preuve.lignes_publiees(publiee, objet, _MONTREES, date_mesure),
+            preuve.lignes_publiees(citee, objet, date_mesure),
+            preuve.lignes_publiees(publiee, objet, date_mesure),
             ("sur la page", "maintenant"),
         )
     except Inconnu as erreur:

@@ -101,12 +101,13 @@ def constituer(reglages: Reglages, objet: Objet, date_mesure: date) -> Dossier:
         recalcul = preuve.recalculer(entrees, objet, date_mesure)
     except duckdb.Error as erreur:
         raise _non_reproductible([*manques, "les lignes d'un dépôt ne sont plus lisibles dans staging/"]) from erreur
-    if ecarts := preuve.differences(publication.lignes, recalcul.figures):
+    if ecarts := preuve.differences({t: publication.lignes[t] for t in preuve.PUBLIEES}, recalcul.figures):
         raise _non_reproductible([*manques, *ecarts])
     bilans = bilans.join(objet.lignes(essms), on="finess_et", how="semi")
     sujet = {objet.colonne: objet.valeur, "date_mesure": date_mesure.isoformat()}
     description = _description(publication, recalcul, depots, bilans, sujet) | {
-        "depots_ecartes": _ecartes(tous, bilans)
+        "nom_porteur": objet.lignes(essms)["nom_porteur"][0],
+        "depots_ecartes": _ecartes(tous, bilans),
     }
     octets = preuve.assembler(recalcul, publication.lignes, description, _pieces(publication))
     return Dossier(publication, description, Remise(octets, sujet, publication.citees))
@@ -129,12 +130,14 @@ def remettre(reglages: Reglages, remise: Remise, sortie: Path, maintenant: datet
         provisoire.unlink(missing_ok=True)
 
 
-def lignes_publiees(version: Path, objet: Objet, noms: Sequence[str], date_mesure: date) -> dict[str, pl.DataFrame]:
-    """The rows about an ESSMS or a project in some tables of a version. Raises `Inconnu` when there are none."""
+def lignes_publiees(version: Path, objet: Objet, date_mesure: date) -> dict[str, pl.DataFrame]:
+    """The rows about an ESSMS or a project in the tables of its bundle. Raises `Inconnu` when there are none."""
     tables = TablesPubliees(version)
     jour = tables.choisir(date_mesure)
     indicateurs = tables.table("indicateurs", jour)
-    if objet.colonne not in indicateurs.columns or not all(tables.chemin(nom, jour).is_file() for nom in noms):
+    if objet.colonne not in indicateurs.columns or not all(
+        tables.chemin(nom, jour).is_file() for nom in objet.publiees
+    ):
         raise Inconnu(
             f"La mesure du {en_jour(jour)} est d'une version de duimètre qui ne suivait pas les projets. Refaites-la : "
             f"duimetre nuit --date-mesure {jour.isoformat()}"
@@ -142,7 +145,7 @@ def lignes_publiees(version: Path, objet: Objet, noms: Sequence[str], date_mesur
     siens = objet.lignes(indicateurs)
     if siens.is_empty():
         raise Inconnu(f"{majuscule(str(objet))} : aucun chiffre n'est publié au {en_jour(jour)}.")
-    lues = {nom: tables.table(nom, jour) for nom in noms}
+    lues = {nom: tables.table(nom, jour) for nom in objet.publiees}
     return {
         nom: objet.lignes(lue) if objet.colonne in lue.columns else lue.join(siens, on="finess_et", how="semi")
         for nom, lue in lues.items()
@@ -155,7 +158,7 @@ def _publication(curated: Path, objet: Objet, date_mesure: date) -> Publication:
         raise Inconnu("Aucune version n'est publiée. Lancez « duimetre nuit ».")
     lignes = {
         table: siennes.select(pl.lit(date_mesure).alias("date_mesure"), pl.all())
-        for table, siennes in lignes_publiees(version, objet, preuve.PUBLIEES, date_mesure).items()
+        for table, siennes in lignes_publiees(version, objet, date_mesure).items()
     }
     calcul = lignes["indicateurs"]["version"][0]
     dossier = curated / "versions" / calcul
@@ -309,26 +312,24 @@ def rapprocher(reglages: Reglages, verdict: preuve.PreuveEntiere) -> list[str]:
         for nom in (MANIFESTE, MAILLON)
         if (version / nom).read_bytes() != verdict.fichiers[f"version/{nom}"]
     ]
-    tables, jour = TablesPubliees(version), date.fromisoformat(verdict.description["date_mesure"])
-    changees = changes(version, preuve.PUBLIEES, jour)
-    problemes += [f"{relatif} a changé dans la version publiée ici." for relatif in changees.values()]
-    for table in sorted({*preuve.PUBLIEES} - {*changees}):
-        ici = Objet.de(verdict.description).lignes(tables.table(table, jour))
-        citees = pl.read_parquet(verdict.fichiers[f"publie/{table}.parquet"]).drop("date_mesure")
-        if not ici.equals(citees):
+    jour = date.fromisoformat(verdict.description["date_mesure"])
+    objet = Objet.de(verdict.description)
+    if changees := changes(version, objet.publiees, jour):
+        raise preuve.PreuveInvalide(
+            [*problemes, *(f"{relatif} a changé dans la version publiée ici." for relatif in changees)]
+        )
+    ici = lignes_publiees(version, objet, jour)
+    for table, citees in preuve.tables_de_la_preuve(verdict.fichiers, objet).items():
+        if not ici[table].equals(citees.drop("date_mesure")):
             problemes.append(f"Les lignes de {table} ne sont pas celles de la version publiée ici.")
     if problemes:
         raise preuve.PreuveInvalide(problemes)
     return [*remarques, "Les lignes, le manifeste et le maillon sont ceux de la version publiée ici."]
 
 
-def changes(version: Path, tables: Sequence[str], jour: date) -> dict[str, str]:
-    """Of the tables of a version at a date, the file of each that is no longer what its manifest says."""
+def changes(version: Path, tables: Sequence[str], jour: date) -> list[str]:
+    """The files of some tables of a version at a date that are no longer what its manifest says."""
     inventaire = json.loads((version / MANIFESTE).read_bytes())["fichiers"]
-    fichiers = {t: TablesPubliees(version).chemin(t, jour) for t in tables}
-    return {
-        table: relatif
-        for table, fichier in fichiers.items()
-        if fichier.is_file()
-        and sha256_du_fichier(fichier) != inventaire[relatif := fichier.relative_to(version).as_posix()]["sha256"]
-    }
+    fichiers = [TablesPubliees(version).chemin(table, jour) for table in tables]
+    relatifs = {f.relative_to(version).as_posix(): f for f in fichiers if f.is_file()}
+    return [r for r, fichier in relatifs.items() if sha256_du_fichier(fichier) != inventaire[r]["sha256"]]

@@ -34,7 +34,9 @@ from schemas.erreurs import ErreurDite
 from transforms.dire.formats import majuscule
 from transforms.mesure import DEPOSEES, PRELIMINAIRES, RELATIONS, Entrees, mesurer, texte_sql
 
+# The published tables that a bundle recomputes; that of a project also has what it says of the project.
 PUBLIEES = ("indicateurs", "maturin_sms")
+DU_PROJET = ("sources", "conventions", "conditions_solde", "verifications_aptitude")
 CHIFFRES = ("indicateur", "numerateur", "denominateur", "taux", "statut")
 # By which the rows of a table are told apart.
 _CLES = ("projet", "finess_et", "indicateur", "table", "condition")
@@ -100,6 +102,11 @@ class Objet:
     @property
     def _sien(self) -> pl.Expr:
         return pl.col(self.colonne) == self.valeur
+
+    @property
+    def publiees(self) -> tuple[str, ...]:
+        """The published tables of its bundle."""
+        return (*PUBLIEES, *DU_PROJET) if self.colonne == "projet" else PUBLIEES
 
     @property
     def chiffres(self) -> tuple[str, ...]:
@@ -204,12 +211,12 @@ def assembler(
 ) -> bytes:
     """The bundle as the bytes of its zip.
 
-    `publiees`: the rows of these ESSMS in each of `PUBLIEES`. `description`: content of `preuve.json`. `pieces`: the other
+    `publiees`: the published rows of `Objet.publiees`. `description`: content of `preuve.json`. `pieces`: the other
     files by name (`regles/…`, `version/…`). The same arguments give the same bytes.
     """
     fichiers = dict(pieces)
     fichiers |= {f"entrees/{nom}.parquet": _parquet(lignes) for nom, lignes in recalcul.entrees.items()}
-    fichiers |= {f"publie/{table}.parquet": _parquet(publiees[table]) for table in PUBLIEES}
+    fichiers |= {f"publie/{table}.parquet": _parquet(lignes) for table, lignes in publiees.items()}
     fichiers["preuve.json"] = (json.dumps(description, ensure_ascii=False, indent=2) + "\n").encode()
     fichiers["recalcul.sql"] = texte_recalcul(publiees, Objet.de(description).chiffres).encode()
     fichiers["LISEZ-MOI.txt"] = _lisez_moi(description).encode()
@@ -289,7 +296,7 @@ def verifier_preuve(chemin: Path, travail: Path) -> PreuveEntiere:
     _verifier_empreintes(fichiers, octets)
     try:
         description = json.loads(fichiers["preuve.json"])
-        publiees = {table: pl.read_parquet(fichiers[f"publie/{table}.parquet"]) for table in PUBLIEES}
+        publiees = tables_de_la_preuve(fichiers, Objet.de(description))
         problemes = _verifier_version(fichiers, description)
         problemes += _verifier_figures(publiees, description)
     except (KeyError, ValueError, TypeError, pl.exceptions.PolarsError) as erreur:
@@ -301,7 +308,7 @@ def verifier_preuve(chemin: Path, travail: Path) -> PreuveEntiere:
         cible.parent.mkdir(parents=True, exist_ok=True)
         cible.write_bytes(contenu)
     recalculees = _executer(fichiers["recalcul.sql"].decode(), travail)
-    if ecarts := differences(publiees, recalculees):
+    if ecarts := differences({t: publiees[t] for t in PUBLIEES}, recalculees):
         raise PreuveInvalide([f"Le recalcul ne donne pas le chiffre publié : {e}" for e in ecarts])
     remarques = []
     if fichiers["recalcul.sql"].decode() != texte_recalcul(publiees, Objet.de(description).chiffres):
@@ -309,6 +316,11 @@ def verifier_preuve(chemin: Path, travail: Path) -> PreuveEntiere:
             "Le SQL de la preuve n'est pas celui de cette installation : comparez-le à celui de sa version."
         )
     return PreuveEntiere(description, fichiers, hashlib.sha256(octets).hexdigest(), tuple(remarques))
+
+
+def tables_de_la_preuve(fichiers: Mapping[str, bytes], objet: Objet) -> dict[str, pl.DataFrame]:
+    """The published rows that a bundle holds. Raises `KeyError`, errors of `polars`."""
+    return {table: pl.read_parquet(fichiers[f"publie/{table}.parquet"]) for table in objet.publiees}
 
 
 def _lire(chemin: Path) -> bytes:
@@ -392,6 +404,7 @@ def _verifier_figures(publiees: Mapping[str, pl.DataFrame], description: Mapping
     vus = {
         (valeur, jour.isoformat())
         for lignes in publiees.values()
+        if objet.colonne in lignes.columns
         for valeur, jour in lignes.select(objet.colonne, "date_mesure").iter_rows()
     }
     if vus != attendu:

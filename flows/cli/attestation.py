@@ -33,11 +33,11 @@ def ajouter(declarer: Declarer) -> None:
 def _executer(options: argparse.Namespace) -> int:
     demande = (options.projet, options.date_mesure)
     if options.verifier is not None and not any((*demande, options.sortie)):
-        return _verifier(options.data, options.verifier)
-    if options.verifier is not None or not all(demande):
+        return _refaire(options) if options.preuve is not None else _verifier(options.data, options.verifier)
+    if options.verifier is not None or options.preuve is not None or not all(demande):
         raise DemandeImpossible(
             "Écrire une attestation : duimetre attestation --projet P --date-mesure AAAA-MM-JJ [--sortie F.pdf]\n"
-            "En vérifier une        : duimetre attestation --verifier F.pdf"
+            "En vérifier une        : duimetre attestation --verifier F.pdf [--preuve F.preuve.zip]"
         )
     sortie = options.sortie or Path(f"attestation_{options.projet}_{options.date_mesure}.pdf")
     if sortie.suffix.lower() != ".pdf":
@@ -70,7 +70,27 @@ def _verifier(data: Path | None, chemin: Path) -> int:
     remise = conforme.remise
     afficher(
         f"Attestation valable : projet {remise['projet']}, mesure du {jour(date.fromisoformat(remise['date_mesure']))}.\n"
-        f"La page est intacte et dit ce qui est publié aujourd'hui (version {conforme.version}).\n"
+        f"La page est intacte ; ses chiffres, verdicts, conditions et montants sont ceux qui sont publiés (version "
+        f"{conforme.version}).\n"
         f"Elle a été écrite d'après la version {remise['versions'][0]} ; SHA-256 de sa preuve : {remise['preuve']}"
+    )
+    return Sortie.OK
+
+
+def _refaire(options: argparse.Namespace) -> int:
+    from tempfile import TemporaryDirectory  # noqa: PLC0415
+
+    from flows import attestation  # noqa: PLC0415
+    from transforms.dire.formats import jour  # noqa: PLC0415
+    from transforms.preuve import verifier_preuve  # noqa: PLC0415
+
+    with TemporaryDirectory(prefix="duimetre-preuve-") as travail:
+        entiere = verifier_preuve(options.preuve, Path(travail))
+    d = attestation.refaire(options.verifier, entiere)
+    afficher(
+        f"Attestation valable : projet {d['projet']}, mesure du {jour(date.fromisoformat(d['date_mesure']))}.\n"
+        "La preuve est entière, son recalcul donne les chiffres publiés, et la page est celle qu'elle donne, à l'octet près.\n"
+        f"SHA-256 de la preuve : {entiere.sha256}\n"
+        "Seule l'agence peut dire si la publication a changé depuis : duimetre attestation --verifier F.pdf"
     )
     return Sortie.OK

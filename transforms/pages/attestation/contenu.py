@@ -34,37 +34,32 @@ _PAYABLES = ("remplie", "sans_objet")
 
 @dataclass(frozen=True)
 class Attestee:
-    """What the page is about.
+    """What the page is about: all of it stands in the bundle of the project.
 
-    `tables`: the published rows of the project at `date_mesure`, of `indicateurs`, `maturin_sms`, `sources`, `conventions`
-    (one) and `conditions_solde`. `depots`: those of its bundle (`preuve.json`). `empreintes`: SHA-256 of the bundle
-    (`preuve`) and of the manifest of the version (`manifeste`). `version`: the one that is cited; `calcul`: the one that
-    computed the figures, and the code that did.
+    `description`: its `preuve.json`. `tables`: its published rows (`transforms.preuve.Objet.publiees`). `preuve_sha256` and
+    `manifeste_sha256`: SHA-256 of the bundle, and of the manifest of the version that it cites.
     """
 
-    projet: str
-    nom_porteur: str
-    date_mesure: date
+    description: Mapping[str, Any]
     tables: Mapping[str, pl.DataFrame]
-    depots: Sequence[Ligne]
-    version: str
-    calcul: str
-    empreintes: Mapping[str, str]
+    preuve_sha256: str
+    manifeste_sha256: str
 
 
 def contenu(attestee: Attestee, essms_max: int) -> dict[str, Any]:
     """What the template shows; `essms_max`: how many ESSMS it lists, those that block first."""
-    tables = attestee.tables
+    tables, description = attestee.tables, attestee.description
     convention = tables["conventions"].row(0, named=True)
     essms = _essms(tables)
     montres = essms[:essms_max]
+    regles = enumerer(sorted(tables["indicateurs"]["regles"].unique()))
     return {
-        "projet": attestee.projet,
+        "projet": description["projet"],
         "porteur": convention["porteur"],
-        "nom_porteur": attestee.nom_porteur,
+        "nom_porteur": description["nom_porteur"],
         "nb_essms": len(essms),
-        "date_mesure": attestee.date_mesure,
-        "version": attestee.version,
+        "date_mesure": date.fromisoformat(description["date_mesure"]),
+        "version": description["version"],
         "fenetres": insecables(_fenetres(tables["indicateurs"])),
         "conclusion": insecables(_conclusion(convention)),
         "raisons": insecables(_raisons(convention, tables["conditions_solde"])),
@@ -76,12 +71,10 @@ def contenu(attestee: Attestee, essms_max: int) -> dict[str, Any]:
         "titre_essms": f"ESSMS, ceux qui bloquent d’abord ({len(montres)} sur {len(essms)})",
         "essms": montres,
         "reste": insecables(_reste(essms[essms_max:])),
-        "sources": _sources(tables, attestee.depots),
-        "preuve_sha256": attestee.empreintes["preuve"],
-        "manifeste_sha256": attestee.empreintes["manifeste"],
-        "calcul": insecables(
-            f"version {attestee.calcul} ; règles {enumerer(_distincts(tables['indicateurs'], 'regles'))}"
-        ),
+        "sources": _sources(tables, description["depots"]),
+        "preuve_sha256": attestee.preuve_sha256,
+        "manifeste_sha256": attestee.manifeste_sha256,
+        "calcul": insecables(f"version {description['version_qui_a_calcule']} ; règles {regles}"),
         "verification": insecables(_VERIFICATION),
     }
 
@@ -90,12 +83,8 @@ _VERIFICATION = (
     "Cette page dit ce que prouvent les fichiers reçus à cette publication ; elle ne vaut pas décision de payer. L'agence dit "
     "si elle est intacte et si la publication a changé depuis : duimetre attestation --verifier LE_FICHIER.pdf. La preuve, "
     "écrite avec elle, contient tous les ESSMS, les dépôts, les règles et le calcul ; chacun "
-    "la refait sans l'agence : duimetre preuve --verifier LE_FICHIER.zip."
+    "refait l'un et l'autre sans l'agence en ajoutant --preuve LE_FICHIER.preuve.zip."
 )
-
-
-def _distincts(table: pl.DataFrame, colonne: str) -> list[str]:
-    return sorted(table[colonne].unique().to_list())
 
 
 def _fenetres(indicateurs: pl.DataFrame) -> str:
