@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa_arrow
 
 from schemas.champs import Champ, champ, champs
-from schemas.referentiels import SOUS_SECTEURS
+from schemas.referentiels import PORTEES, SOUS_SECTEURS, TYPES
 
 STATUTS_INDICATEUR = ("calcule", "source_partielle", "denominateur_nul", "source_absente")
 # What a rate proves (§6.5).
@@ -38,7 +38,12 @@ ALERTES = (
     "CHUTE",
     "VALEUR_NULLE",
     "EXTRACTION_REDATEE",
+    "MONTANT",
+    "DELAI_DEPASSE",
+    "CATEGORIE_NON_ELIGIBLE",
 )
+CONDITIONS = ("cibles_usage", "service_regulier", "depenses")
+ETATS_CONDITION = ("remplie", "non_remplie", "a_confirmer", "inconnue", "sans_objet")
 # What the measure needs (§6.5): the tables of §4, and `maj`, mises_a_jour or the date_derniere_maj of dossiers.
 SOURCES = ("dossiers", "sejours", "maj", "projets", "agenda", "mss", "dmp", "eprescription", "eparcours")
 NIVEAUX = ("departement", "region", "national")
@@ -466,7 +471,7 @@ class Fraicheur(pa.DataFrameModel):
 
 
 class Financement(pa.DataFrameModel):
-    """Un porteur, une date de mesure : le forfait des textes, et si le solde est dû."""
+    """Un porteur, une date de mesure : ses projets réunis, et si leur solde est dû."""
 
     porteur: pl.String = champ("texte", _PORTEUR, requis=True)
     nom_porteur: pl.String = champ("texte", "Nom du porteur", requis=True)
@@ -477,23 +482,138 @@ class Financement(pa.DataFrameModel):
         "entier", "ESSMS dont projets.csv ne dit pas le type : comptés pour 0 €", unite="ESSMS", requis=True, ge=0
     )
     montant_usage: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
-        "montant", "Forfait d'usage, part médico-sociale appliquée", unite="€", requis=True, ge=0
+        "montant", "Forfaits d'usage, part médico-sociale appliquée", unite="€", requis=True, ge=0
     )
     montant_equipement: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
-        "montant", "Forfait d'équipement (acquisition), part médico-sociale appliquée", unite="€", requis=True, ge=0
+        "montant", "Forfaits d'équipement (acquisition), part médico-sociale appliquée", unite="€", requis=True, ge=0
     )
     montant_total: pl.Decimal(14, 2) = champ("montant", "Usage + équipement", unite="€", requis=True, ge=0)  # type: ignore[valid-type]
-    avance: pl.Decimal(14, 2) = champ("montant", "Part versée d'avance", unite="€", requis=True, ge=0)  # type: ignore[valid-type]
-    solde: pl.Decimal(14, 2) = champ("montant", "Montant total moins l'avance", unite="€", requis=True, ge=0)  # type: ignore[valid-type]
-    nb_a_la_cible: pl.Int64 = champ(
-        "entier", "ESSMS qui atteignent toutes leurs cibles opposables", unite="ESSMS", requis=True, ge=0
+    avance: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant", "Somme des avances des projets (table conventions) ; vide si l'une est inconnue", unite="€", ge=0
     )
+    solde: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant", "Somme des soldes des projets (table conventions) ; vide si l'un est inconnu", unite="€", ge=0
+    )
+    nb_a_la_cible: pl.Int64 = champ("entier", "ESSMS à la cible", unite="ESSMS", requis=True, ge=0)
     nb_manquants: pl.Int64 = champ(
-        "entier", "ESSMS qui ne les atteignent pas toutes, taux inconnus compris", unite="ESSMS", requis=True, ge=0
+        "entier", "ESSMS qui n'y sont pas, à confirmer et taux inconnus compris", unite="ESSMS", requis=True, ge=0
     )
     solde_du: pl.Boolean = champ(
-        "bool", "Le solde est dû : chaque ESSMS atteint toutes ses cibles opposables", requis=True
+        "bool", "Le solde de chaque projet du porteur est exigible (table conventions)", requis=True
     )
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class Conventions(pa.DataFrameModel):
+    """Un projet (une convention), une date de mesure : ses ESSMS, ses montants, son calendrier, et si le solde est exigible."""
+
+    projet: pl.String = champ("texte", _PROJET, requis=True)
+    porteur: pl.String = champ("texte", _PORTEUR, requis=True)
+    regles: pl.String = champ(
+        "texte", "Règles appliquées ; plusieurs, séparées par des virgules, si elles diffèrent", requis=True
+    )
+    type: pl.String = champ("liste", "Type de projet ; vide si ses ESSMS n'ont pas tous le même", valeurs=TYPES)
+    portee: pl.String = champ("liste", "Portée du projet", valeurs=PORTEES)
+    nb_essms: pl.Int64 = champ("entier", "ESSMS du projet à la date de mesure", unite="ESSMS", requis=True, ge=1)
+    nb_essms_a_la_cible: pl.Int64 = champ(
+        "entier", "ESSMS dont chaque verdict opposable est atteint ou sans objet", unite="ESSMS", requis=True, ge=0
+    )
+    nb_essms_a_confirmer: pl.Int64 = champ(
+        "entier", "ESSMS dont les autres verdicts opposables sont tous à confirmer", unite="ESSMS", requis=True, ge=0
+    )
+    montant_theorique: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant",
+        "Somme des forfaits des règles, part médico-sociale appliquée ; vide si un ESSMS est sans forfait connu ou si une "
+        "ligne de projets.csv qui nomme le projet est écartée",
+        unite="€",
+        ge=0,
+    )
+    montant_accorde: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant", "Montant accordé d'après projets.csv : c'est lui qui compte s'il y est", unite="€", ge=0
+    )
+    avance: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant", "Moitié du montant, au centime inférieur ; vide si aucun montant n'est connu", unite="€", ge=0
+    )
+    solde: pl.Decimal(14, 2) = champ("montant", "Montant moins l'avance", unite="€", ge=0)  # type: ignore[valid-type]
+    depenses_justifiees: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant", "Dépenses justifiées d'après depenses.csv, dernière ligne à la date de mesure", unite="€", ge=0
+    )
+    solde_payable: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant",
+        "Le plus petit du solde et des dépenses justifiées moins l'avance, au moins 0 ; vide sans montant ou sans dépenses",
+        unite="€",
+        ge=0,
+    )
+    solde_exigible: pl.Boolean = champ(
+        "bool",
+        "cibles_usage est remplie, service_regulier remplie ou sans objet (table conditions_solde), et solde_payable positif",
+        requis=True,
+    )
+    date_convention: pl.Date = champ("date", "Date de la convention")
+    date_debut_projet: pl.Date = champ("date", "Date de début du projet")
+    date_vsr: pl.Date = champ("date", "Date de la vérification de service régulier")
+    delai_indicatif_mois: pl.Int64 = champ(
+        "entier",
+        "Délai indicatif des textes, le plus long du projet ; vide pour un projet national",
+        unite="mois",
+        ge=1,
+    )
+    mois_ecoules: pl.Int64 = champ(
+        "entier", "Mois entiers depuis le début du projet, sinon depuis la convention", unite="mois", ge=0
+    )
+    echeance_indicative: pl.Date = champ("date", "Le même début plus le délai indicatif")
+    date_cibles_atteintes: pl.Date = champ(
+        "date", "Première date de mesure publiée, jusqu'à celle-ci, où cibles_usage est remplie ; vide si jamais"
+    )
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class ConditionsSolde(pa.DataFrameModel):
+    """Une condition du solde d'un projet, à une date de mesure : son état, et le texte dont elle vient."""
+
+    projet: pl.String = champ("texte", _PROJET, requis=True)
+    condition: pl.String = champ("liste", "Condition du solde", requis=True, valeurs=CONDITIONS)
+    etat: pl.String = champ("liste", "État de la condition", requis=True, valeurs=ETATS_CONDITION)
+    detail: pl.String = champ("texte", "Ce qui fait cet état, en une phrase", requis=True)
+    nb_essms: pl.Int64 = champ(
+        "entier",
+        "ESSMS concernés : ceux qui manquent une cible (cibles_usage non remplie), ceux qui sont à confirmer (à confirmer), "
+        "ailleurs tous ceux du projet",
+        unite="ESSMS",
+        requis=True,
+        ge=0,
+    )
+    source: pl.String = champ("texte", "Texte officiel des règles du projet", requis=True)
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class VerificationsAptitude(pa.DataFrameModel):
+    """Un ESSMS en montée de version, une date de mesure : les trois taux du DUI permettent-ils la vérification d'aptitude."""
+
+    finess_ej: pl.String = champ("finess", "Numéro FINESS de l'entité juridique")
+    finess_et: pl.String = champ("finess", _FINESS, requis=True)
+    porteur: pl.String = champ("texte", _PORTEUR, requis=True)
+    projet: pl.String = champ("texte", _PROJET, requis=True)
+    etat: pl.String = champ("liste", "Prêt ou bloqué", requis=True, valeurs=("pret", "bloque"))
+    motif: pl.String = champ("texte", "Ce qui bloque ; vide si rien")
     version: pl.String = champ("texte", _VERSION, requis=True)
 
     class Config:
@@ -518,6 +638,9 @@ TABLES: dict[str, type[pa.DataFrameModel]] = {
     "evolution": Evolution,
     "fraicheur": Fraicheur,
     "financement": Financement,
+    "conventions": Conventions,
+    "conditions_solde": ConditionsSolde,
+    "verifications_aptitude": VerificationsAptitude,
 }
 PAR_DATE = (
     "indicateurs",
@@ -528,6 +651,9 @@ PAR_DATE = (
     "porteurs",
     "territoires",
     "financement",
+    "conventions",
+    "conditions_solde",
+    "verifications_aptitude",
 )
 # What makes a row unique, checked at publication; where a column of it may be missing, its absence counts as a value. Two
 # findings (`constats`) may be the same once the received values are hidden.
@@ -544,6 +670,9 @@ CLES = {
     "evolution": ("finess_et", "indicateur"),
     "fraicheur": ("porteur", "table"),
     "financement": ("date_mesure", "porteur"),
+    "conventions": ("date_mesure", "projet"),
+    "conditions_solde": ("date_mesure", "projet", "condition"),
+    "verifications_aptitude": ("date_mesure", "finess_et"),
 }
 DESCRIPTION_DATE_MESURE = "Date de mesure D : la fenêtre finit la veille"
 

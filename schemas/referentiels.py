@@ -10,6 +10,7 @@ from schemas.champs import champ
 
 SOUS_SECTEURS = ("PA", "PH", "DOM", "PDS", "PDE", "AHI", "PJM")
 PORTEES = ("regional", "national")
+TYPES = ("acquisition", "montee_de_version")
 
 
 class ProjetsArs(pa.DataFrameModel):
@@ -29,7 +30,7 @@ class ProjetsArs(pa.DataFrameModel):
     exemption_socles: pl.Boolean = champ("bool", "Cibles MSSanté et DMP levées par l'ARS")
     motif_exemption: pl.String = champ("texte", "Pourquoi elles sont levées")
     profil: pl.String = champ("texte", "Profil d'éditeur des fichiers du porteur")
-    type: pl.String = champ("liste", "Type de projet", valeurs=("acquisition", "montee_de_version"))
+    type: pl.String = champ("liste", "Type de projet", valeurs=TYPES)
     dui_reference: pl.Boolean = champ("bool", "DUI référencé (règles 2022) ; vide : oui")
     part_medico_sociale: pl.Float64 = champ("decimal", "Part médico-sociale de l'ESSMS", unite="0 à 1")
     # The same on all rows of a project.

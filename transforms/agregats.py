@@ -11,15 +11,30 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import polars.selectors as cs
 
 from schemas.curated import SOURCES
 from schemas.depots import TABLES as DEPOSEES
 from transforms import regles
+from transforms.dire.conventions import CLE, dire_alertes_projets, dire_aptitude, dire_conditions
 from transforms.mesure import texte_sql
-from transforms.territoire import departements
+from transforms.territoire import categories, departements
 
 # §4.3: the tables that no target needs.
 FACULTATIVES = frozenset({"eprescription", "eparcours"})
+
+# What §6.6 is made of, in order.
+_PROJETS = (
+    "verdicts_essms",
+    "forfaits_essms",
+    "projets_mesures",
+    "soldes",
+    "conditions_solde",
+    "conventions",
+    "verifications_aptitude",
+    "alertes_projets",
+    "financement",
+)
 
 # Columns of the dimension `essms` that the sums read.
 _LIEUX = ("finess_et", "porteur", "nom_porteur", "sous_secteur", "departement")
@@ -40,14 +55,42 @@ def sommer(indicateurs: pl.DataFrame, essms: pl.DataFrame) -> dict[str, pl.DataF
     return _executer(entrees, ("contributions", "porteurs", "territoires"), ("porteurs", "territoires"))
 
 
-def financer(indicateurs: pl.DataFrame, essms: pl.DataFrame) -> pl.DataFrame:
-    """The forfait of each porteur at each date, and whether the balance is due (columns of `financement`).
+def suivre_projets(
+    indicateurs: pl.DataFrame,
+    essms: pl.DataFrame,
+    incertains: pl.DataFrame,
+    depenses: pl.DataFrame,
+    atteintes: pl.DataFrame,
+) -> dict[str, pl.DataFrame]:
+    """§6.6 at each date: `conventions`, `conditions_solde`, `verifications_aptitude`, `financement`, and their `alertes`.
 
-    `indicateurs` as for `sommer`; `essms`: the dimension, with `type` and `part_medico_sociale`.
+    `indicateurs`: columns of the published table and `date_mesure`. `essms`: the dimension at each `date_mesure`.
+    `incertains`: (`date_mesure`, `projet`), the projects that a row of the register set aside names. `depenses`: `projet`,
+    `montant` (euros), `date`. `atteintes`: (`date_mesure`, `projet`) of the other published dates at which `cibles_usage` is
+    `remplie`. Amounts are exact, in euros and cents (`Decimal`).
     """
     relations = regles.relations_publication()
-    entrees = {"indicateurs": indicateurs, "essms": essms} | {n: relations[n] for n in ("forfaits", "versements")}
-    return _executer(entrees, ("financement",), ("financement",))["financement"]
+    entrees = {
+        "indicateurs": indicateurs,
+        "essms": essms,
+        "incertains": incertains,
+        "depenses": depenses,
+        "atteintes_publiees": atteintes,
+        "categories": categories(),
+        "forfaits": relations["forfaits"],
+        "textes": relations["textes"],
+    }
+    faites = _executer(entrees, _PROJETS, _PROJETS)
+    projets = faites["projets_mesures"]
+    for autre in ("soldes", "conventions"):
+        projets = projets.join(faites[autre].select(*CLE, cs.exclude(projets.columns)), on=CLE)
+    return {
+        "conventions": faites["conventions"],
+        "conditions_solde": dire_conditions(faites["conditions_solde"], projets),
+        "verifications_aptitude": dire_aptitude(faites["verifications_aptitude"]),
+        "financement": faites["financement"],
+        "alertes": dire_alertes_projets(faites["alertes_projets"], projets),
+    }
 
 
 def suivre(fichiers: Mapping[date, Path]) -> pl.DataFrame:

@@ -33,6 +33,9 @@ _TRI = {
     "evolution": ["finess_et", "indicateur"],
     "fraicheur": ["porteur", "table"],
     "financement": ["porteur"],
+    "conventions": ["projet"],
+    "conditions_solde": ["projet", "condition"],
+    "verifications_aptitude": ["finess_et"],
 }
 
 

@@ -38,8 +38,9 @@ ALERTES = {
     ),
     "VALEUR_NULLE": GenreAlerte(
         "Bloque",
-        "Un taux opposable est à 0 : la vérification d'aptitude est bloquée.",
-        ("Le taux « {indicateur} » est à 0, ce qui bloque la vérification d'aptitude.",),
+        "Un taux du DUI d'un ESSMS en montée de version est à 0 ou ne peut pas être fourni : la vérification d'aptitude est "
+        "bloquée.",
+        ("Le taux « {indicateur} » est à 0 ou ne peut pas être fourni, ce qui bloque la vérification d'aptitude.",),
     ),
     "SOURCE_PARTIELLE": GenreAlerte(
         "Fausse le taux",
@@ -60,6 +61,16 @@ ALERTES = {
     ),
     "TAUX_SUP_100": GenreAlerte(
         "Fausse le taux", "Un taux dépasse 100 %.", ("Le taux « {indicateur} » dépasse 100 %.",)
+    ),
+    "MONTANT": GenreAlerte(
+        "À vérifier", "Le montant accordé à un projet n'est pas la somme des forfaits, ou cette somme est inconnue."
+    ),
+    "DELAI_DEPASSE": GenreAlerte(
+        "À vérifier", "Le délai indicatif d'un projet est passé : un repère des textes, pas un motif de refus."
+    ),
+    "CATEGORIE_NON_ELIGIBLE": GenreAlerte(
+        "À vérifier",
+        "La catégorie FINESS n'est pas de celles de l'article L. 312-1 du code de l'action sociale et des familles.",
     ),
     "CHUTE": GenreAlerte(
         "À vérifier",

@@ -237,7 +237,10 @@ def _cibles(mesures: Mapping[str, Ligne]) -> dict[str, float | None]:
 def _definitions() -> Ligne:
     """What the texts say, from the rules themselves."""
     jeux = regles.toutes()
-    sources = {nom: tomllib.loads(regles.fichier(nom).decode())["source"] for nom in ("financement", "programme")}
+    sources = {
+        "financement": " ; ".join(r.source for r in jeux),
+        "programme": tomllib.loads(regles.fichier("programme").decode())["source"],
+    }
     return {
         "regles": jeux,
         "mediane_min": MEDIANE_MIN,

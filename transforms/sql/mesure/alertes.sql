@@ -60,10 +60,15 @@ WITH alertes_essms AS (
     INNER JOIN precedents AS p ON p.finess_et = i.finess_et AND p.indicateur = i.indicateur
     WHERE p.taux - i.taux > 30
     UNION ALL
-    -- "an opposable rate at 0, which blocks the vérification d'aptitude"
-    SELECT finess_et, 'VALEUR_NULLE', indicateur, NULL, NULL
-    FROM indicateurs
-    WHERE opposable AND taux = 0
+    -- §6.6 vérification d'aptitude: "the three DUI rates supplied and not zero […]. VALEUR_NULLE speaks of it for
+    -- montee_de_version only, and also where a rate cannot be supplied"
+    SELECT i.finess_et, 'VALEUR_NULLE', i.indicateur, NULL, NULL
+    FROM indicateurs AS i
+    INNER JOIN essms AS e ON e.finess_et = i.finess_et
+    WHERE
+        e.type = 'montee_de_version'
+        AND i.indicateur IN ('dossiers_actifs', 'projet_personnalise', 'agenda')
+        AND COALESCE(i.taux, 0) = 0
 )
 
 SELECT
