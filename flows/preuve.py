@@ -98,10 +98,10 @@ def constituer(reglages: Reglages, objet: Objet, date_mesure: date) -> Dossier:
     if abimes:
         raise _non_reproductible([*manques, *(f"staging/{a} a changé ou manque" for a in abimes)])
     try:
-        recalcul = preuve.recalculer(entrees, objet, date_mesure)
+        recalcul = preuve.recalculer(entrees, objet, date_mesure, publication.lignes)
     except duckdb.Error as erreur:
         raise _non_reproductible([*manques, "les lignes d'un dépôt ne sont plus lisibles dans staging/"]) from erreur
-    if ecarts := preuve.differences({t: publication.lignes[t] for t in preuve.PUBLIEES}, recalcul.figures):
+    if ecarts := preuve.differences(preuve.comparables(publication.lignes), preuve.comparables(recalcul.figures)):
         raise _non_reproductible([*manques, *ecarts])
     bilans = bilans.join(objet.lignes(essms), on="finess_et", how="semi")
     sujet = {objet.colonne: objet.valeur, "date_mesure": date_mesure.isoformat()}

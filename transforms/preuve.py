@@ -31,13 +31,21 @@ import duckdb
 import polars as pl
 
 from schemas.erreurs import ErreurDite
+from transforms.agregats import PROJETS, suivre_projets, textes_des_projets
 from transforms.dire.formats import majuscule
 from transforms.mesure import DEPOSEES, PRELIMINAIRES, RELATIONS, Entrees, mesurer, texte_sql
+from transforms.publication import table_sources
 
 # The published tables that a bundle recomputes; that of a project also has what it says of the project.
 PUBLIEES = ("indicateurs", "maturin_sms")
-DU_PROJET = ("sources", "conventions", "conditions_solde", "verifications_aptitude")
+_SUIVIES = ("conventions", "conditions_solde", "verifications_aptitude")
+DU_PROJET = ("sources", *_SUIVIES)
 CHIFFRES = ("indicateur", "numerateur", "denominateur", "taux", "statut")
+# Of the project, what its SQL reads and the measure does not make.
+_LUES_DU_PROJET = ("incertains", "depenses", "atteintes_publiees", "categories", "forfaits", "textes")
+_CALCULEES_DU_PROJET = tuple(r for r in PROJETS if r not in ("alertes_projets", "financement"))
+# Sentences, and what they are made of: states and amounts are recomputed, not their words.
+_DITES = ("detail", "source", "motif", "absents", "nuls")
 # By which the rows of a table are told apart.
 _CLES = ("projet", "finess_et", "indicateur", "table", "condition")
 # What is published beside the computed columns.
@@ -120,17 +128,17 @@ class Objet:
 
 @dataclass(frozen=True)
 class Recalcul:
-    """The inputs of figures and what they give: `entrees` by relation, `figures` for each of `PUBLIEES`."""
+    """The inputs of figures and what they give: `entrees` by relation, `figures` for each table of `Objet.publiees`."""
 
     entrees: Mapping[str, pl.DataFrame]
     figures: Mapping[str, pl.DataFrame]
 
 
-def recalculer(entrees: Entrees, objet: Objet, date_mesure: date) -> Recalcul:
+def recalculer(entrees: Entrees, objet: Objet, date_mesure: date, publiees: Mapping[str, pl.DataFrame]) -> Recalcul:
     """Measure the ESSMS of `objet` again and give what was read and what came out.
 
-    `entrees`: as for a night; its `essms` holds them, and those of their project. Raises `duckdb.Error` when a staged file
-    cannot be read.
+    `entrees`: as for a night; its `essms` holds them, and those of their project. `publiees`: the published rows. Raises
+    `duckdb.Error` when a staged file cannot be read.
     """
     siens = objet.lignes(entrees.essms)
     essms = entrees.essms.join(siens, on="projet", how="semi").with_columns(objet.seulement("seau"))
@@ -138,11 +146,55 @@ def recalculer(entrees: Entrees, objet: Objet, date_mesure: date) -> Recalcul:
     bilans = entrees.bilans.join(depots.select("depot"), on="depot", how="semi")
     reduites = replace(entrees, essms=essms, depots=depots, bilans=bilans)
     seaux = siens["seau"].unique().to_list()
-    tout = mesurer(reduites, date_mesure, seaux, relations=[*_LUES, *DEPOSEES, *PUBLIEES])
-    return Recalcul(
+    tout = mesurer(reduites, date_mesure, seaux, relations=[*_LUES, *DEPOSEES, *PUBLIEES, "sources"])
+    recalcul = Recalcul(
         entrees={nom: tout[nom].drop(_INTERNES, strict=False) for nom in (*_LUES, *DEPOSEES)},
         figures={nom: tout[nom] for nom in PUBLIEES},
     )
+    if objet.colonne != "projet":
+        return recalcul
+    sources = table_sources(tout["sources"], siens)
+    du_projet = _suivre_le_projet(tout["indicateurs"], siens, date_mesure, publiees)
+    return Recalcul(
+        {**recalcul.entrees, **du_projet.entrees}, {**recalcul.figures, "sources": sources, **du_projet.figures}
+    )
+
+
+def _suivre_le_projet(
+    indicateurs: pl.DataFrame, essms: pl.DataFrame, date_mesure: date, publiees: Mapping[str, pl.DataFrame]
+) -> Recalcul:
+    """§6.6 from the recomputed rates, the published register and what the published row says was read besides.
+
+    That is: the expenses it counted, the earlier date at which the targets were reached, whether a row set aside named it.
+    """
+    publiee = publiees["conventions"].row(0, named=True)
+    projet, justifiees, avant = (publiee[c] for c in ("projet", "depenses_justifiees", "date_cibles_atteintes"))
+    jour = pl.lit(date_mesure).alias("date_mesure")
+    depenses = [] if justifiees is None else [(projet, justifiees, date_mesure)]
+    atteintes = [(avant, projet)] if avant is not None and avant < date_mesure else []
+    lues = {
+        "depenses": pl.DataFrame(
+            depenses, {"projet": pl.String, "montant": pl.Decimal(14, 2), "date": pl.Date}, orient="row"
+        ),
+        "atteintes_publiees": pl.DataFrame(atteintes, {"date_mesure": pl.Date, "projet": pl.String}, orient="row"),
+    }
+    for incertains in ([], [(date_mesure, projet)]):
+        lues["incertains"] = pl.DataFrame(incertains, {"date_mesure": pl.Date, "projet": pl.String}, orient="row")
+        figures = suivre_projets(
+            indicateurs.with_columns(jour),
+            essms.with_columns(jour),
+            lues["incertains"],
+            lues["depenses"],
+            lues["atteintes_publiees"],
+        )
+        if not differences(comparables({t: publiees[t] for t in _SUIVIES}), comparables(figures)):
+            break
+    return Recalcul(lues | textes_des_projets(), {t: figures[t] for t in _SUIVIES})
+
+
+def comparables(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Tables without their sentences."""
+    return {nom: table.drop(_DITES, strict=False) for nom, table in tables.items()}
 
 
 def differences(
@@ -175,8 +227,9 @@ def differences(
     return ecarts
 
 
-def texte_recalcul(publiees: Mapping[str, pl.DataFrame], chiffres: Sequence[str]) -> str:
+def texte_recalcul(publiees: Mapping[str, pl.DataFrame], objet: Objet) -> str:
     """The SQL that recomputes the figures inside the unpacked bundle, and compares them with the published rows."""
+    du_projet = objet.colonne == "projet"
     parties = [
         "-- Recalcule les chiffres publiés. Dans le dossier de la preuve dépliée, avec DuckDB 1.4 ou plus récent :",
         '--     duckdb -c ".read recalcul.sql"',
@@ -185,18 +238,24 @@ def texte_recalcul(publiees: Mapping[str, pl.DataFrame], chiffres: Sequence[str]
     ]
     parties += [
         f"CREATE OR REPLACE TEMP TABLE {nom} AS SELECT * FROM read_parquet('entrees/{nom}.parquet');"
-        for nom in (*_LUES, *DEPOSEES)
+        for nom in (*_LUES, *DEPOSEES, *(_LUES_DU_PROJET if du_projet else ()))
     ]
     parties += [f"CREATE OR REPLACE TEMP TABLE {nom} AS\n{texte_sql(nom).rstrip()}\n;" for nom in _CALCULEES]
+    if du_projet:
+        parties += [texte_sql("preuve/projet")]
+        parties += [
+            f"CREATE OR REPLACE TEMP TABLE {nom} AS\n{texte_sql(f'agregats/{nom}').rstrip()}\n;"
+            for nom in _CALCULEES_DU_PROJET
+        ]
     ecarts = []
-    for table in PUBLIEES:
-        colonnes = ", ".join(c for c in publiees[table].columns if c not in _ETIQUETTES)
+    for table, lignes in comparables(publiees).items():
+        colonnes = ", ".join(f'"{c}"' for c in lignes.columns if c not in _ETIQUETTES)
         publie = f"SELECT {colonnes} FROM read_parquet('publie/{table}.parquet')"
         recalcule = f"SELECT {colonnes} FROM {table}"
         ecarts += [f"({publie} EXCEPT ALL {recalcule})", f"({recalcule} EXCEPT ALL {publie})"]
     comptes = "\nUNION ALL ".join(f"SELECT COUNT(*) AS nombre FROM ({e}) AS e" for e in ecarts)
     parties += [
-        f"SELECT {', '.join(chiffres)} FROM indicateurs ORDER BY ALL;",
+        f"SELECT {', '.join(objet.chiffres)} FROM indicateurs ORDER BY ALL;",
         "SELECT CASE WHEN SUM(nombre) = 0 THEN 'IDENTIQUE : les chiffres publiés sont ceux que donnent les dépôts'\n"
         f"ELSE 'DIFFÉRENT des chiffres publiés' END AS verdict\nFROM (\n{comptes}\n) AS ecarts;",
     ]
@@ -218,7 +277,7 @@ def assembler(
     fichiers |= {f"entrees/{nom}.parquet": _parquet(lignes) for nom, lignes in recalcul.entrees.items()}
     fichiers |= {f"publie/{table}.parquet": _parquet(lignes) for table, lignes in publiees.items()}
     fichiers["preuve.json"] = (json.dumps(description, ensure_ascii=False, indent=2) + "\n").encode()
-    fichiers["recalcul.sql"] = texte_recalcul(publiees, Objet.de(description).chiffres).encode()
+    fichiers["recalcul.sql"] = texte_recalcul(publiees, Objet.de(description)).encode()
     fichiers["LISEZ-MOI.txt"] = _lisez_moi(description).encode()
     fichiers[_EMPREINTES] = "".join(
         f"{hashlib.sha256(contenu).hexdigest()}  {nom}\n" for nom, contenu in sorted(fichiers.items())
@@ -307,11 +366,11 @@ def verifier_preuve(chemin: Path, travail: Path) -> PreuveEntiere:
         cible = travail / nom
         cible.parent.mkdir(parents=True, exist_ok=True)
         cible.write_bytes(contenu)
-    recalculees = _executer(fichiers["recalcul.sql"].decode(), travail)
-    if ecarts := differences({t: publiees[t] for t in PUBLIEES}, recalculees):
+    recalculees = _executer(fichiers["recalcul.sql"].decode(), travail, [*publiees])
+    if ecarts := differences(comparables(publiees), comparables(recalculees)):
         raise PreuveInvalide([f"Le recalcul ne donne pas le chiffre publié : {e}" for e in ecarts])
     remarques = []
-    if fichiers["recalcul.sql"].decode() != texte_recalcul(publiees, Objet.de(description).chiffres):
+    if fichiers["recalcul.sql"].decode() != texte_recalcul(publiees, Objet.de(description)):
         remarques.append(
             "Le SQL de la preuve n'est pas celui de cette installation : comparez-le à celui de sa version."
         )
@@ -414,7 +473,7 @@ def _verifier_figures(publiees: Mapping[str, pl.DataFrame], description: Mapping
     return []
 
 
-def _executer(texte: str, dossier: Path) -> dict[str, pl.DataFrame]:
+def _executer(texte: str, dossier: Path, tables: Sequence[str]) -> dict[str, pl.DataFrame]:
     """Run the SQL of a bundle on its own files only: it comes from outside."""
     racine = str(dossier).replace("'", "''")
     with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
@@ -426,7 +485,7 @@ def _executer(texte: str, dossier: Path) -> dict[str, pl.DataFrame]:
         minuterie.start()
         try:
             base.execute(texte.replace("read_parquet('", f"read_parquet('{racine}/")).fetchall()
-            return {table: base.sql(f"SELECT * FROM {table}").pl() for table in PUBLIEES}
+            return {table: base.sql(f"SELECT * FROM {table}").pl() for table in tables}
         except duckdb.Error as erreur:
             raise PreuveInvalide([f"Le SQL de la preuve ne s'exécute pas ({type(erreur).__name__})."]) from erreur
         finally:
