@@ -73,7 +73,7 @@ class Publication:
 
 
 @dataclass(frozen=True)
-class Dossier:
+class Constituee:
     """A bundle, and what it was made from."""
 
     publication: Publication
@@ -81,7 +81,7 @@ class Dossier:
     remise: Remise
 
 
-def constituer(reglages: Reglages, objet: Objet, date_mesure: date) -> Dossier:
+def constituer(reglages: Reglages, objet: Objet, date_mesure: date) -> Constituee:
     """Make the bundle of an ESSMS or a project at a date. The caller holds the lock of the night.
 
     Raises `Inconnu`, `NonReproductible`, `LienInvalide`, OSError.
@@ -110,7 +110,7 @@ def constituer(reglages: Reglages, objet: Objet, date_mesure: date) -> Dossier:
         "depots_ecartes": _ecartes(tous, bilans),
     }
     octets = preuve.assembler(recalcul, publication.lignes, description, _pieces(publication))
-    return Dossier(publication, description, Remise(octets, sujet, publication.citees))
+    return Constituee(publication, description, Remise(octets, sujet, publication.citees))
 
 
 def remettre(reglages: Reglages, remise: Remise, sortie: Path, maintenant: datetime) -> None:
