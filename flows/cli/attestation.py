@@ -29,6 +29,13 @@ def ajouter(declarer: Declarer) -> None:
         help="dit si cette page est intacte et encore conforme à la publication",
     )
 
+    parseur.add_argument(
+        "--preuve",
+        type=Path,
+        metavar="F.preuve.zip",
+        help="avec --verifier : refait la page de cette preuve et la compare, sans autres données",
+    )
+
 
 def _executer(options: argparse.Namespace) -> int:
     demande = (options.projet, options.date_mesure)
