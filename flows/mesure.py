@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -35,16 +35,26 @@ def avant_les_fenetres(dates: Collection[date]) -> date:
     return min(dates) - timedelta(days=31 * mois)
 
 
+@dataclass(frozen=True)
+class Inscrits:
+    """The ESSMS of the register on one day: the dimension (columns of `essms_mesures`, and `seau`), the projects that a row set
+    aside names, and the other numbers that count (see `transforms.registre_projets.ProjetsDuJour`)."""
+
+    essms: pl.DataFrame
+    autres_numeros: Mapping[str, str] = field(default_factory=dict)
+    incertains: frozenset[str] = frozenset()
+
+
 def entrees(
     reglages: Reglages,
-    essms: pl.DataFrame,
+    inscrits: Mapping[date, Inscrits],
     depots: pl.DataFrame,
     bilans: pl.DataFrame,
     replis: Mapping[str, str] = MappingProxyType({}),
-) -> Entrees:
-    """Inputs of measures: the deposits that stand, and those that are refused for their rows and pending (§4).
+) -> dict[date, Entrees]:
+    """Inputs of measures, by measure date: the deposits that stand, and those refused for their rows and pending (§4).
 
-    `depots`, `bilans` and `replis` are those of the register.
+    `inscrits`: the ESSMS of each of these dates (§4.6). `depots`, `bilans` and `replis` are those of the register.
 
     Without `replis`, every row of every deposit is read (for evidence), not only those that are not repeated since.
     """
@@ -57,21 +67,26 @@ def entrees(
         fichier_faits=pl.lit(f"{reglages.staging}/") + pl.col("fichier").replace(replis),
         ordre=pl.struct("date_extraction", "rang", "nom_table").rank("dense").cast(pl.Int64),
     )
-    return Entrees(
-        essms=essms,
+    communes = Entrees(
+        essms=pl.DataFrame(),
         depots=lus.select(list(DEPOTS)),
         bilans=bilans.join(lus.select("depot"), on="depot", how="semi").select(list(BILANS)),
         regles=regles.relations(regles.toutes()),
         precedents=pl.DataFrame(schema=PRECEDENTS),
     )
+    return {
+        jour: replace(communes, essms=du_jour.essms, autres_numeros=du_jour.autres_numeros)
+        for jour, du_jour in inscrits.items()
+    }
 
 
-def tranches(entrees: Entrees, depuis: date) -> list[list[int]]:
+def tranches(entrees: Mapping[date, Entrees], depuis: date) -> list[list[int]]:
     """The buckets to measure together: all in one run when there is little to read, one by one when there is much.
 
     `depuis`: the day from which most of what is read was extracted.
     """
-    recents = entrees.depots.filter(pl.col("date_extraction") >= depuis)
+    depots = next(iter(entrees.values())).depots  # the same whatever the date
+    recents = depots.filter(pl.col("date_extraction") >= depuis)
     fichiers = recents["fichier_faits"].drop_nulls().unique().to_list()
     octets = sum(f.stat().st_size for f in map(Path, fichiers) if f.exists())  # one that is not read may be gone
     nombre = min(NB_SEAUX, 1 + octets // TRANCHE_OCTETS)
@@ -79,8 +94,7 @@ def tranches(entrees: Entrees, depuis: date) -> list[list[int]]:
 
 
 def mesurer_dates(
-    entrees: Entrees,
-    dates: Sequence[date],
+    entrees: Mapping[date, Entrees],
     seaux: Collection[int],
     publiee: Path | None,
     a_completer: date | None = None,
@@ -91,16 +105,20 @@ def mesurer_dates(
     """
     publiees = TablesPubliees(publiee)
     resultats: dict[date, dict[str, pl.DataFrame]] = {}
-    for date_mesure in sorted(set(dates)):
-        precedente = max((d for d in {*publiees.dates, *dates} if d < date_mesure), default=None)
+    for date_mesure, du_jour in sorted(entrees.items()):
+        precedente = max((d for d in {*publiees.dates, *entrees} if d < date_mesure), default=None)
         if precedente is None:
             precedents = pl.DataFrame(schema=PRECEDENTS)
         elif precedente in resultats:
             precedents = resultats[precedente]["indicateurs"].select(list(PRECEDENTS))
         else:
             precedents = publiees.table("indicateurs", precedente, list(PRECEDENTS))
+        # Under its number of today; ESSMS that became one have no former rate together.
+        precedents = precedents.with_columns(pl.col("finess_et").replace(du_jour.autres_numeros)).filter(
+            pl.len().over("finess_et", "indicateur") == 1
+        )
         relations = (*RESULTATS, "a_completer") if date_mesure == a_completer else RESULTATS
         resultats[date_mesure] = mesurer(
-            replace(entrees, precedents=precedents), date_mesure, seaux, relations=relations
+            replace(du_jour, precedents=precedents), date_mesure, seaux, relations=relations
         )
     return resultats

@@ -89,6 +89,11 @@ class Nuit:
         return self.reglages.aujourd_hui(self.maintenant)
 
     @property
+    def derniere_date(self) -> date:
+        """The latest measure date, published before or tonight: the one that the table `essms` is of."""
+        return max((*self.dates, *TablesPubliees(self.publiee).dates))
+
+    @property
     def version(self) -> str:
         """The name of the version it publishes."""
         return self.maintenant.strftime(_FORMAT_VERSION)
@@ -144,8 +149,8 @@ class Bilan:
 
 
 def lire_referentiels(nuit: Nuit) -> registres_ars.Referentiels:
-    """projets.csv, bal.csv, FINESS."""
-    return registres_ars.lire_registres(nuit.reglages)
+    """projets.csv, depenses.csv, bal.csv, FINESS."""
+    return registres_ars.lire_registres(nuit.reglages).avec_oublies(nuit.publiee)
 
 
 def inventorier(nuit: Nuit, registres: registres_ars.Referentiels) -> tuple[list[Depose], list[tuple[Depose, Dossier]]]:
@@ -217,10 +222,10 @@ def reunir_fichiers(nuit: Nuit) -> None:
         registre.recopier()
 
 
-def soigner_ranges(nuit: Nuit, entrees: Entrees, deposes: Sequence[Depose], encore: bool) -> bool:
+def soigner_ranges(nuit: Nuit, entrees: Mapping[date, Entrees], deposes: Sequence[Depose], encore: bool) -> bool:
     """The staged files about to be read are what was written; True when some deposits are to be received again first."""
     with RegistreDepots(nuit.reglages.registre) as registre:
-        abimes = scelles.abimes(nuit.reglages, registre, entrees, nuit.dates)
+        abimes = scelles.abimes(nuit.reglages, registre, entrees)
         return scelles.soigner(nuit.reglages, registre, abimes, deposes, encore=encore)
 
 
@@ -231,9 +236,11 @@ def controler_publie(nuit: Nuit, publiee: Path) -> None:
         journal().warning(constat)
 
 
-def mesurer_seaux(seaux: Sequence[int], nuit: Nuit, entrees: Entrees) -> dict[date, dict[str, pl.DataFrame]]:
+def mesurer_seaux(
+    seaux: Sequence[int], nuit: Nuit, entrees: Mapping[date, Entrees]
+) -> dict[date, dict[str, pl.DataFrame]]:
     """Every measure date for some buckets."""
-    return mesure.mesurer_dates(entrees, nuit.dates, seaux, nuit.publiee, nuit.jour_des_pages)
+    return mesure.mesurer_dates(entrees, seaux, nuit.publiee, nuit.jour_des_pages)
 
 
 def publier_version(
@@ -253,13 +260,15 @@ def publier_version(
         debut = relations["indicateurs"]["debut_fenetre"].min()
         redatees = redates.filter(pl.col("date_extraction") >= pl.lit(debut, pl.Date)).drop("date_extraction")
         alertes = pl.concat(
-            [dire_alertes(relations["alertes"]), _alertes_generales(registres), redatees], how="diagonal_relaxed"
+            [dire_alertes(relations["alertes"]), _alertes_generales(registres, jour), redatees], how="diagonal_relaxed"
         )
         ecrire_table("alertes", alertes, version, nouvelle, date_mesure=jour)
         ecrire_table("populations", relations["populations"], version, nouvelle, date_mesure=jour)
-        sources = table_sources(relations["sources"], registres.essms)
+        essms = registres.essms(jour)
+        sources = table_sources(relations["sources"], essms)
         ecrire_table("sources", sources, version, nouvelle, date_mesure=jour)
-    ecrire_table("essms", registres.essms, version, nouvelle, date_mesure=None)
+        ecrire_table("essms_mesures", essms, version, nouvelle, date_mesure=jour)
+    ecrire_table("essms", registres.essms(nuit.derniere_date), version, nouvelle, date_mesure=None)
     montres = table_depots(depots)
     ecrire_table("depots", montres, version, nouvelle, date_mesure=None)
     with RegistreDepots(reglages.registre) as registre:
@@ -318,32 +327,29 @@ def ecrire_agregats(
 ) -> None:
     """Write the tables made once per publication, with the measures of tonight, which `nouvelle` holds already."""
     version = nuit.version
-    indicateurs = pl.concat(
-        relations["indicateurs"].with_columns(date_mesure=pl.lit(jour_mesure))
-        for jour_mesure, relations in mesures.items()
-    )
-    par_date = agregats.sommer(indicateurs, registres.essms)
-    par_date["territoires"] = masquer(par_date["territoires"], nuit.reglages.seuil_publication)
-    par_date["financement"] = agregats.financer(indicateurs, registres.essms)
-    for table, lignes in par_date.items():
-        for jour_mesure in mesures:
-            du_jour = lignes.filter(pl.col("date_mesure") == jour_mesure)
-            ecrire_table(table, du_jour, version, nouvelle, date_mesure=jour_mesure)
+    for jour_mesure, relations in mesures.items():
+        indicateurs = relations["indicateurs"].with_columns(date_mesure=pl.lit(jour_mesure))
+        essms = registres.essms(jour_mesure)
+        du_jour = agregats.sommer(indicateurs, essms)
+        du_jour["territoires"] = masquer(du_jour["territoires"], nuit.reglages.seuil_publication)
+        du_jour["financement"] = agregats.financer(indicateurs, essms)
+        for table, lignes in du_jour.items():
+            ecrire_table(table, lignes, version, nouvelle, date_mesure=jour_mesure)
     historique = {
         jour: tables.chemin("indicateurs", jour)
         for tables in map(TablesPubliees, (nuit.publiee, nouvelle))
         for jour in tables.dates
     }
     ecrire_table("evolution", agregats.suivre(historique), version, nouvelle, date_mesure=None)
-    fraicheur = agregats.dater(depots.filter("canonique"), registres.essms, nuit.aujourd_hui)
+    fraicheur = agregats.dater(depots.filter("canonique"), registres.essms(nuit.derniere_date), nuit.aujourd_hui)
     ecrire_table("fraicheur", fraicheur, version, nouvelle, date_mesure=None)
 
 
-def _alertes_generales(registres: registres_ars.Referentiels) -> pl.DataFrame:
+def _alertes_generales(registres: registres_ars.Referentiels, jour: date) -> pl.DataFrame:
     schema = {n: t for n, t in curated.dtypes("alertes").items() if n in ("code", "porteur", "finess_et", "message")}
     lignes = [
         {"code": code, "porteur": a.porteur, "finess_et": a.finess_et, "message": a.message}
-        for code, a in registres.alertes
+        for code, a in registres.alertes_du(jour)
     ]
     return pl.DataFrame(lignes, schema=schema)
 
@@ -376,6 +382,9 @@ def _contenu(
         "dates_mesure": [d.isoformat() for d in sorted(mesures)],
         "entrees": entrees.select(colonnes).to_dicts(),
         "referentiels": dict(registres.fichiers),
+        "autres_numeros": {
+            d.isoformat(): dict(n) for d in sorted(mesures) if (n := registres.projets(d).autres_numeros)
+        },
         "regles": {
             r.nom: {"source": r.source, "sha256": hashlib.sha256(regles.fichier(r.nom)).hexdigest()}
             for r in regles.toutes()
@@ -454,7 +463,8 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
         with RegistreDepots(nuit.reglages.registre) as registre:
             refuser_deux_cles(registre, nuit.cle)
             depots = registre.depots()
-            entrees = mesure.entrees(nuit.reglages, registres.essms, depots, registre.bilans(depuis), registre.replis())
+            inscrits = {jour: registres.inscrits(jour) for jour in nuit.dates}
+            entrees = mesure.entrees(nuit.reglages, inscrits, depots, registre.bilans(depuis), registre.replis())
         if not faire(soigner_ranges, nuit, entrees, deposes, encore):
             break
         nuit = replace(nuit, reconstruire=False)

@@ -33,7 +33,6 @@ from transforms.dire.formats import majuscule
 from transforms.preuve import Objet
 from transforms.publication import table_depots
 from transforms.tables_publiees import TablesPubliees
-from transforms.territoire import seau
 
 # How a deposit is named.
 _NOMMES = ("depot", "recu", "nom", "membre", "sha256", "table", "date_extraction")
@@ -87,26 +86,29 @@ def constituer(reglages: Reglages, objet: Objet, date_mesure: date) -> Constitue
     Raises `Inconnu`, `NonReproductible`, `LienInvalide`, OSError.
     """
     publication = _publication(reglages.curated, objet, date_mesure)
-    essms = _essms(publication, objet)
-    porteurs = objet.lignes(essms)["porteur"].unique().to_list()
+    inscrits = _inscrits(publication, date_mesure)
+    essms = objet.lignes(inscrits.essms)
+    porteurs = essms["porteur"].unique().to_list()
     with RegistreDepots(reglages.registre) as registre:
         tous = registre.depots().filter(pl.col("porteur").is_in(porteurs))
         depots, manques = _depots(reglages.curated, publication, tous, porteurs)
         bilans = registre.bilans(date.min)
-        entrees = mesure.entrees(reglages, essms, depots, bilans)
-        abimes = scelles.abimes(reglages, registre, entrees, [date_mesure])
+        entrees = mesure.entrees(reglages, {date_mesure: inscrits}, depots, bilans)
+        abimes = scelles.abimes(reglages, registre, entrees)
     if abimes:
         raise _non_reproductible([*manques, *(f"staging/{a} a changé ou manque" for a in abimes)])
     try:
-        recalcul = preuve.recalculer(entrees, objet, date_mesure, publication.lignes)
+        recalcul = preuve.recalculer(entrees[date_mesure], objet, date_mesure, publication.lignes)
     except duckdb.Error as erreur:
         raise _non_reproductible([*manques, "les lignes d'un dépôt ne sont plus lisibles dans staging/"]) from erreur
     if ecarts := preuve.differences(preuve.comparables(publication.lignes), preuve.comparables(recalcul.figures)):
         raise _non_reproductible([*manques, *ecarts])
-    bilans = bilans.join(objet.lignes(essms), on="finess_et", how="semi")
+    siens = {*essms["finess_et"]}
+    numeros = siens | {numero for numero, pour in inscrits.autres_numeros.items() if pour in siens}
+    bilans = bilans.filter(pl.col("finess_et").is_in(sorted(numeros)))
     sujet = {objet.colonne: objet.valeur, "date_mesure": date_mesure.isoformat()}
     description = _description(publication, recalcul, depots, bilans, sujet) | {
-        "nom_porteur": objet.lignes(essms)["nom_porteur"][0],
+        "porteurs": dict(essms.select("porteur", "nom_porteur").unique().sort("porteur").iter_rows()),
         "depots_ecartes": _ecartes(tous, bilans),
     }
     octets = preuve.assembler(recalcul, publication.lignes, description, _pieces(publication))
@@ -165,16 +167,20 @@ def _publication(curated: Path, objet: Objet, date_mesure: date) -> Publication:
     return Publication(version, calcul, dossier if (dossier / MANIFESTE).is_file() else None, lignes)
 
 
-def _essms(publication: Publication, objet: Objet) -> pl.DataFrame:
-    """The ESSMS as the version that computed the figures knew them, with those of their project."""
-    table = TablesPubliees(publication.dossier_calcul or publication.version).table("essms").drop("version")
-    essms = table.join(objet.lignes(table), on="projet", how="semi")
-    if essms.is_empty():
+def _inscrits(publication: Publication, date_mesure: date) -> mesure.Inscrits:
+    """The register of that date, as the version that computed the figures read it; without its manifest, former numbers only."""
+    publiees = TablesPubliees(publication.dossier_calcul or publication.version)
+    if not publiees.chemin("essms_mesures", date_mesure).is_file():
         raise NonReproductible(
-            f"{majuscule(str(objet))} n'est plus dans le registre des projets et la version qui a calculé ces chiffres "
-            "n'est plus là : restaurez-la depuis une sauvegarde de curated/."
+            f"Le registre des projets lu par la mesure du {en_jour(date_mesure)} n'a pas été publié. Republiez cette date "
+            "(« duimetre nuit --date-mesure … ») puis refaites la preuve des nouveaux chiffres."
         )
-    return essms.with_columns(seau=seau(essms["finess_et"]))
+    essms = publiees.table("essms_mesures", date_mesure).drop("version")
+    numeros = {n: f for f, tous in essms.select("finess_et", "numeros").drop_nulls().iter_rows() for n in tous.split()}
+    if publication.dossier_calcul is not None:
+        manifeste = json.loads((publication.dossier_calcul / MANIFESTE).read_bytes())
+        numeros = manifeste["autres_numeros"].get(date_mesure.isoformat(), {})
+    return mesure.Inscrits(essms.with_columns(seau=pl.lit(0, pl.UInt8)), numeros)
 
 
 def _depots(

@@ -201,6 +201,18 @@ class Essms(pa.DataFrameModel):
         ordered = True
 
 
+class EssmsMesures(Essms):
+    """Un ESSMS d'un projet tel que la mesure d'une date l'a lu : le registre de ce jour-là."""
+
+    numeros: pl.String = champ("texte", "Ses anciens numéros FINESS, séparés par des espaces ; vide s'il n'en a pas")
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
 class Depots(pa.DataFrameModel):
     """Un fichier reçu (ou une feuille, un membre d'archive), et ce qu'il est devenu."""
 
@@ -628,6 +640,7 @@ TABLES: dict[str, type[pa.DataFrameModel]] = {
     "indicateurs": Indicateurs,
     "maturin_sms": MaturinSms,
     "essms": Essms,
+    "essms_mesures": EssmsMesures,
     "depots": Depots,
     "constats": Constats,
     "alertes": Alertes,
@@ -645,6 +658,7 @@ TABLES: dict[str, type[pa.DataFrameModel]] = {
 PAR_DATE = (
     "indicateurs",
     "maturin_sms",
+    "essms_mesures",
     "alertes",
     "populations",
     "sources",
@@ -661,6 +675,7 @@ CLES = {
     "indicateurs": ("date_mesure", "finess_et", "indicateur"),
     "maturin_sms": ("date_mesure", "finess_et"),
     "essms": ("finess_et",),
+    "essms_mesures": ("date_mesure", "finess_et"),
     "depots": ("recu", "depot", "membre"),
     "alertes": ("date_mesure", "porteur", "finess_et", "code", "indicateur", "table", "message"),
     "populations": ("date_mesure", "finess_et"),

@@ -1,4 +1,4 @@
-"""Registers kept by the agency (specification §4.6): projets.csv and bal.csv."""
+"""Registers kept by the agency (specification §4.6): projets.csv, bal.csv and depenses.csv."""
 
 from __future__ import annotations
 
@@ -81,6 +81,19 @@ class Bal(pa.DataFrameModel):
     def finess_invalide(cls, donnees: PolarsData) -> pl.LazyFrame:
         """9 characters `[0-9A-Z]` (§4)."""
         return donnees.lazyframe.select(pl.col(donnees.key).str.contains(r"^[0-9A-Z]{9}$"))
+
+    class Config:
+        """Columns beyond these are left alone."""
+
+        strict = "filter"
+
+
+class Depenses(pa.DataFrameModel):
+    """depenses.csv: what a project has justified, by the statements that the accountant has visé."""
+
+    projet: pl.String = champ("texte", "Identifiant du projet (la convention)", requis=True)
+    montant: pl.Decimal(14, 2) = champ("montant", "Dépenses justifiées depuis le début", requis=True, unite="€")  # type: ignore[valid-type]
+    date: pl.Date = champ("date", "Date de l'état visé", requis=True)
 
     class Config:
         """Columns beyond these are left alone."""

@@ -56,7 +56,7 @@ _LUES = ("mesure", "essms", "essms_des_projets", "depots", "bilans", "regles", "
 _CALCULEES = tuple(
     r
     for r in (*PRELIMINAIRES, *RELATIONS)
-    if r not in ("depots_utiles", "fichiers_utiles", "dossiers_inconnus", "alertes")
+    if r not in ("bilans", "depots_utiles", "fichiers_utiles", "dossiers_inconnus", "alertes")
 )
 # Columns of the night's own affairs: where a file is staged, in which bucket.
 _INTERNES = ("fichier", "fichier_faits", "seau")
@@ -137,11 +137,13 @@ class Recalcul:
 def recalculer(entrees: Entrees, objet: Objet, date_mesure: date, publiees: Mapping[str, pl.DataFrame]) -> Recalcul:
     """Measure the ESSMS of `objet` again and give what was read and what came out.
 
-    `entrees`: as for a night; its `essms` holds them, and those of their project. `publiees`: the published rows. Raises
+    `entrees`: as for a night; its `essms` holds all those of that date. `publiees`: the published rows. Raises
     `duckdb.Error` when a staged file cannot be read.
     """
     siens = objet.lignes(entrees.essms)
-    essms = entrees.essms.join(siens, on="projet", how="semi").with_columns(objet.seulement("seau"))
+    # The others of its project and of its porteur are known, not measured.
+    connus = [pl.col(c).is_in(siens[c].unique().to_list()) for c in ("projet", "porteur")]
+    essms = entrees.essms.filter(pl.any_horizontal(connus)).with_columns(objet.seulement("seau"))
     depots = entrees.depots.join(siens, on="porteur", how="semi")
     bilans = entrees.bilans.join(depots.select("depot"), on="depot", how="semi")
     reduites = replace(entrees, essms=essms, depots=depots, bilans=bilans)

@@ -23,6 +23,7 @@ _TRI = {
     "indicateurs": ["finess_et", "indicateur"],
     "maturin_sms": ["finess_et"],
     "essms": ["finess_et"],
+    "essms_mesures": ["finess_et"],
     "depots": ["porteur", "nom", "recu", "membre", "table", "sha256"],
     "constats": ["porteur", "nom", "membre", "table", "depot", "ligne", "code", "colonne", "valeur"],
     "alertes": ["finess_et", "code", "indicateur", "table", "message"],

@@ -90,7 +90,8 @@ def ecrire_pages(
     stops nobody. Raises `OSError` for what is not about one porteur.
     """
     publiees = TablesPubliees(mesure.version)
-    tables = {t: publiees.table(t, mesure.jour) for t in ("indicateurs", "sources", "essms", "constats")}
+    tables = {t: publiees.table(t, mesure.jour) for t in ("indicateurs", "sources", "constats")}
+    tables["essms"] = publiees.table("essms_mesures", mesure.jour)
     par_porteur: dict[str, dict[str, Depose]] = {}
     for depose in deposes:
         par_porteur.setdefault(depose.porteur, {})[depose.chemin] = depose

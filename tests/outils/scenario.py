@@ -107,9 +107,9 @@ def jouer(racine: Path, dates_mesure: Sequence[date] = (), aujourd_hui: date = A
                 maintenant=maintenant,
             )
         depots, constats, bilans = registre.depots(), registre.constats(), registre.bilans(date.min)
-    entrees = mesure.entrees(reglages, registres.essms, depots, bilans)
-    seaux = sorted(set(registres.essms["seau"].to_list())) if dates_mesure else []
-    parts = [mesure.mesurer_dates(entrees, dates_mesure, [seau], None) for seau in seaux]
+    entrees = mesure.entrees(reglages, {jour: registres.inscrits(jour) for jour in dates_mesure}, depots, bilans)
+    seaux = sorted({seau for du_jour in entrees.values() for seau in du_jour.essms["seau"]})
+    parts = [mesure.mesurer_dates(entrees, [seau], None) for seau in seaux]
     mesures = {
         jour: _rassembler({nom: pl.concat([p[jour][nom] for p in parts]) for nom in parts[0][jour]})
         for jour in dates_mesure
@@ -143,12 +143,14 @@ def ecrire(chemin: Path, contenu: str | bytes) -> None:
 
 
 def projets(racine: Path, texte: str) -> None:
-    """Write projets.csv: one ESSMS a line, `E1 porteur=asso regles=2023 date_premiere_mesure=2026-04-01 …`."""
+    """Write projets.csv: one ESSMS a line, `E1 porteur=asso regles=2023 finess_precedent=E2+E3 …`."""
     colonnes = tuple(champs(ProjetsArs))
     lignes = [";".join(colonnes)]
     for ligne in texte.strip().splitlines():
         alias, *options = ligne.split()
         valeurs = {"porteur": PORTEUR, "nom": "Association", "finess_et": ESSMS[alias], **_options(options)}
+        avant = valeurs.get("finess_precedent", "")
+        valeurs["finess_precedent"] = " ".join(ESSMS[a] for a in avant.split("+") if a)
         lignes.append(";".join(valeurs.get(c, "") for c in colonnes))
     ecrire(racine / "raw" / "referentiels" / "projets.csv", "\n".join(lignes) + "\n")
 

@@ -252,8 +252,8 @@ def test_rendez_vous_annonces_dans_des_fichiers_reunis(tmp_path: Path, ranges: S
         deplaces |= dict.fromkeys((fichiers[jour] for jour in jours), reuni)
     depots = nuit.depots.with_columns(pl.col("fichier").replace(deplaces))
     with RegistreDepots(nuit.reglages.registre) as registre:
-        entrees = mesure.entrees(nuit.reglages, nuit.registres.essms, depots, registre.bilans(date.min))
-    relations = mesure.mesurer_dates(entrees, [d], range(8), None)[d]
+        entrees = mesure.entrees(nuit.reglages, {d: nuit.registres.inscrits(d)}, depots, registre.bilans(date.min))
+    relations = mesure.mesurer_dates(entrees, range(8), None)[d]
     (agenda_e1,) = relations["indicateurs"].filter(indicateur="agenda").select("numerateur", "denominateur").rows()
     assert agenda_e1 == (1, 3)
 

@@ -256,6 +256,7 @@ def colonnes(texte: str) -> set[str]:
 # What bears the name of the rules; what follows from a window, from a target, from what binds, by table.
 NOM = colonnes("""
 essms: regles
+essms_mesures: regles
 indicateurs: regles
 maturin_sms: regles
 """)
@@ -385,7 +386,7 @@ def test_le_nouveau_nom_est_dit_partout(departement: Region, ajouter: Callable[.
     apres = departement.nuit(basculer(AVANT) + "\nMARTINIQUE porteur=neuf regles=2030")
     (message,) = apres["alertes"].filter(code="REFERENTIEL")["message"].to_list()
     assert "« regles » n'est pas lisible (valeurs : 2022, 2023, 2025, 2025-martinique, 2031)" in message
-    assert dictionnaire.markdown().count("Valeurs : `2022`, `2023`, `2025`, `2025-martinique`, `2031`.") == 3
+    assert dictionnaire.markdown().count("Valeurs : `2022`, `2023`, `2025`, `2025-martinique`, `2031`.") == 4
     for table in ("indicateurs", "maturin_sms", "essms"):
         (champ,) = (c for c in dictionnaire.table_schema_publiee(table)["fields"] if c["name"] == "regles")
         assert champ["constraints"]["enum"] == ["2022", "2023", "2025", "2025-martinique", "2031"]

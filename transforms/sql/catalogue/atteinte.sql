@@ -14,6 +14,6 @@ SELECT
     i.reste_a_faire,
     i.statut
 FROM indicateurs AS i
-LEFT JOIN essms AS e ON e.finess_et = i.finess_et
+LEFT JOIN essms_mesures AS e ON e.date_mesure = i.date_mesure AND e.finess_et = i.finess_et
 WHERE i.date_mesure = CAST(jour AS DATE) AND i.cible IS NOT NULL
 ORDER BY i.porteur, i.finess_et, i.indicateur

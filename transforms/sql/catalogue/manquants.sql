@@ -11,7 +11,7 @@ SELECT
     i.reste_a_faire,
     i.statut
 FROM indicateurs AS i
-LEFT JOIN essms AS e ON e.finess_et = i.finess_et
+LEFT JOIN essms_mesures AS e ON e.date_mesure = i.date_mesure AND e.finess_et = i.finess_et
 WHERE
     i.porteur = un_porteur
     AND i.opposable
