@@ -526,7 +526,7 @@ class Conventions(pa.DataFrameModel):
     """Un projet (une convention), une date de mesure : ses ESSMS, ses montants, son calendrier, et si le solde est exigible."""
 
     projet: pl.String = champ("texte", _PROJET, requis=True)
-    porteur: pl.String = champ("texte", _PORTEUR, requis=True)
+    porteur: pl.String = champ("texte", _PORTEUR + " ; vide si les ESSMS du projet en ont plusieurs")
     regles: pl.String = champ(
         "texte", "Règles appliquées ; plusieurs, séparées par des virgules, si elles diffèrent", requis=True
     )

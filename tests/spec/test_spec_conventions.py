@@ -441,6 +441,20 @@ def test_le_solde_d_un_porteur_est_du_quand_celui_de_chaque_projet_l_est() -> No
         assert suivre(table, depenses=connues)["financement"]["solde_du"].to_list() == [du]
 
 
+def test_un_projet_de_deux_porteurs_n_est_a_aucun() -> None:
+    table = essms(3, porteur=["p", "p", "q"], projet=["P", "A", "P"], date_vsr=D)
+    faites = suivre(table, depenses=depenses(("A", "99999", D), ("P", "99999", D)))
+    assert faites["conventions"].select("projet", "porteur", "solde_exigible").rows() == [
+        ("A", "p", True),
+        ("P", None, True),
+    ]
+    colonnes = ("porteur", "nb_essms", "montant_usage", "montant_total", "solde", "solde_du")
+    assert faites["financement"].select(colonnes).rows() == [
+        ("p", 2, Decimal(14_000), Decimal(42_000), None, False),
+        ("q", 1, Decimal(7_000), Decimal(21_000), None, False),
+    ]
+
+
 def test_au_hasard_rien_n_est_exigible_sans_preuve() -> None:
     """500 projects: `solde_exigible` only where every opposable verdict is `atteint` or `sans_objet`; bounds of amounts."""
     hasard, exigibles = Random(13), 0

@@ -6,7 +6,6 @@ WITH montants AS (
         date_mesure,
         projet,
         COUNT(DISTINCT finess_et) AS nb_avec_forfait,
-        SUM(CASE WHEN nature = 'usage' THEN montant ELSE 0 END) AS somme_usage,
         SUM(montant) AS somme
     FROM forfaits_essms
     GROUP BY date_mesure, projet
@@ -16,7 +15,7 @@ projets AS (
     SELECT
         e.date_mesure,
         e.projet,
-        MIN(e.porteur) AS porteur,
+        CASE WHEN COUNT(DISTINCT e.porteur) = 1 THEN MIN(e.porteur) END AS porteur,
         STRING_AGG(DISTINCT e.regles, ', ' ORDER BY e.regles) AS regles,
         STRING_AGG(DISTINCT t.texte, ' ; ' ORDER BY t.texte) AS textes,
         CASE WHEN COUNT(DISTINCT COALESCE(e.type, '')) = 1 THEN MIN(e.type) END AS type,
@@ -59,8 +58,6 @@ SELECT
     p.montant_accorde,
     i.projet IS NOT NULL AS incertain,
     p.nb_essms - p.nb_sans_type - COALESCE(m.nb_avec_forfait, 0) AS nb_sans_forfait,
-    CAST(ROUND(COALESCE(m.somme_usage, 0), 2) AS DECIMAL(14, 2)) AS montant_usage,
-    CAST(ROUND(COALESCE(m.somme, 0), 2) AS DECIMAL(14, 2)) AS montant_forfaits,
     CASE
         WHEN i.projet IS NULL AND m.nb_avec_forfait = p.nb_essms
             THEN CAST(ROUND(m.somme, 2) AS DECIMAL(14, 2))
