@@ -52,7 +52,8 @@ def entrees(
     bilans: pl.DataFrame,
     replis: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[date, Entrees]:
-    """Inputs of measures, by measure date: the deposits that stand, and those refused for their rows and pending (§4).
+    """Inputs of measures, by measure date: the deposits that stand, and those of a table that are refused and stand or are
+    pending (§4).
 
     `inscrits`: the ESSMS of each of these dates (§4.6). `depots`, `bilans` and `replis` are those of the register.
 
@@ -60,7 +61,9 @@ def entrees(
     """
     lus = depots.filter(
         pl.col("canonique")
-        & (pl.col("statut").is_in(ACCEPTES) | ((pl.col("motif") == "TROP_DE_REJETS") & pl.col("en_suspens")))
+        & pl.col("date_extraction").is_not_null()
+        & (pl.col("nom_table") != "")
+        & (pl.col("statut").is_in(ACCEPTES) | ((pl.col("sort") == "refuse") & pl.col("en_suspens")))
     ).with_columns(
         accepte=pl.col("statut") != "refuse",
         fichier=pl.lit(f"{reglages.staging}/") + pl.col("fichier"),

@@ -253,6 +253,7 @@ def publier_version(
     reglages, version = nuit.reglages, nuit.version
     nouvelle = preparer_version(reglages.curated, version)
     redates = dire_redatees(depots)
+    projets = suivre_projets(nuit, registres, mesures)
     for jour, relations in mesures.items():
         ecrire_table("indicateurs", relations["indicateurs"], version, nouvelle, date_mesure=jour)
         ecrire_table("maturin_sms", relations["maturin_sms"], version, nouvelle, date_mesure=jour)
@@ -260,13 +261,21 @@ def publier_version(
         debut = relations["indicateurs"]["debut_fenetre"].min()
         redatees = redates.filter(pl.col("date_extraction") >= pl.lit(debut, pl.Date)).drop("date_extraction")
         alertes = pl.concat(
-            [dire_alertes(relations["alertes"]), _alertes_generales(registres, jour), redatees], how="diagonal_relaxed"
+            [
+                dire_alertes(relations["alertes"]),
+                _alertes_generales(registres, jour),
+                projets["alertes"].filter(date_mesure=jour).drop("date_mesure"),
+                redatees,
+            ],
+            how="diagonal_relaxed",
         )
         ecrire_table("alertes", alertes, version, nouvelle, date_mesure=jour)
         ecrire_table("populations", relations["populations"], version, nouvelle, date_mesure=jour)
         essms = registres.essms(jour)
         sources = table_sources(relations["sources"], essms)
         ecrire_table("sources", sources, version, nouvelle, date_mesure=jour)
+        for table in sorted(projets.keys() - {"alertes"}):
+            ecrire_table(table, projets[table].filter(date_mesure=jour), version, nouvelle, date_mesure=jour)
         ecrire_table("essms_mesures", essms, version, nouvelle, date_mesure=jour)
     ecrire_table("essms", registres.essms(nuit.derniere_date), version, nouvelle, date_mesure=None)
     montres = table_depots(depots)
@@ -332,7 +341,6 @@ def ecrire_agregats(
         essms = registres.essms(jour_mesure)
         du_jour = agregats.sommer(indicateurs, essms)
         du_jour["territoires"] = masquer(du_jour["territoires"], nuit.reglages.seuil_publication)
-        du_jour["financement"] = agregats.financer(indicateurs, essms)
         for table, lignes in du_jour.items():
             ecrire_table(table, lignes, version, nouvelle, date_mesure=jour_mesure)
     historique = {
@@ -343,6 +351,30 @@ def ecrire_agregats(
     ecrire_table("evolution", agregats.suivre(historique), version, nouvelle, date_mesure=None)
     fraicheur = agregats.dater(depots.filter("canonique"), registres.essms(nuit.derniere_date), nuit.aujourd_hui)
     ecrire_table("fraicheur", fraicheur, version, nouvelle, date_mesure=None)
+
+
+def suivre_projets(
+    nuit: Nuit, registres: registres_ars.Referentiels, mesures: Mapping[date, Mapping[str, pl.DataFrame]]
+) -> dict[str, pl.DataFrame]:
+    """What §6.6 says of the projects at the measure dates of tonight (see `agregats.suivre_projets`)."""
+    schema = {"date_mesure": pl.Date, "projet": pl.String}
+    publiees = TablesPubliees(nuit.publiee)
+    incertains = [(jour, projet) for jour in mesures for projet in registres.projets(jour).incertains]
+    atteintes = [
+        (jour, projet)
+        for jour in publiees.dates
+        if jour not in mesures and publiees.chemin("conditions_solde", jour).is_file()  # older versions have none
+        for projet in publiees.table("conditions_solde", jour).filter(condition="cibles_usage", etat="remplie")[
+            "projet"
+        ]
+    ]
+    return agregats.suivre_projets(
+        pl.concat(relations["indicateurs"].with_columns(date_mesure=jour) for jour, relations in mesures.items()),
+        pl.concat(registres.essms(jour).with_columns(date_mesure=jour) for jour in mesures),
+        pl.DataFrame(incertains, schema=schema, orient="row"),
+        registres.depenses,
+        pl.DataFrame(atteintes, schema=schema, orient="row"),
+    )
 
 
 def _alertes_generales(registres: registres_ars.Referentiels, jour: date) -> pl.DataFrame:
@@ -594,10 +626,10 @@ def resumer(bilan: Bilan, reglages: Reglages) -> list[str]:
     for jour, indicateurs in bilan.mesures.items():
         essms = indicateurs["finess_et"].n_unique()
         mesures = indicateurs.filter(pl.col("taux").is_not_null())["finess_et"].n_unique()
-        opposables = indicateurs.filter("opposable").group_by("finess_et").agg(pl.col("atteint").fill_null(False).all())
+        a_la_cible, a_confirmer = agregats.compter_a_la_cible(indicateurs)
         lignes.append(
             f"Mesure du {formats.jour(jour)} : {milliers(essms)} ESSMS, {accord(mesures, 'mesuré')}, "
-            f"{milliers(int(opposables['atteint'].sum()))} à la cible partout"
+            f"{milliers(a_la_cible)} à la cible partout, {milliers(a_confirmer)} à confirmer"
         )
     lignes.append(f"Publié : {reglages.curated / 'actuel'} (version {bilan.version})")
     lignes.append(f"Rapport : {reglages.curated / 'actuel' / 'rapports' / 'index.html'}")

@@ -17,6 +17,8 @@ from schemas.referentiels import PORTEES, SOUS_SECTEURS, TYPES
 STATUTS_INDICATEUR = ("calcule", "source_partielle", "denominateur_nul", "source_absente")
 # What a rate proves (§6.5).
 VERDICTS = ("atteint", "a_confirmer", "non_atteint", "non_demontre", "sans_objet", "non_opposable")
+# An ESSMS is à la cible when its opposable verdicts are all among these.
+A_LA_CIBLE = ("atteint", "sans_objet")
 STATUTS_DEPOT = ("accepte", "accepte_avec_rejets", "refuse", "en_attente", "deja_recu", "remplace", "retire")
 # Something of such a deposit is used.
 ACCEPTES = STATUTS_DEPOT[:2]
@@ -94,6 +96,19 @@ class Indicateurs(pa.DataFrameModel):
     fin_fenetre: pl.Date = champ("date", "Dernier jour de la fenêtre", requis=True)
     regles: pl.String = champ("texte", _REGLES, requis=True)
     version: pl.String = champ("texte", _VERSION, requis=True)
+    projet: pl.String = champ("texte", _PROJET, requis=True)
+    taux_plancher: pl.Float64 = champ(
+        "decimal",
+        "Le plus bas taux que permettent les manques connus des sources ; vide sans taux, ou si rien ne les borne",
+        unite="%",
+        ge=0,
+    )
+    verdict: pl.String = champ(
+        "liste",
+        "Ce que le taux prouve, une fois compté ce qui peut le flatter",
+        requis=True,
+        valeurs=VERDICTS,
+    )
 
     @pa.dataframe_check
     @classmethod
@@ -153,8 +168,14 @@ class MaturinSms(pa.DataFrameModel):
     taux_dmp: pl.Float64 = champ("decimal", "DMP alimentés / personnes éligibles", unite="%", ge=0)
     nb_eprescriptions: pl.Int64 = champ("entier", "Imports e-prescription dans la fenêtre", unite="imports", ge=0)
     nb_echanges_eparcours: pl.Int64 = champ("entier", "Échanges e-parcours dans la fenêtre", unite="échanges", ge=0)
-    cibles_atteintes: pl.Boolean = champ("bool", "Toutes les cibles opposables sont atteintes")
+    cibles_atteintes: pl.Boolean = champ(
+        "bool", "À la cible : chaque verdict opposable est « atteint » ou « sans_objet »"
+    )
     version: pl.String = champ("texte", _VERSION, requis=True)
+    projet: pl.String = champ("texte", _PROJET, requis=True)
+    cibles_a_confirmer: pl.Boolean = champ(
+        "bool", "Pas encore à la cible, mais tous les autres verdicts opposables sont « a_confirmer »"
+    )
 
     class Config:
         """Sorted, strict."""
@@ -346,15 +367,33 @@ class Sources(pa.DataFrameModel):
     )
     presente: pl.Boolean = champ("bool", "La table est là pour cette mesure", requis=True)
     derniere_extraction: pl.Date = champ(
-        "date", "Dernière extraction utilisée (dossiers, sejours : extraction de référence)"
+        "date", "Dernière extraction utilisée (dossiers, sejours, projets : l'extraction de référence)"
     )
     sans_reference: pl.Boolean = champ(
         "bool", "Sans extraction complète (dossiers, sejours) : rien que des dépôts partiels, ou rien", requis=True
     )
     lignes_rejetees: pl.Int64 = champ(
-        "entier", "Lignes rejetées qui concernent ou peuvent concerner l'ESSMS (dossiers, sejours)", requis=True, ge=0
+        "entier",
+        "Lignes rejetées qui concernent ou peuvent concerner l'ESSMS (dossiers, sejours ; maj : celles de mises_a_jour)",
+        requis=True,
+        ge=0,
     )
     version: pl.String = champ("texte", _VERSION, requis=True)
+    tardive: pl.Boolean = champ(
+        "bool",
+        "L'extraction de référence est postérieure de plus de 45 jours à la mesure (dossiers, sejours)",
+        requis=True,
+    )
+    refusee: pl.Boolean = champ(
+        "bool", "Un fichier refusé, à corriger, aurait compté pour cette mesure (dossiers, sejours)", requis=True
+    )
+    sejours_inconnus: pl.Int64 = champ(
+        "entier",
+        "Dossiers inconnus dont un séjour est dans la fenêtre (dossiers)",
+        unite="dossiers",
+        requis=True,
+        ge=0,
+    )
 
     class Config:
         """Sorted, strict."""
@@ -440,15 +479,18 @@ class Evolution(pa.DataFrameModel):
     indicateur: pl.String = champ("liste", "Indicateur d'usage", requis=True, valeurs=INDICATEURS)
     date_mesure: pl.Date = champ("date", "Dernière date de mesure publiée", requis=True)
     taux: pl.Float64 = champ("decimal", "Taux à cette date ; vide s'il n'a pu être calculé", unite="%", ge=0)
-    atteint: pl.Boolean = champ("bool", "Cible atteinte à cette date ; vide sans taux ou sans cible")
+    atteint: pl.Boolean = champ("bool", "Le taux atteint la cible à cette date ; vide sans taux ou sans cible")
     date_precedente: pl.Date = champ("date", "Date de mesure précédente ; vide à la première")
     taux_precedent: pl.Float64 = champ("decimal", "Taux à la date précédente", unite="%", ge=0)
     variation_points: pl.Float64 = champ(
         "decimal", "Écart de taux à taux_precedent ; vide si l'un manque", unite="points"
     )
-    premiere_date_atteinte: pl.Date = champ("date", "Première date de mesure à la cible ; vide si jamais")
+    premiere_date_atteinte: pl.Date = champ(
+        "date", "Première date de mesure dont le verdict est « atteint » ; vide si jamais"
+    )
     atteint_depuis: pl.Date = champ(
-        "date", "Première des mesures à la cible sans interruption jusqu'à la dernière ; vide si elle n'y est pas"
+        "date",
+        "Première des mesures au verdict « atteint », sans interruption jusqu'à la dernière ; vide si elle ne l'est pas",
     )
     nb_mesures: pl.Int64 = champ("entier", "Dates de mesure publiées", unite="mesures", requis=True, ge=1)
     version: pl.String = champ("texte", _VERSION, requis=True)

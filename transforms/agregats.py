@@ -13,7 +13,7 @@ import duckdb
 import polars as pl
 import polars.selectors as cs
 
-from schemas.curated import SOURCES
+from schemas.curated import A_LA_CIBLE, SOURCES, dtypes
 from schemas.depots import TABLES as DEPOSEES
 from transforms import regles
 from transforms.dire.conventions import CLE, dire_alertes_projets, dire_aptitude, dire_conditions
@@ -99,18 +99,21 @@ def textes_des_projets() -> dict[str, pl.DataFrame]:
 def suivre(fichiers: Mapping[date, Path]) -> pl.DataFrame:
     """The latest measure of each ESSMS and indicator beside its history (columns of `evolution`).
 
-    `fichiers`: those of `indicateurs`, by measure date.
+    `fichiers`: those of `indicateurs`, by measure date; one written before `verdict` was published has none.
     """
     jours = pl.DataFrame({"fichier": [str(f) for f in fichiers.values()], "date_mesure": list(fichiers)})
-    colonnes = ["finess_et", "porteur", "indicateur", "taux", "atteint"]
+    colonnes = ("finess_et", "porteur", "indicateur", "taux", "opposable", "atteint", "statut", "verdict")
+    types = dtypes("indicateurs")
     lus = pl.scan_parquet(
         list(fichiers.values()),
+        schema={colonne: types[colonne] for colonne in colonnes},
         include_file_paths="fichier",
         glob=False,
         hive_partitioning=False,
         extra_columns="ignore",
+        missing_columns="insert",
     )
-    historique = lus.select(*colonnes, "fichier").collect().join(jours, on="fichier").drop("fichier")
+    historique = lus.collect().join(jours, on="fichier").drop("fichier")
     return _executer({"historique": historique}, ("evolution",), ("evolution",))["evolution"]
 
 
@@ -130,6 +133,13 @@ def dater(depots: pl.DataFrame, essms: pl.DataFrame, jour: date) -> pl.DataFrame
         ),
     }
     return _executer(entrees, ("fraicheur",), ("fraicheur",))["fraicheur"].rename({"nom_table": "table"})
+
+
+def compter_a_la_cible(indicateurs: pl.DataFrame) -> tuple[int, int]:
+    """How many ESSMS of one measure are à la cible, and how many à confirmer (§6.5): those of `maturin_sms`."""
+    en_defaut = indicateurs.filter(pl.col("opposable") & ~pl.col("verdict").is_in(A_LA_CIBLE))
+    restants = en_defaut.group_by("finess_et").agg((pl.col("verdict") == "a_confirmer").all())
+    return indicateurs["finess_et"].n_unique() - restants.height, int(restants["verdict"].sum())
 
 
 def situer_depots(maturin_sms: pl.DataFrame) -> pl.DataFrame:

@@ -56,11 +56,15 @@ RELATIONS = (
     "eparcours_fenetre",
     "rejets_nommes",
     "rejets",
+    "rejets_maj",
+    "refus",
+    "sejours_inconnus",
     "sources",
     "effectifs",
     "populations",
     "comptages",
     "etats_sources",
+    "planchers",
     "exemptions",
     "indicateurs",
     "maturin_sms",
@@ -78,6 +82,7 @@ DEPOTS = {
     "date_extraction": pl.Date,
     "partiel": pl.Boolean,
     "accepte": pl.Boolean,
+    "motif": pl.String,
     "ordre": pl.Int64,
     "fichier": pl.String,
     "fichier_faits": pl.String,
@@ -92,11 +97,11 @@ class Entrees:
 
     `essms`: the ESSMS of the register at that date (columns of the table `essms_mesures`, and `seau`). `autres_numeros`: number
     received → the one of `essms` that it counts for, where they differ. `depots` (columns `DEPOTS`): accepted deposits, and
-    those refused for their rows; `ordre` follows the extraction date, then the name (§6.2); `fichier` is the staged parquet
-    file that holds its rows, maybe with those of others; `fichier_faits` the one to read its facts in, the same or a fold of it
-    (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and rejected per deposit and FINESS received.
-    `regles`: the relations of `transforms.regles.relations`. `precedents` (columns `PRECEDENTS`): rates at the previous
-    measure date of each ESSMS.
+    those refused (`motif`: why) that stand or are pending; `ordre` follows the extraction date, then the name (§6.2); `fichier`
+    is the staged parquet file that holds its rows, maybe with those of others; `fichier_faits` the one to read its facts in,
+    the same or a fold of it (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and rejected per deposit and
+    FINESS received. `regles`: the relations of `transforms.regles.relations`. `precedents` (columns `PRECEDENTS`): rates at
+    the previous measure date of each ESSMS.
     """
 
     essms: pl.DataFrame

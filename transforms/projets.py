@@ -105,7 +105,7 @@ def citer_recu(texte: str) -> str:
 
 def _proche(recu: str, connus: Iterable[str]) -> str:
     proches = get_close_matches(recu, sorted(connus), 1)
-    return f" ; vouliez-vous dire {citer(proches[0])} ?" if proches else ""
+    return f" ; le plus proche : {citer(proches[0])}" if proches else ""
 
 
 def _illisible(champ: Champ, recu: str) -> str:
@@ -151,7 +151,7 @@ def lire_projets(feuille: Feuille) -> RegistreProjets:
     attributs = [c for c in type_.columns if c != LIGNE]
     return RegistreProjets(
         lignes=type_.filter(~mauvaises).sort(LIGNE).unique(attributs, keep="first", maintain_order=True),
-        fautives=fautives.select("finess_et", "projet", "debut", "fin", porteur=nommable),
+        fautives=fautives.select(nommable, "finess_et", "projet", "debut", "fin"),
         alertes=alertes,
     )
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from schemas.champs import champs
+from schemas.referentiels import ProjetsArs
 from transforms.dire.formats import enumerer, jour
 from transforms.lecture.modele import LIGNE
 
@@ -55,6 +57,12 @@ class RegistreProjets:
     lignes: pl.DataFrame
     fautives: pl.DataFrame
     alertes: tuple[Alerte, ...]
+
+    @classmethod
+    def vide(cls) -> RegistreProjets:
+        """A register without a row."""
+        lignes = pl.DataFrame(schema={LIGNE: pl.UInt32} | {c.nom: c.dtype for c in champs(ProjetsArs).values()})
+        return cls(lignes, lignes.select("porteur", "finess_et", "projet", "debut", "fin"), ())
 
     @property
     def porteurs(self) -> frozenset[str]:
@@ -240,8 +248,8 @@ def _en_double(une: _Ligne, autre: _Ligne, du: date, au: date) -> str:
 def _numero_pris(numero: str, autre: _Ligne, du: date, au: date) -> str:
     comme = "le numéro" if autre.finess == numero else "un numéro d'avant"
     return (
-        f"« finess_precedent » : {numero} est encore {comme} de la ligne {autre.ligne}{_periode(du, au)} : mettez une "
-        "« fin » à cette ligne, ou retirez ce numéro"
+        f"« finess_precedent » : {numero} est encore {comme} de la ligne {autre.ligne}{_periode(du, au)} : faites "
+        "commencer celle-ci (« debut ») après la « fin » de l'autre, ou retirez ce numéro"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, partial
@@ -85,15 +85,8 @@ class Referentiels:
 
     def avec_oublies(self, publiee: Path | None) -> Referentiels:
         """The same, with an alert for each ESSMS of the last version that no row names any more."""
-        if publiee is None:
-            return self
-        essms = TablesPubliees(publiee).table("essms").sort("finess_et")
-        oublies = essms.filter(~pl.col("finess_et").is_in(sorted(self.registre.nommes)))
-        alertes = [
-            ("REFERENTIEL", Alerte(porteur, finess, OUBLIE.format(finess)))
-            for porteur, finess in oublies.select("porteur", "finess_et").iter_rows()
-        ]
-        return replace(self, alertes=(*self.alertes, *alertes))
+        dites = [("REFERENTIEL", alerte) for alerte in oublies(self.registre, publiee)]
+        return replace(self, alertes=(*self.alertes, *dites))
 
     def alertes_du(self, jour: date) -> list[tuple[str, Alerte]]:
         """(code, alert) of a measure date: those of tonight, and those of the register on that day."""
@@ -121,6 +114,15 @@ class Referentiels:
             entites_juridiques=ambigues,
             profil=profil,
         ).avec_contexte()
+
+
+def oublies(registre: RegistreProjets, publiee: Path | None) -> Iterator[Alerte]:
+    """§4.6 "An ESSMS of the last version that no row names any more (gone, not ended) raises an alert"."""
+    if publiee is not None:
+        essms = TablesPubliees(publiee).table("essms").sort("finess_et")
+        for porteur, finess in essms.select("porteur", "finess_et").iter_rows():
+            if finess not in registre.nommes:
+                yield Alerte(porteur, finess, OUBLIE.format(finess))
 
 
 def _profils(registre: RegistreProjets) -> dict[str, Profil | str | None]:

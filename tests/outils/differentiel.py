@@ -61,6 +61,7 @@ def entrees(mondes: Sequence[Monde], dossier: Path, *, replier: bool) -> Entrees
                     depot.date_extraction,
                     depot.partiel,
                     accepte,
+                    None if accepte else "TROP_DE_REJETS" if depot.rejets else "COLONNE_MANQUANTE",
                     rang,
                     fichier,
                     fichier,

@@ -162,6 +162,9 @@ def _source(hasard: Random, essms: dict[str, Any], table: str, jour: date) -> di
         "derniere_extraction": _rien(hasard, jour + timedelta(days=hasard.randint(0, 60))),
         "sans_reference": hasard.random() < 0.1,
         "lignes_rejetees": hasard.choice([0, 0, 0, 0, 3, 1500]),
+        "tardive": hasard.random() < 0.1,
+        "refusee": hasard.random() < 0.1,
+        "sejours_inconnus": hasard.choice([0, 0, 0, 0, 1, 1500]),
     }
 
 

@@ -278,7 +278,8 @@ def _verifier_attente(attente: str, mesure_: Mesure) -> str | None:
     """What is wrong with one expectation, None when it holds. Expectations (each may start with `E2:`):
 
     `file_active 2` (or any other column of maturin_sms); `dossiers_actifs 1/2`, then, if wanted, `50.0 %`, `atteint` or
-    `manqué`, `reste 1`, `opposable` or `libre`, and the `statut`; `fenêtre 2026-01-01 → 2026-03-31`;
+    `manqué`, `reste 1`, `opposable` or `libre`, `plancher 9/11` (or `plancher –`), `verdict a_confirmer`, and
+    the `statut`; `fenêtre 2026-01-01 → 2026-03-31`;
     `alerte CODE [indicateur ou table] [nombre]` and `pas d'alerte CODE [indicateur ou table]`. `–` is null.
     """
     alias, reste = _nommer(attente.strip())
@@ -316,6 +317,11 @@ def _verifier_indicateur(mots: Sequence[str], ligne: Mapping[str, Any]) -> str |
             bon = _egal(numerateur, ligne["numerateur"]) and _egal(denominateur, ligne["denominateur"])
         elif mot == "reste":
             bon = _egal(lus.pop(0), ligne["reste_a_faire"])
+        elif mot == "verdict":
+            bon = ligne["verdict"] == lus.pop(0)
+        elif mot == "plancher":
+            haut, _, bas = lus.pop(0).partition("/")
+            bon = ligne["taux_plancher"] == (100 * int(haut) / int(bas) if bas else None)
         elif mot in ("atteint", "manqué"):
             bon = ligne["atteint"] is (mot == "atteint")
         elif mot in ("opposable", "libre"):

@@ -34,14 +34,18 @@ Site = Mapping[str, Noeud]
 
 def etat_de_source(s: Mapping[str, Any], fin_fenetre: date) -> str:
     """What §6.5 says of a source, in the words of the pages."""
+    rejetees, inconnus = s["lignes_rejetees"], s["sejours_inconnus"]
     if not s["presente"]:
         return "Facultative, non reçue" if s["table"] in ("eprescription", "eparcours") else "Manquante"
     if s["derniere_extraction"] and s["derniere_extraction"] <= fin_fenetre:
         return "Trop ancienne"
-    if s["sans_reference"]:
-        return "Partielle seulement"
-    rejetees = s["lignes_rejetees"]
-    return f"{entier(rejetees)} ligne{'s' * (rejetees > 1)} rejetée{'s' * (rejetees > 1)}" if rejetees else "À jour"
+    if s["sans_reference"] or s["tardive"]:
+        return "Partielle seulement" if s["sans_reference"] else "Trop tardive"
+    if s["refusee"]:
+        return "Fichier refusé"
+    if rejetees:
+        return f"{entier(rejetees)} ligne{'s' * (rejetees > 1)} rejetée{'s' * (rejetees > 1)}"
+    return f"{entier(inconnus)} dossier{'s' * (inconnus > 1)} inconnu{'s' * (inconnus > 1)}" if inconnus else "À jour"
 
 
 def entier(valeur: int | None) -> str:

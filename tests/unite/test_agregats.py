@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import polars as pl
 import pytest
 from scenario import deposer, fichier_csv, nuit_directe, projets
 
-from schemas.curated import ALERTES, CLES, PAR_DATE, TABLES
+from schemas.curated import ALERTES, CLES, ETATS_CONDITION, PAR_DATE, TABLES
 from transforms.agregats import besoins, dater, sommer, suivre, suivre_projets
 from transforms.suppression import masquer
 from transforms.tables_publiees import TablesPubliees
@@ -139,10 +140,10 @@ def test_secteur_et_region_inconnus_ont_leur_ligne() -> None:
 # --- evolution, fraicheur ----------------------------------------------------------------------------------------
 
 
-def historique(racine: Path, *mesures: tuple[str, float | None]) -> dict[date, Path]:
-    """Published partitions of one ESSMS and one indicator, target 90."""
+def historique(racine: Path, *mesures: tuple[str, float | None, str]) -> dict[date, Path]:
+    """Published partitions of one ESSMS and one indicator, target 90, rate and verdict (none in an older file)."""
     fichiers = {}
-    for jour, taux in mesures:
+    for jour, taux, verdict in mesures:
         fichier = racine / f"date_mesure={jour}" / "indicateurs.parquet"
         fichier.parent.mkdir(parents=True)
         pl.DataFrame(
@@ -151,7 +152,10 @@ def historique(racine: Path, *mesures: tuple[str, float | None]) -> dict[date, P
                 "porteur": ["p"],
                 "indicateur": ["dmp"],
                 "taux": [taux],
+                "opposable": [True],
                 "atteint": [None if taux is None else taux >= 90],
+                "statut": ["source_absente" if taux is None else "calcule"],
+                **({"verdict": [verdict]} if verdict else {}),
             },
             schema_overrides={"taux": pl.Float64, "atteint": pl.Boolean},
         ).write_parquet(fichier)
@@ -167,11 +171,14 @@ def historique(racine: Path, *mesures: tuple[str, float | None]) -> dict[date, P
         ("02-01:95 03-01:80 04-01:91 05-01:92", ("05-01", 92, "04-01", 91, 1, "02-01", "04-01")),
         ("02-01:95 03-01:– 04-01:91", ("04-01", 91, "03-01", None, None, "02-01", "04-01")),
         ("03-01:95 04-01:–", ("04-01", None, "03-01", 95, None, "03-01", None)),
+        ("02-01:95:a_confirmer 03-01:95:atteint 04-01:91:atteint", ("04-01", 91, "03-01", 95, -4, "03-01", "03-01")),
+        ("02-01:95 03-01:95:atteint 04-01:91:a_confirmer", ("04-01", 91, "03-01", 95, -4, "02-01", None)),
+        ("03-01:95:non_opposable 04-01:95:non_opposable", ("04-01", 95, "03-01", 95, 0, None, None)),
     ],
 )
 def test_evolution(tmp_path: Path, mesures: str, attendu: tuple[Any, ...]) -> None:
-    lues = [m.split(":") for m in mesures.split()]
-    fichiers = historique(tmp_path, *((f"2026-{j}", None if t == "–" else float(t)) for j, t in lues))
+    lues = [f"{m}:".split(":")[:3] for m in mesures.split()]
+    fichiers = historique(tmp_path, *((f"2026-{j}", None if t == "–" else float(t), v) for j, t, v in lues))
     (ligne,) = suivre(fichiers).to_dicts()
     vu = [
         ligne[c].strftime("%m-%d") if isinstance(ligne[c], date) else ligne[c]
@@ -239,14 +246,16 @@ def test_le_solde_publie_suit_cibles_atteintes(requete: Requete) -> None:
 
 
 def test_la_demo_montre_un_projet_dans_chaque_situation(requete: Requete) -> None:
-    lignes = requete("""SELECT projet, porteur, type, portee, montant_theorique, montant_accorde, solde_payable, solde_exigible
-        FROM conventions WHERE date_mesure = '2026-04-01' ORDER BY ALL""")
-    print(lignes)
-    etats = requete(
-        "SELECT condition, list(DISTINCT etat ORDER BY etat) FROM conditions_solde GROUP BY ALL ORDER BY ALL"
-    )
-    print(etats, requete("SELECT etat, motif, count(*) FROM verifications_aptitude GROUP BY ALL"))
-    assert 0
+    vus = requete("""SELECT DISTINCT condition, etat FROM conditions_solde WHERE date_mesure = '2026-04-01'""")
+    assert {etat for condition, etat in vus if condition == "cibles_usage"} == {"remplie", "a_confirmer", "non_remplie"}
+    assert {etat for condition, etat in vus if condition == "service_regulier"} == {*ETATS_CONDITION} - {"a_confirmer"}
+    assert {etat for condition, etat in vus if condition == "depenses"} == {"remplie", "inconnue"}
+    assert requete("""SELECT projet, solde, solde_payable, date_cibles_atteintes FROM conventions
+        WHERE date_mesure = '2026-04-01' AND solde_exigible""") == [
+        ("trois-ravines-pilotes", Decimal(42_000), Decimal(18_000), D)
+    ]
+    assert {etat for (etat,) in requete("SELECT etat FROM verifications_aptitude")} == {"pret", "bloque"}
+    assert requete("SELECT porteur FROM financement WHERE solde_du") == []
 
 
 # --- populations, sources ----------------------------------------------------------------------------------------

@@ -80,6 +80,9 @@ def verifier_phrases(e: Explication) -> None:
         assert ("non calculé" in i.phrase) == (i.taux is None and (i.cible is not None or i.statut == "source_absente"))
         assert ("reste" in i.phrase) == (i.atteint is False)
         assert ("peut être flatté" in i.phrase) == (i.statut == "source_partielle" and i.cible is not None)
+        assert ("à confirmer" in i.phrase) == (i.verdict == "a_confirmer" and i.atteint is True)
+        assert bool(i.doutes) == (i.verdict == "a_confirmer")
+        assert all(f"À confirmer\u00a0: {d.phrase}" in ecran for d in i.doutes)
         if i.statut == "source_absente":
             assert any(not s.presente for s in i.sources)
     json.loads(en_json(e))

@@ -109,7 +109,7 @@ STATUTS = {
     "source_absente": "source manquante",
 }
 
-# What a rate proves (§6.5).
+# What a figure proves (§6.5); why it is « à confirmer », see `transforms.dire.doutes`.
 VERDICTS = {
     "atteint": "atteint",
     "a_confirmer": "à confirmer",
@@ -149,7 +149,10 @@ ETATS_SOURCE = {
     "manquante": "manquante",
     "ancienne": "trop ancienne",
     "partielle": "partielle seulement",
+    "tardive": "trop tardive",
+    "refusee": "fichier refusé",
     "rejets": "lignes rejetées",
+    "inconnus": "dossiers inconnus",
     "a_jour": "à jour",
     "facultative": "facultative, non reçue",
 }
@@ -185,18 +188,29 @@ def nom_de_table(table: str) -> str:
 
 
 def etat_de_source(source: Mapping[str, Any], fin_fenetre: date) -> str:
-    """The state of a source (a row of the table `sources`): one of `ETATS_SOURCE`."""
+    """The state of a source (a row of the table `sources`): the worst that `ETATS_SOURCE` says of it.
+
+    A row published before a reason was has none.
+    """
     if not source["presente"]:
         return "facultative" if source["table"] in FACULTATIVES else "manquante"
     derniere = source["derniere_extraction"]
-    if derniere is not None and derniere <= fin_fenetre:
-        return "ancienne"
-    if source["sans_reference"]:
-        return "partielle"
-    return "rejets" if source["lignes_rejetees"] else "a_jour"
+    defauts = {
+        "ancienne": derniere is not None and derniere <= fin_fenetre,
+        "partielle": source["sans_reference"],
+        "tardive": source.get("tardive"),
+        "refusee": source.get("refusee"),
+        "rejets": source["lignes_rejetees"],
+        "inconnus": source.get("sejours_inconnus"),
+    }
+    return next((etat for etat, vrai in defauts.items() if vrai), "a_jour")
 
 
 def dire_etat_de_source(source: Mapping[str, Any], fin_fenetre: date) -> str:
-    """The same in words, with the count of rejected rows."""
+    """The same in words, with the count of rejected rows or of unknown dossiers."""
     etat = etat_de_source(source, fin_fenetre)
-    return accord(source["lignes_rejetees"], *LIGNES_REJETEES) if etat == "rejets" else ETATS_SOURCE[etat]
+    if etat == "rejets":
+        return accord(source["lignes_rejetees"], *LIGNES_REJETEES)
+    if etat == "inconnus":
+        return accord(source["sejours_inconnus"], "dossier inconnu", "dossiers inconnus")
+    return ETATS_SOURCE[etat]

@@ -22,11 +22,11 @@ _COLONNES_PROJETS = (
 class _Convention:
     """What the agency knows of the project of a porteur: days from the first measure, amounts as it writes them.
 
-    `essms`: how many ESSMS are in it, the others being in the next one of the porteur (None: all). `depenses`: (day, amount).
+    `rangs`: which ESSMS of the porteur are in it (none said: all that no other has). `depenses`: (day, amount).
     """
 
     nom: str = ""
-    essms: int | None = None
+    rangs: tuple[int, ...] = ()
     portee: str = ""
     convention: int | None = None
     debut: int | None = None
@@ -38,17 +38,16 @@ class _Convention:
 # By the key of the kind of porteur, so that the demonstration shows a project in each situation.
 _CONVENTIONS = {
     "trois-ravines": (
-        _Convention("-2024", 10, "regional", -600, -580, -90, depenses=((-30, "140000,00"),)),
-        _Convention("-2025", None, "regional", -150, -120, 60),
+        _Convention("-pilotes", (0, 2, 5, 12), "regional", -600, -580, -90, depenses=((-30, "60000,00"),)),
+        _Convention("-2024", (4, 8, 10, 14, 15), "regional", -450, -400, -20, depenses=((-30, "50000,00"),)),
+        _Convention("-2025", (), "regional", -150, -120, 60),
     ),
     "ght-hautes-vallees": (
-        _Convention("", None, "regional", -400, -390, montant="30000,00", depenses=((-60, "12000"),)),
+        _Convention("", (), "regional", -400, -390, montant="30000,00", depenses=((-60, "12000"),)),
     ),
-    "baobab-soutien": (
-        _Convention("", None, "regional", -300, -280, -40, "21000", ((-90, "9000"), (-31, "18250,55"))),
-    ),
-    "tutelaire-piemont": (_Convention("", None, "national", -500, None, -100, depenses=((-20, "250000"),)),),
-    "enfance-deux-lagons": (_Convention("", None, "regional", -200, -180),),
+    "baobab-soutien": (_Convention("", (), "regional", -300, -280, -40, "21000", ((-90, "9000"), (-31, "18250,55"))),),
+    "tutelaire-piemont": (_Convention("", (), "national", -500, None, -100, depenses=((-20, "250000"),)),),
+    "enfance-deux-lagons": (_Convention("", (), "regional", -200, -180),),
 }
 _SANS_CONVENTION = (_Convention(),)
 _VOIES = ("DES ECOLES", "DU MARCHE", "DE LA GARE", "VICTOR HUGO", "DES FLEURS", "DE LA REPUBLIQUE", "JEAN MOULIN")
@@ -108,13 +107,16 @@ def depenses_csv(region: Region, premiere_mesure: date) -> bytes:
     return ("\r\n".join(lignes) + "\r\n").encode("utf-8-sig")
 
 
-def _conventions(porteur: Porteur) -> Iterator[tuple[_Convention, tuple[EssmsFictif, ...]]]:
+def _conventions(porteur: Porteur) -> Iterator[tuple[_Convention, list[EssmsFictif]]]:
     """The conventions of a porteur, each with its ESSMS."""
-    reste = porteur.essms
-    for convention in _CONVENTIONS.get(porteur.modele.cle, _SANS_CONVENTION):
-        inscrits, reste = reste[: convention.essms], reste[len(reste[: convention.essms]) :]
-        if inscrits:
-            yield convention, inscrits
+    conventions = _CONVENTIONS.get(porteur.modele.cle, _SANS_CONVENTION)
+    pris = {rang for convention in conventions for rang in convention.rangs}
+    for convention in conventions:
+        siens = [
+            e for k, e in enumerate(porteur.essms) if (k in convention.rangs if convention.rangs else k not in pris)
+        ]
+        if siens:
+            yield convention, siens
 
 
 def bal_csv(porteurs: Iterable[Porteur]) -> bytes:

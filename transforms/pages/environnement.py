@@ -33,7 +33,10 @@ TONS = {
     "manquante": "erreur",
     "ancienne": "attention",
     "partielle": "attention",
+    "tardive": "attention",
+    "refusee": "attention",
     "rejets": "attention",
+    "inconnus": "attention",
     "a_jour": "ok",
     "facultative": "neutre",
 }

@@ -11,7 +11,9 @@ from typing import Any
 import polars as pl
 
 from schemas.curated import SOURCES, VERDICTS
+from transforms.agregats import besoins
 from transforms.dire import libelles
+from transforms.dire.doutes import doutes
 from transforms.dire.formats import (
     INSECABLE,
     VIDE,
@@ -30,6 +32,7 @@ Ligne = Mapping[str, Any]
 
 INCONNU = "non connu"
 _PAYABLES = ("remplie", "sans_objet")
+_DOUTES_DITS = 4
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,7 @@ def contenu(attestee: Attestee, essms_max: int) -> dict[str, Any]:
     regles = enumerer(sorted(tables["indicateurs"]["regles"].unique()))
     return {
         "projet": description["projet"],
-        "porteur": convention["porteur"],
-        "nom_porteur": description["nom_porteur"],
+        "porteurs": enumerer([f"{nom} ({porteur})" for porteur, nom in description["porteurs"].items()]),
         "nb_essms": len(essms),
         "date_mesure": date.fromisoformat(description["date_mesure"]),
         "version": description["version"],
@@ -71,6 +73,7 @@ def contenu(attestee: Attestee, essms_max: int) -> dict[str, Any]:
         "titre_essms": f"ESSMS, ceux qui bloquent d’abord ({len(montres)} sur {len(essms)})",
         "essms": montres,
         "reste": insecables(_reste(essms[essms_max:])),
+        "doutes": insecables(_doutes(tables)),
         "sources": _sources(tables, description["depots"]),
         "preuve_sha256": attestee.preuve_sha256,
         "manifeste_sha256": attestee.manifeste_sha256,
@@ -237,6 +240,25 @@ def _reste(tus: Sequence[Ligne]) -> str:
     ]
     autres = accord(len(tus), "autre ESSMS n’est pas sur cette page", "autres ESSMS ne sont pas sur cette page")
     return f"{autres} ({enumerer(parts)}) : la preuve les contient tous."
+
+
+def _doutes(tables: Mapping[str, pl.DataFrame]) -> str:
+    """What leaves rates to confirm, by cause, those of most ESSMS first; empty without any."""
+    des_sources: dict[str, dict[str, Ligne]] = {}
+    for source in tables["sources"].iter_rows(named=True):
+        des_sources.setdefault(source["finess_et"], {})[source["table"]] = source
+    concernes: dict[str, set[str]] = {}
+    for mesure in tables["indicateurs"].filter(verdict="a_confirmer").iter_rows(named=True):
+        necessaires = [des_sources[mesure["finess_et"]][table] for table in besoins()[mesure["indicateur"]]]
+        for doute in doutes(mesure, necessaires):
+            concernes.setdefault(doute.cause, set()).add(mesure["finess_et"])
+    if not concernes:
+        return ""
+    par_nombre = sorted(concernes, key=lambda cause: (-len(concernes[cause]), cause))
+    dits = [f"{cause} ({accord(len(concernes[cause]), 'ESSMS', 'ESSMS')})" for cause in par_nombre[:_DOUTES_DITS]]
+    if len(par_nombre) > _DOUTES_DITS:
+        dits.append(accord(len(par_nombre) - _DOUTES_DITS, "autre cause", "autres causes"))
+    return f"À confirmer : {' ; '.join(dits)}."
 
 
 def _sources(tables: Mapping[str, pl.DataFrame], depots: Sequence[Ligne]) -> list[dict[str, str]]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from schemas.curated import SOURCES
+from schemas.curated import A_LA_CIBLE, SOURCES
 from schemas.depots import libelle
+from transforms.agregats import compter_a_la_cible
 from transforms.dire.formats import VIDE, accord, cible, insecables, jour, jour_en_lettres, majuscule, milliers, taux
 from transforms.dire.libelles import (
     AVEC_CIBLE,
@@ -19,6 +20,7 @@ from transforms.dire.libelles import (
     INDICATEURS,
     LIGNES_REJETEES,
     STATUTS,
+    VERDICTS,
     etat_de_source,
     table_a_deposer,
 )
@@ -123,8 +125,7 @@ def page_du_porteur(situation: Situation) -> str:
     """The page, under 1 MB."""
     noms = noms_des_structures(situation.essms)
     lignes = _lignes(situation, noms)
-    opposables = situation.indicateurs.filter(pl.col("opposable"))
-    a_la_cible = opposables.group_by("finess_et").agg(tout=pl.col("atteint").fill_null(False).all())["tout"].sum()
+    a_la_cible, _ = compter_a_la_cible(situation.indicateurs)
     mesures = situation.indicateurs.filter(pl.col("taux").is_not_null())["finess_et"].n_unique()
     actifs = situation.indicateurs.filter(pl.col("indicateur") == "dossiers_actifs")
     fenetres = situation.indicateurs.select("debut_fenetre", "fin_fenetre", "regles").unique().sort(pl.all())
@@ -139,7 +140,7 @@ def page_du_porteur(situation: Situation) -> str:
         chiffres=[
             _chiffre(situation.essms.height, "Structure du projet", "Structures du projet"),
             _chiffre(mesures, "Structure mesurée", "Structures mesurées"),
-            _chiffre(int(a_la_cible or 0), "À la cible partout"),
+            _chiffre(a_la_cible, "À la cible partout"),
             _chiffre(_somme(actifs["numerateur"]), *map(majuscule, INDICATEURS["dossiers_actifs"].comptes)),
             _chiffre(_somme(actifs["denominateur"]), "Personne accompagnée", "Personnes accompagnées"),
         ],
@@ -301,7 +302,7 @@ def _lignes(situation: Situation, noms: Mapping[str, str]) -> list[dict[str, Any
     for finess, nom in noms.items():
         du_finess = mesures.get(finess, {})
         opposables = [m for m in du_finess.values() if m["opposable"]]
-        manques = sum(m["atteint"] is not True for m in opposables)
+        manques = sum(m["verdict"] not in A_LA_CIBLE for m in opposables)
         lignes.append(
             {
                 "finess": finess,
@@ -327,7 +328,7 @@ def _cellule(mesure: dict[str, Any] | None) -> tuple[str, str, str]:
     if mesure["statut"] == "source_partielle":
         precisions.append(STATUTS["source_partielle"])
     if not mesure["opposable"]:
-        precisions.append("non opposable")
+        precisions.append(VERDICTS["non_opposable"])
     ton = "oui" if mesure["atteint"] else "non" if mesure["opposable"] else ""
     return taux(mesure["taux"], mesure["cible"]), ton, ", ".join(precisions)
 
