@@ -187,10 +187,10 @@ def test_a_doubt_or_a_lack_is_said_and_the_balance_is_not_exigible() -> None:
         in dit
     )
     assert "Solde exigible" not in dit
-    assert "37/40 = 92,5 % à confirmer, min. 86,0 %" in dit
+    assert "37/40 = 92,5 % à confirmer, ≥ 86,0 %" in dit
     assert "30/40 = 75,0 % non atteint, manque 6" in dit
     assert "— non démontré" in dit
-    assert "lignes rejetées pour 3 ESSMS ; 9 lignes rejetées en tout" in dit
+    assert "lignes rejetées pour 3 ESSMS" in dit
     assert "À confirmer : « dossiers » : 3 lignes rejetées (1 ESSMS)." in dit
     assert "Cibles atteintes depuis pas encore" in dit
     ordre = [dit.index(f"01000000{rang} ") for rang in (1, 0, 2)]

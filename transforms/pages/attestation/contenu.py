@@ -205,7 +205,7 @@ def _essms(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
     return sorted(lignes, key=lambda e: (e["rang"], e["finess"]))
 
 
-_NOM_MAX = 34
+_NOM_MAX = 40
 
 
 def _abreger(nom: str) -> str:
@@ -221,7 +221,7 @@ def _case(i: Ligne) -> dict[str, str]:
     if i["verdict"] == "non_atteint" and i["reste_a_faire"]:
         precision = f", manque {milliers(i['reste_a_faire'])}"
     if i["verdict"] == "a_confirmer" and i["taux_plancher"] is not None:
-        precision = f", min. {taux(i['taux_plancher'], i['cible'])}"
+        precision = f", ≥{INSECABLE}{taux(i['taux_plancher'], i['cible'])}"
     return {
         "chiffre": insecables(chiffre),
         "verdict": libelles.VERDICTS[i["verdict"]],
@@ -264,28 +264,25 @@ def _doutes(tables: Mapping[str, pl.DataFrame]) -> str:
 def _sources(tables: Mapping[str, pl.DataFrame], depots: Sequence[Ligne]) -> list[dict[str, str]]:
     fins = dict(tables["indicateurs"].select("finess_et", "fin_fenetre").iter_rows())
     etats: dict[str, Counter[str]] = {s: Counter() for s in SOURCES if s not in libelles.FACULTATIVES}
-    rejetees: Counter[str] = Counter()
     for s in tables["sources"].iter_rows(named=True):
         if s["table"] in etats:
             etats[s["table"]][libelles.etat_de_source(s, fins[s["finess_et"]])] += 1
-            rejetees[s["table"]] += s["lignes_rejetees"]
     return [
         {
             "nom": majuscule(libelles.nom_de_source(source)),
-            "etats": insecables(_dire_etats(compte, rejetees[source])),
+            "etats": insecables(_dire_etats(compte)),
             **_lus([d for d in depots if d["table"] == libelles.table_a_deposer(source)]),
         }
         for source, compte in etats.items()
     ]
 
 
-def _dire_etats(compte: Counter[str], rejetees: int) -> str:
-    dits = [
+def _dire_etats(compte: Counter[str]) -> str:
+    return " ; ".join(
         f"{texte} pour {accord(compte[etat], 'ESSMS', 'ESSMS')}"
         for etat, texte in libelles.ETATS_SOURCE.items()
         if compte[etat]
-    ]
-    return " ; ".join([*dits, *([f"{accord(rejetees, *libelles.LIGNES_REJETEES)} en tout"] if rejetees else [])])
+    )
 
 
 def _lus(depots: Sequence[Ligne]) -> dict[str, str]:
