@@ -98,7 +98,7 @@ class Conforme:
     version: str
 
 
-def verifier(reglages: Reglages, chemin: Path) -> Conforme:
+def confronter(reglages: Reglages, chemin: Path) -> Conforme:
     """Say that a page in hand still matches what is published.
 
     Raises `AttestationInvalide` when it is not a page handed out here, byte for byte, or when what it cites is damaged;

@@ -73,7 +73,7 @@ def _verifier(data: Path | None, chemin: Path) -> int:
     from flows import attestation, reglages  # noqa: PLC0415
     from transforms.dire.formats import jour  # noqa: PLC0415
 
-    conforme = attestation.verifier(reglages.lire_reglages(data), chemin)
+    conforme = attestation.confronter(reglages.lire_reglages(data), chemin)
     remise = conforme.remise
     afficher(
         f"Attestation valable : projet {remise['projet']}, mesure du {jour(date.fromisoformat(remise['date_mesure']))}.\n"
