@@ -12,6 +12,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from flows import preuve
 from flows.disque import sha256_du_fichier
 from flows.reglages import Reglages
@@ -76,13 +78,15 @@ def refaire(chemin: Path, preuve_entiere: PreuveEntiere) -> Mapping[str, Any]:
         raise AttestationInvalide(
             f"{_NON_VALABLE}\n  La preuve est celle d'un ESSMS : une attestation est celle d'un projet."
         )
-    attestee = Attestee(
-        description,
-        tables_de_la_preuve(fichiers, objet),
-        preuve_entiere.sha256,
-        sha256_de(fichiers[f"version/{MANIFESTE}"]),
-    )
-    if page(attestee) != chemin.read_bytes():
+    try:
+        tables = tables_de_la_preuve(fichiers, objet)
+        manifeste = sha256_de(fichiers[f"version/{MANIFESTE}"])
+        refaite = page(Attestee(description, tables, preuve_entiere.sha256, manifeste))
+    except (KeyError, IndexError, ValueError, TypeError, pl.exceptions.PolarsError) as erreur:
+        raise AttestationInvalide(
+            f"{_NON_VALABLE}\n  La preuve ne contient pas ce que dit une attestation."
+        ) from erreur
+    if refaite != chemin.read_bytes():
         raise AttestationInvalide(
             f"{_NON_VALABLE}\n  La page que donne cette preuve n'est pas {chemin.name} : la page a été modifiée, elle vient "
             "d'une autre preuve, ou elle a été écrite par une autre version de duimètre. Refaites-la pour comparer."

@@ -456,6 +456,10 @@ def test_what_was_published_since_is_told(publiee: Path, capsys: pytest.CaptureF
     avec = ("--preuve", str(page_ecrite.with_suffix(".preuve.zip")))
     assert lancer("attestation", "--verifier", str(page_ecrite), *avec) == 0
     assert lancer("attestation", "--verifier", str(nouvelle), *avec) == 1
+    # That of an ESSMS gives no page.
+    d_un_essms = str(publiee.parent / "e1.zip")
+    assert lancer("preuve", E1, "--date-mesure", "2026-04-01", "--sortie", d_un_essms, "--data", str(publiee)) == 0
+    assert lancer("attestation", "--verifier", str(nouvelle), "--preuve", d_un_essms) == 1
 
 
 def test_a_damaged_publication_settles_nothing(publiee: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,7 @@ def _imprimer(html: str) -> tuple[bytes, int]:
     rl_config.invariant = 1  # neither the time nor a random identifier is written
     flux = io.BytesIO()
     with as_file(files(__package__)) as dossier:
-        regles = ResourceAccessPolicy.server(dossier, allow_remote=False)
+        regles = ResourceAccessPolicy(allow_remote=False, base_dir=dossier)
         # The thin no-break space is a space like others for xhtml2pdf: it would break lines there.
         CreatePDF(html.replace(FINE, INSECABLE), dest=flux, path=str(dossier / "page.html"), resource_policy=regles)
     return flux.getvalue(), len(PdfReader(flux).pages)
