@@ -24,7 +24,7 @@ from transforms.territoire import categories, departements
 FACULTATIVES = frozenset({"eprescription", "eparcours"})
 
 # What §6.6 is made of, in order.
-_PROJETS = (
+PROJETS = (
     "verdicts_essms",
     "forfaits_essms",
     "projets_mesures",
@@ -78,18 +78,15 @@ def suivre_projets(
     `montant` (euros), `date`. `atteintes`: (`date_mesure`, `projet`) of the other published dates at which `cibles_usage` is
     `remplie`. Amounts are exact, in euros and cents (`Decimal`).
     """
-    relations = regles.relations_publication()
     entrees = {
         "indicateurs": indicateurs,
         "essms": essms,
         "incertains": incertains,
         "depenses": depenses,
         "atteintes_publiees": atteintes,
-        "categories": categories(),
-        "forfaits": relations["forfaits"],
-        "textes": relations["textes"],
+        **textes_des_projets(),
     }
-    faites = _executer(entrees, _PROJETS, _PROJETS)
+    faites = _executer(entrees, PROJETS, PROJETS)
     projets = faites["projets_mesures"]
     for autre in ("soldes", "conventions"):
         projets = projets.join(faites[autre].select(*CLE, cs.exclude(projets.columns)), on=CLE)
@@ -100,6 +97,12 @@ def suivre_projets(
         "financement": faites["financement"],
         "alertes": dire_alertes_projets(faites["alertes_projets"], projets),
     }
+
+
+def textes_des_projets() -> dict[str, pl.DataFrame]:
+    """What the relations of `PROJETS` read beside measures and registers: the texts, as relations."""
+    relations = regles.relations_publication()
+    return {"categories": categories(), "forfaits": relations["forfaits"], "textes": relations["textes"]}
 
 
 def suivre(fichiers: Mapping[date, Path]) -> pl.DataFrame:

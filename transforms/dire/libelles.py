@@ -119,6 +119,20 @@ VERDICTS = {
     "non_opposable": "non opposable",
 }
 
+# Conditions of the balance and their states (§6.6).
+CONDITIONS = {
+    "cibles_usage": "cibles d'usage",
+    "service_regulier": "service régulier",
+    "depenses": "dépenses justifiées",
+}
+ETATS_CONDITION = {
+    "remplie": "remplie",
+    "non_remplie": "non remplie",
+    "a_confirmer": "à confirmer",
+    "inconnue": "inconnue",
+    "sans_objet": "sans objet",
+}
+
 # Of a file or of one of its tables.
 STATUTS_DEPOT = {
     "accepte": "accepté",
