@@ -6,12 +6,13 @@ import os
 import random
 
 import pytest
-from differentiel import ecarts, mesurer_en_sql
+from differentiel import ecarts, mesurer_en_sql, soldes_a_tort
 from mondes import Monde, monde, reduire, repr_monde
+from oracle import Resultat
 from oracle_conventions import mesurer_monde
 
 MONDES = int(os.environ.get("DUIMETRE_TEST_MONDES", "1000"))
-LOT = 500
+LOT = 1000
 
 
 def differents(un_monde: Monde, replier: bool) -> list[str]:
@@ -38,3 +39,15 @@ def test_sql_et_oracle_donnent_les_memes_figures(premiere: int) -> None:
                 seul = bool(differents(un_monde, replier))
                 petit = reduire(un_monde, _different_replie if replier else _different) if seul else un_monde
                 pytest.fail(f"replier={replier}\n{repr_monde(petit)}\n" + "\n".join(differents(petit, replier) or lot))
+
+
+@pytest.mark.parametrize(
+    ("opposable", "verdict", "a_tort"),
+    [(True, "atteint", []), (True, "sans_objet", []), (True, "a_confirmer", ["P"]), (False, "non_atteint", [])],
+)
+def test_un_solde_exigible_sans_preuve_se_voit(opposable: bool, verdict: str, a_tort: list[str]) -> None:
+    resultat = Resultat(
+        indicateurs={("1", "mss"): {"projet": "P", "opposable": opposable, "verdict": verdict}},
+        conventions={"P": {"solde_exigible": True}, "Q": {"solde_exigible": False}},
+    )
+    assert soldes_a_tort(resultat) == a_tort
