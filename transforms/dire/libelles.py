@@ -139,6 +139,22 @@ ETAPES = {
     "dossiers_agenda": "Actifs, avec un événement d'agenda",
 }
 
+# Of the balance of a project (§6.6): its conditions, their states, and what a vérification d'aptitude finds.
+CONDITIONS_SOLDE = {
+    "cibles_usage": "Cibles d'usage atteintes",
+    "service_regulier": "Service régulier constaté",
+    "depenses": "Dépenses justifiées",
+}
+ETATS_CONDITION = {
+    "remplie": "remplie",
+    "non_remplie": "non remplie",
+    "a_confirmer": "à confirmer",
+    "inconnue": "inconnue",
+    "sans_objet": "sans objet",
+}
+ETATS_APTITUDE = {"pret": "prêt", "bloque": "bloqué"}
+PORTEES = {"regional": "régionale", "national": "nationale"}
+
 TYPES = {"acquisition": "acquisition", "montee_de_version": "montée de version"}
 
 LIGNES_REJETEES: Noms = ("ligne rejetée", "lignes rejetées")
@@ -176,3 +192,26 @@ def dire_etat_de_source(source: Mapping[str, Any], fin_fenetre: date) -> str:
     """The same in words, with the count of rejected rows."""
     etat = etat_de_source(source, fin_fenetre)
     return accord(source["lignes_rejetees"], *LIGNES_REJETEES) if etat == "rejets" else ETATS_SOURCE[etat]
+
+
+def etat_du_solde(convention: Mapping[str, Any], etats: Mapping[str, str]) -> str:
+    """Where the balance of a project stands, in words: the first thing that it waits for (§6.6).
+
+    `convention`: a row of `conventions`. `etats`: condition → its state (table `conditions_solde`).
+    """
+    if convention["solde_exigible"]:
+        return "exigible"
+    cibles, service = etats["cibles_usage"], etats["service_regulier"]
+    if cibles == "non_remplie":
+        return "cibles d'usage non atteintes"
+    if cibles == "a_confirmer":
+        return "cibles d'usage à confirmer"
+    if cibles == "sans_objet":
+        return "aucune cible d'usage à démontrer"
+    if service not in ("remplie", "sans_objet"):
+        return "service régulier à constater"
+    if convention["solde"] is None:
+        return "montant inconnu"
+    if etats["depenses"] != "remplie":
+        return "dépenses à justifier"
+    return "rien à payer : l'avance couvre les dépenses justifiées"

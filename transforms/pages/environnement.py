@@ -102,5 +102,9 @@ def _environnement() -> Environment:
         "tables": TABLES,
         "alertes_connues": ALERTES,
         "types": libelles.TYPES,
+        "portees": libelles.PORTEES,
+        "conditions_solde": libelles.CONDITIONS_SOLDE,
+        "etats_condition": libelles.ETATS_CONDITION,
+        "etats_aptitude": libelles.ETATS_APTITUDE,
     }
     return environnement

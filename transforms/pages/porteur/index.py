@@ -25,6 +25,7 @@ from transforms.dire.libelles import (
 from transforms.dire.texte_sur import dire_texte
 from transforms.pages.environnement import remplir
 from transforms.pages.porteur.delai import Delai
+from transforms.pages.porteur.solde import soldes
 
 ESSMS_MAX = 500
 FICHIERS_MAX = 100
@@ -76,7 +77,8 @@ class Refus:
 class Situation:
     """All that the page of one porteur is made of.
 
-    `essms`, `indicateurs`, `sources`: rows of the published tables for that porteur and date. `listes`: FINESS → file
+    `essms`, `indicateurs`, `sources`: rows of the published tables for that porteur and date; `projets`: those
+    of `conventions`, `conditions_solde` and `verifications_aptitude`. `listes`: FINESS → file
     name of its work list. `fichiers`: the `FICHIERS_MAX` latest of `nb_fichiers`, latest first. `rejets`: those of the
     window with rejected rows. `ecartes`: FINESS set aside in the register. `en_attente`: all are.
     """
@@ -89,6 +91,7 @@ class Situation:
     essms: pl.DataFrame
     indicateurs: pl.DataFrame
     sources: pl.DataFrame
+    projets: Mapping[str, pl.DataFrame]
     listes: Mapping[str, str]
     fichiers: Sequence[FichierRecu]
     nb_fichiers: int
@@ -145,6 +148,7 @@ def page_du_porteur(situation: Situation) -> str:
         ],
         lignes=lignes[:ESSMS_MAX],
         lignes_cachees=len(lignes) - len(lignes[:ESSMS_MAX]),
+        soldes=soldes({**situation.projets, "indicateurs": situation.indicateurs}, noms),
         sources=sources(situation, noms),
         fichiers=[(dire_texte(f.nom, 200), f) for f in situation.fichiers],
         fichiers_caches=situation.nb_fichiers - len(situation.fichiers),
