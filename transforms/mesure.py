@@ -7,7 +7,7 @@ they are made and what they read; no rule of §6 is here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -59,6 +59,7 @@ RELATIONS = (
     "populations",
     "comptages",
     "etats_sources",
+    "exemptions",
     "indicateurs",
     "maturin_sms",
     "dossiers_inconnus",
@@ -87,7 +88,8 @@ PRECEDENTS = {"finess_et": pl.String, "indicateur": pl.String, "taux": pl.Float6
 class Entrees:
     """What a measure reads.
 
-    `essms`: the ESSMS of the register (columns of the table `essms`, and `seau`). `depots` (columns `DEPOTS`): accepted
+    `essms`: the ESSMS of the register (columns of the table `essms`, and `seau`: null for one that is there only because
+    its project counts it). `depots` (columns `DEPOTS`): accepted
     deposits, and those refused for their rows; `ordre` follows the extraction date, then the name (§6.2); `fichier` is
     the staged parquet file that holds its rows, maybe with those of others; `fichier_faits` the one to read its facts in,
     the same or a fold of it (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and
@@ -164,13 +166,19 @@ def _avec_annonces(base: duckdb.DuckDBPyConnection, vue: str, fichiers: Sequence
                SEMI JOIN annonces USING (finess_et, id_dossier, id_evenement)"""
 
 
-def _preparer(base: duckdb.DuckDBPyConnection, entrees: Entrees, date_mesure: date) -> None:
-    """Give a base the inputs of a measure and the relations that say which deposits and staged files it reads."""
+def _preparer(
+    base: duckdb.DuckDBPyConnection, entrees: Entrees, date_mesure: date, seaux: Collection[int] | None = None
+) -> None:
+    """Give a base the inputs of a measure and the relations that say which deposits and staged files it reads.
+
+    `essms` are those of the `seaux`; a project may have others, in `essms_des_projets`.
+    """
     base.execute("SET TimeZone = 'UTC'")
     base.execute(texte_sql("macros/duckdb"))
     tables = {
         "mesure": pl.DataFrame({"date_mesure": [date_mesure]}),
-        "essms": entrees.essms,
+        "essms": entrees.essms if seaux is None else entrees.essms.filter(pl.col("seau").is_in(sorted(seaux))),
+        "essms_des_projets": entrees.essms.select("projet", "finess_et", "sous_secteur"),
         "depots": entrees.depots,
         "bilans": entrees.bilans,
         "precedents": entrees.precedents,
@@ -204,9 +212,8 @@ def mesurer(
 
     Raises `duckdb.Error` when a staged file cannot be read.
     """
-    essms = entrees.essms.filter(pl.col("seau").is_in(sorted(seaux)))
     with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
-        _preparer(base, replace(entrees, essms=essms), date_mesure)
+        _preparer(base, entrees, date_mesure, seaux)
         utiles: dict[tuple[str, str], list[str]] = {}
         for deposee, lecture, fichier in base.execute("FROM fichiers_utiles ORDER BY ALL").fetchall():
             utiles.setdefault((deposee, lecture), []).append(fichier)

@@ -39,7 +39,7 @@ CHIFFRES = ("indicateur", "numerateur", "denominateur", "taux", "statut")
 # What is published beside the computed columns.
 _ETIQUETTES = ("version", "date_mesure")
 
-_LUES = ("mesure", "essms", "depots", "bilans", "regles", "cibles", "non_opposables")
+_LUES = ("mesure", "essms", "essms_des_projets", "depots", "bilans", "regles", "cibles")
 # The alerts are no part of a figure.
 _CALCULEES = tuple(
     r
@@ -87,8 +87,10 @@ def recalculer(entrees: Entrees, finess_et: str, date_mesure: date) -> Recalcul:
 
     `entrees`: as for a night; its `essms` holds that ESSMS. Raises `duckdb.Error` when a staged file cannot be read.
     """
-    essms = entrees.essms.filter(pl.col("finess_et") == finess_et)
-    (porteur,), (seau,) = essms["porteur"].to_list(), essms["seau"].to_list()
+    ((porteur, projet, seau),) = (
+        entrees.essms.filter(finess_et=finess_et).select("porteur", "projet", "seau").iter_rows()
+    )
+    essms = entrees.essms.filter(projet=projet).with_columns(pl.when(finess_et=finess_et).then("seau"))
     depots = entrees.depots.filter(pl.col("porteur") == porteur)
     bilans = entrees.bilans.join(depots.select("depot"), on="depot", how="semi")
     reduites = replace(entrees, essms=essms, depots=depots, bilans=bilans)

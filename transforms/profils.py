@@ -26,7 +26,7 @@ from transforms.lecture.entetes import Attendu, apparier, nom_normalise
 from transforms.lecture.modele import LIGNE, NATIVE, SURPLUS, Feuille, LectureImpossible
 from transforms.nommage import Nom, format_de, lire_nom, mots_de_partiel, plier, sans_marque
 from transforms.texte import nettoyer
-from transforms.traduction import Saisie, Texte, lire_toml
+from transforms.traduction import Saisie, Texte, analyser_toml, comprendre
 
 _FORMATS_DE_FICHIER = ("csv", "csv.gz", "xlsx", "parquet")
 _NOM_DE_PROFIL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -225,7 +225,7 @@ def lire_profil(nom: str, contenu: bytes) -> Profil:
     try:
         if not _NOM_DE_PROFIL.fullmatch(nom):
             raise ValueError("a un nom impossible : minuscules sans accent, chiffres, « - » et « _ » seulement.")
-        lue = lire_toml(Description, contenu)
+        lue = comprendre(Description, analyser_toml(contenu))
     except ValueError as erreur:
         raise ProfilInvalide(f"Le profil « {nom} » {erreur}") from erreur
     return Profil(nom, lue.editeur, lue.fichiers, hashlib.sha256(contenu).hexdigest())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -19,6 +19,7 @@ _PHRASES = {
     "value_error": "« {cle} » : {error}",
     "too_short": "« {cle} » : il en faut au moins {min_length}",
     "bool_type": "« {cle} » : true ou false est attendu",
+    "literal_error": "« {cle} » : {expected} est attendu",
     **dict.fromkeys(("string_type", "string_pattern_mismatch"), "« {cle} » : un texte est attendu"),
     **dict.fromkeys(("tuple_type", "frozen_set_type"), "« {cle} » : une liste est attendue"),
     **dict.fromkeys(("dict_type", "model_type"), f"« {{cle}} » : {_LIGNES}"),
@@ -40,15 +41,21 @@ class Saisie(BaseModel):
 S = TypeVar("S", bound=Saisie)
 
 
-def lire_toml(modele: type[S], contenu: bytes) -> S:
-    """Read a file. Raises ValueError with all its faults, each with its place: `fichiers n° 1, tables n° 2 : …`."""
+def analyser_toml(contenu: bytes) -> dict[str, Any]:
+    """What a file says. Raises ValueError when it is no TOML."""
     try:
-        return modele.model_validate(tomllib.loads(contenu.decode("utf-8")))
+        return tomllib.loads(contenu.decode("utf-8"))
+    except ValueError as erreur:
+        raise ValueError(f"ne peut pas être lu : {erreur}") from erreur
+
+
+def comprendre(modele: type[S], valeurs: Mapping[str, Any]) -> S:
+    """Judge what a file says. Raises ValueError with all its faults, each with its place: `fichiers n° 1, tables n° 2 : …`."""
+    try:
+        return modele.model_validate(valeurs)
     except ValidationError as erreur:
         dites = [f"{_nommer(lieu[: -_mots(lieu)])} : {phrase}".strip(" :") for lieu, phrase in fautes(erreur, modele)]
         raise ValueError(f"ne peut pas être utilisé : {' ; '.join(dites)}.") from erreur
-    except ValueError as erreur:
-        raise ValueError(f"ne peut pas être lu : {erreur}") from erreur
 
 
 def fautes(erreur: ValidationError, modele: type[BaseModel]) -> Iterator[tuple[tuple[int | str, ...], str]]:
@@ -59,6 +66,8 @@ def fautes(erreur: ValidationError, modele: type[BaseModel]) -> Iterator[tuple[t
             yield lieu, str(faute["ctx"]["error"])  # said by a validator of the whole
             continue
         mots: dict[str, Any] = {"cle": _nommer(lieu[-_mots(lieu) :]), **faute.get("ctx", {})}
+        if faute["type"] == "literal_error":
+            mots["expected"] = mots["expected"].replace(" or ", " ou ")
         if faute["type"] == "extra_forbidden":
             mots["conseil"] = _conseil(str(lieu[-1]), _cles(modele, lieu[:-1]))
         yield lieu, _PHRASES[faute["type"]].format_map(mots)

@@ -29,6 +29,8 @@ from flows import mesure, nuit
 from flows.reception import inventaire, reception, registres_ars
 from flows.reglages import Reglages, cle_des_pseudonymes, lire_reglages
 from flows.staging.registre import RegistreDepots
+from schemas.champs import champs
+from schemas.referentiels import ProjetsArs
 from transforms.finess import cle_luhn_valide
 
 PORTEUR = "asso"
@@ -142,18 +144,7 @@ def ecrire(chemin: Path, contenu: str | bytes) -> None:
 
 def projets(racine: Path, texte: str) -> None:
     """Write projets.csv: one ESSMS a line, `E1 porteur=asso regles=2023 date_premiere_mesure=2026-04-01 …`."""
-    colonnes = (
-        "porteur",
-        "nom",
-        "finess_et",
-        "regles",
-        "date_premiere_mesure",
-        "sous_secteur",
-        "exemption_socles",
-        "profil",
-        "type",
-        "part_medico_sociale",
-    )
+    colonnes = tuple(champs(ProjetsArs))
     lignes = [";".join(colonnes)]
     for ligne in texte.strip().splitlines():
         alias, *options = ligne.split()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scenario import ins
@@ -157,28 +157,51 @@ def test_reste_a_faire_de_zero(verifier: Verifier) -> None:
     """)
 
 
-def test_ce_qui_n_est_pas_opposable(verifier: Verifier) -> None:
-    """« opposable is false for mss and dmp in sub-sector PJM and where exemption_socles is true; computed all the same ».
-
-    All other targets are reached: E2 (PJM) and E3 (exempted) have reached all of theirs, E1 has not.
-    """
+def _opposables(attentes: Mapping[str, str]) -> str:
+    """ESSMS that reach all targets but those of mss and dmp, at 0 of 1; what is expected of each."""
     lignes = [
         f"{e}: D1 | {e}: D1 2025-01-01 → | {e}: D1 2026-01-05 | {e}: D1 PP1 actif → | {e}: D1 R1 2026-01-05 |"
-        f" {e}: 2025-12-31 | {e}: 2025-12-31 dossier=D1 | {attente}"
-        for e, attente in (
-            ("E1", "mss 0/1 0 % manqué reste 1 opposable, dmp 0/1 opposable, cibles_atteintes non"),
-            ("E2", "E2: mss 0/1 0 % manqué reste 1 libre, E2: dmp 0/1 libre, E2: cibles_atteintes oui"),
-            ("E3", "E3: mss 0/1 0 % manqué reste 1 libre, E3: dmp 0/1 libre, E3: cibles_atteintes oui"),
-        )
+        f" {e}: 2025-12-31 | {e}: 2025-12-31 dossier=D1 | " + ", ".join(f"{e}: {a.strip()}" for a in attente.split(","))
+        for e, attente in attentes.items()
     ]
-    lignes += [
-        "| | | | | | | alerte VALEUR_NULLE mss, E2: pas d'alerte VALEUR_NULLE, E3: pas d'alerte VALEUR_NULLE",
-        "| | | | | | | E2: agenda 1/1 100 % atteint opposable, E3: projet_personnalise 1/1 opposable",
-    ]
+    entete = "dossiers | sejours | mises_a_jour | projets | agenda | mss | dmp | attendu le 2026-04-01\n"
+    return entete + "\n".join(lignes)
+
+
+OPPOSABLE = "mss 0/1 0 % manqué reste 1 opposable, dmp 0/1 opposable, cibles_atteintes non, alerte VALEUR_NULLE mss"
+LIBRE = "mss 0/1 0 % manqué reste 1 libre, dmp 0/1 libre, cibles_atteintes oui, pas d'alerte VALEUR_NULLE"
+
+
+def test_exemption_decidee_par_l_ars(verifier: Verifier) -> None:
+    """« opposable is false for mss and dmp where exemption_socles is true; they are computed all the same »."""
     verifier(
-        "dossiers | sejours | mises_a_jour | projets | agenda | mss | dmp | attendu le 2026-04-01\n"
-        + "\n".join(lignes),
-        essms="E1\nE2 sous_secteur=PJM regles=2023 date_premiere_mesure=2026-04-01\nE3 exemption_socles=oui",
+        _opposables({"E1": OPPOSABLE, "E3": LIBRE + ", agenda 1/1 100 % atteint opposable"}),
+        essms="E1\nE3 exemption_socles=oui",
+    )
+
+
+def test_exemption_de_pjm_selon_les_regles(verifier: Verifier) -> None:
+    """« jamais (2023, 2022), projet_pjm_seul (2025: every ESSMS of the project valid at D is PJM) or par_essms
+    (2025-martinique: this ESSMS is PJM) ».
+
+    The project `seul` is PJM alone, `mixte` holds a PA, `inconnu` one whose sub-sector is not
+    known. The same mixed project in Martinique frees its PJM only.
+    """
+    cas = {
+        "E1": ("projet=seul regles=2025 sous_secteur=PJM", LIBRE),
+        "E2": ("projet=seul regles=2025 sous_secteur=PJM", LIBRE),
+        "E3": ("projet=mixte regles=2025 sous_secteur=PJM", OPPOSABLE),
+        "PARIS": ("projet=mixte regles=2025 sous_secteur=PA", OPPOSABLE),
+        "CORSE": ("projet=inconnu regles=2025 sous_secteur=PJM", OPPOSABLE),
+        "GUYANE": ("projet=inconnu regles=2025", OPPOSABLE),
+        "REUNION": ("projet=2023 regles=2023 date_premiere_mesure=2026-04-01 sous_secteur=PJM", OPPOSABLE),
+        "MAYOTTE": ("projet=2022 regles=2022 date_premiere_mesure=2026-04-01 sous_secteur=PJM", OPPOSABLE),
+        "MARTINIQUE": ("projet=matinik regles=2025-martinique sous_secteur=PJM", LIBRE),
+        "GUADELOUPE": ("projet=matinik regles=2025-martinique sous_secteur=PA", OPPOSABLE),
+    }
+    verifier(
+        _opposables({e: attente for e, (_, attente) in cas.items()}),
+        essms="\n".join(f"{e} {ligne}" for e, (ligne, _) in cas.items()),
     )
 
 

@@ -32,11 +32,12 @@ D = date(2031, 4, 1)
 CLE = "0" * 64
 MAINTENANT = datetime(2031, 4, 2, 4, tzinfo=UTC)
 
-# Windows of 2 months, of 6 at the first measure; projet 60 % (was 90), agenda without target, mss 60 % (was 70) and it
-# binds PJM too, dmp no longer lifted by the exemption and not binding in PA either.
+# Windows of 2 months, of 6 at the first measure; projet 60 % (was 90), agenda without target, mss 60 % (was 70) and free
+# in PJM whatever the project, dmp no longer lifted by any exemption.
 TEXTE_2031 = """
 nom = "2031"
 source = "Instruction du 1er février 2031 (imaginée)"
+exemption_pjm = "par_essms"
 [fenetre]
 mois = 2
 mois_premiere_mesure = 6
@@ -50,7 +51,6 @@ cible_pct = 60
 socle = true
 [indicateurs.dmp]
 cible_pct = 70
-non_opposable = ["PJM", "PA"]
 [indicateurs.eprescription]
 [indicateurs.eparcours]
 """
@@ -172,12 +172,12 @@ def test_des_chiffres_calcules_a_la_main(tmp_path: Path, ajouter: Callable[..., 
     E3: projet_personnalise 2/3 atteint reste 0 opposable         | GUADELOUPE: projet_personnalise 2/5 40 % manqué reste 1
     E3: agenda 2/3 reste – libre calcule                          | GUADELOUPE: agenda 3/5 60 % reste – libre
     E3: mss 3/5 60 % atteint reste 0 opposable                    | GUADELOUPE: mss 5/5 100 % atteint reste 0 opposable
-    E3: dmp 2/5 40 % manqué reste 2 libre                         | GUADELOUPE: dmp 4/5 80 % atteint reste 0 opposable
+    E3: dmp 2/5 40 % manqué reste 2 opposable                      | GUADELOUPE: dmp 4/5 80 % atteint reste 0 opposable
     E3: cibles_atteintes non                                      | GUADELOUPE: cibles_atteintes non
 
     attendu le 2031-04-01                                         | attendu le 2031-04-01
-    PARIS: mss 3/5 60 % atteint reste 0 opposable                 | CORSE: mss 3/5 60 % atteint reste 0 libre
-    PARIS: dmp 2/5 40 % manqué reste 2 libre                      | CORSE: dmp 2/5 40 % manqué reste 2 opposable
+    PARIS: mss 3/5 60 % atteint reste 0 libre                     | CORSE: mss 3/5 60 % atteint reste 0 libre
+    PARIS: dmp 2/5 40 % manqué reste 2 opposable                  | CORSE: dmp 2/5 40 % manqué reste 2 opposable
     """
     essms = "\n".join(ligne for ligne in basculer(AVANT).splitlines() if "calme" not in ligne)
     jouee = scenario(tmp_path / "data", tableau + attendus, essms, MAINTENANT.date())
@@ -328,11 +328,11 @@ _CHANGEMENTS = {
         CIBLE | OPPOSABLE,
         "\n".join(f"{nom} agenda 3/4 cible – reste –\n{nom} agenda libre" for nom in BASCULES),
     ),
-    "sous-secteur": (
-        '[indicateurs.mss]\ncible_pct = 70\nsocle = true\nnon_opposable = ["PJM"]',
-        "[indicateurs.mss]\ncible_pct = 70\nsocle = true",
+    "exemption de PJM": (
+        'exemption_pjm = "projet_pjm_seul"',
+        'exemption_pjm = "par_essms"',
         OPPOSABLE,
-        "PARIS mss opposable",
+        "PARIS mss libre\nPARIS dmp libre",
     ),
     "exemption": (
         "[indicateurs.mss]\ncible_pct = 70\nsocle = true",
@@ -367,10 +367,16 @@ def test_un_fichier_que_personne_n_utilise_ne_change_rien(
     assert octets(racine) == departement.octets
     assert len(departement.octets) > 40
     actuel = racine / "curated" / "actuel"
-    assert list(json.loads((actuel / "manifeste.json").read_bytes())["regles"]) == ["2023", "2025", "2031"]
-    page = (actuel / "rapports" / "definitions.html").read_text(encoding="utf-8")
-    assert "règles 2023, 2025 et 2031" in page
-    assert "Règles 2023 et 2025 : 70 %" in page.replace("\u00a0", " ").replace("\u202f", " ")
+    assert list(json.loads((actuel / "manifeste.json").read_bytes())["regles"]) == [
+        "2022",
+        "2023",
+        "2025",
+        "2025-martinique",
+        "2031",
+    ]
+    page = (actuel / "rapports" / "definitions.html").read_text(encoding="utf-8").replace("\u2011", "-")
+    assert "règles 2022, 2023, 2025, 2025-martinique et 2031" in page
+    assert "Règles 2022 et 2023 : 70 %" in page.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def test_le_nouveau_nom_est_dit_partout(departement: Region, ajouter: Callable[..., None], tmp_path: Path) -> None:
@@ -378,11 +384,11 @@ def test_le_nouveau_nom_est_dit_partout(departement: Region, ajouter: Callable[.
     ajouter()
     apres = departement.nuit(basculer(AVANT) + "\nMARTINIQUE porteur=neuf regles=2030")
     (message,) = apres["alertes"].filter(code="REFERENTIEL")["message"].to_list()
-    assert "« regles » n'est pas lisible (valeurs : 2023, 2025, 2031)" in message
-    assert dictionnaire.markdown().count("Valeurs : `2023`, `2025`, `2031`.") == 3
+    assert "« regles » n'est pas lisible (valeurs : 2022, 2023, 2025, 2025-martinique, 2031)" in message
+    assert dictionnaire.markdown().count("Valeurs : `2022`, `2023`, `2025`, `2025-martinique`, `2031`.") == 3
     for table in ("indicateurs", "maturin_sms", "essms"):
         (champ,) = (c for c in dictionnaire.table_schema_publiee(table)["fields"] if c["name"] == "regles")
-        assert champ["constraints"]["enum"] == ["2023", "2025", "2031"]
+        assert champ["constraints"]["enum"] == ["2022", "2023", "2025", "2025-martinique", "2031"]
     reglages = lire_reglages(departement.racine)
     for alias in ("E1", "E3"):
         with verrou(reglages.staging):
@@ -391,6 +397,46 @@ def test_le_nouveau_nom_est_dit_partout(departement: Region, ajouter: Callable[.
         verdict = verifier_preuve(faite.chemin, tmp_path / alias)
         assert verdict.fichiers["regles/2031.toml"].decode() == TEXTE_2031
         assert verdict.description["regles"]["2031"]["sha256"] == hashlib.sha256(TEXTE_2031.encode()).hexdigest()
+
+
+def test_un_jeu_de_regles_part_d_un_autre(ajouter: Callable[..., None]) -> None:
+    """« a set may start from another (base) »: it says what changes, down to one line of one table, and owns its source."""
+    ajouter(TEXTE_2031)
+    ajouter('nom = "2032"\nbase = "2031"\nsource = "A"\n[fenetre]\nmois = 1\n[indicateurs.mss]\ncible_pct = 50', "2032")
+    ajouter('nom = "2032-nord"\nbase = "2032"\nsource = "B"\nexemption_pjm = "jamais"', "2032-nord")
+    jeux = {r.nom: r for r in regles.toutes()}
+    socle = {r: jeux[r].indicateurs["mss"] for r in ("2031", "2032", "2032-nord")}
+    assert [(c.cible_pct, c.socle) for c in socle.values()] == [(60, True), (50, True), (50, True)]
+    change = {"nom", "base", "source", "fenetre", "indicateurs"}
+    assert jeux["2032"].model_dump(exclude=change) == jeux["2031"].model_dump(exclude=change)
+    assert jeux["2032"].fenetre == regles.Fenetre(mois=1, mois_premiere_mesure=6)
+    assert [jeux[r].indicateurs["dmp"].socle for r in ("2025-martinique", "2032-nord")] == [True, False]
+    assert [(r.source, r.exemption_pjm) for r in (jeux["2032"], jeux["2032-nord"])] == [
+        ("A", "par_essms"),
+        ("B", "jamais"),
+    ]
+
+
+def test_les_jeux_livres() -> None:
+    """« Shipped: 2023, 2025, 2025-martinique (base 2025), 2022 (base 2023) »."""
+    livres = {r.nom: (r.base, r.exemption_pjm, r.fenetre.mois) for r in regles.toutes()}
+    assert livres == {
+        "2022": ("2023", "jamais", 1),
+        "2023": (None, "jamais", 1),
+        "2025": (None, "projet_pjm_seul", 3),
+        "2025-martinique": ("2025", "par_essms", 3),
+    }
+
+
+def test_une_faute_est_dite_du_fichier_ou_elle_est(ajouter: Callable[..., None]) -> None:
+    """Not of those that start from it, whatever their names; a circle is told whole."""
+    ajouter(TEXTE_2031.replace("mois = 2", "mois = 0"))
+    ajouter('nom = "2030"\nbase = "2031"\nsource = "A"', "2030")
+    with pytest.raises(ValueError, match=r"^Le fichier de règles 2031\.toml"):
+        regles.toutes()
+    ajouter(TEXTE_2031.replace("[fenetre]", 'base = "2030"\n[fenetre]'))
+    with pytest.raises(ValueError, match=r"2030\.toml part de lui-même \(2030 → 2031 → 2030\) : corrigez « base »"):
+        regles.toutes()
 
 
 @pytest.mark.parametrize(
@@ -405,7 +451,14 @@ def test_le_nouveau_nom_est_dit_partout(departement: Region, ajouter: Callable[.
         ("mois = 2", "mois = ", "2031.toml ne peut pas être lu"),
         ("mois = 2", "mois = 0", "fenetre : « mois » : un nombre entier positif est attendu"),
         ("[indicateurs.agenda]", "[indicateurs.agendas]", "inconnu (agendas)"),
-        ('["PJM", "PA"]', '["PMJ", "PA"]', "inconnu (PMJ)"),
+        ('"par_essms"', '"par_esms"', "« exemption_pjm » : 'jamais', 'projet_pjm_seul' ou 'par_essms' est attendu"),
+        ('exemption_pjm = "par_essms"', "", "2031.toml ne peut pas être utilisé : « exemption_pjm » manque"),
+        ("[fenetre]", 'base = "2031"\n[fenetre]', "2031.toml part de lui-même (2031 → 2031)"),
+        (
+            "[fenetre]",
+            'base = "2030"\n[fenetre]',
+            "2031.toml part de « 2030 », qui n'existe pas (jeux de règles : 2022, 2023, ",
+        ),
         (
             "cible_pct = 60",
             "cible_pct = 66.5",

@@ -57,7 +57,10 @@ def test_projets_lus(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("ligne", "raison"),
     [
-        ("asso | Association | @E2 | 2024 | | |", "« regles » n'est pas lisible (valeurs : 2023, 2025)"),
+        (
+            "asso | Association | @E2 | 2024 | | |",
+            "« regles » n'est pas lisible (valeurs : 2022, 2023, 2025, 2025-martinique)",
+        ),
         ("asso | Association | @E2 | | 2026-02-30 | |", "« date_premiere_mesure » n'est pas lisible"),
         ("asso | Association | @E2 | | | peut-être |", "« exemption_socles » n'est pas lisible"),
         ("asso | Association | @E2 | | | | 1,5", "la part médico-sociale est un nombre entre 0 et 1"),

@@ -3,61 +3,86 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
-from functools import cache
+from functools import cache, reduce
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
 import polars as pl
-from pydantic import Field, StrictBool, model_validator
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from schemas.curated import INDICATEURS
 from schemas.erreurs import ErreurDite
-from schemas.referentiels import SOUS_SECTEURS
-from transforms.traduction import Saisie, Texte, lire_toml
+from transforms.traduction import Saisie, Texte, analyser_toml, comprendre
 
 Entier = Annotated[int, Field(strict=True, gt=0)]
+# What a rule set never takes from the one that it starts from.
+_PROPRES = ("nom", "source")
 
 
 class ReglesInvalides(ErreurDite, ValueError):
     """A rule file that cannot be used; the message says where and why."""
 
 
+def _en_partie(schema: dict[str, Any]) -> None:
+    """JSON Schema of a table of a rule file: one that starts from another may say a part of it (see `_tout_sans_base`)."""
+    del schema["description"], schema["required"]
+
+
 class Fenetre(Saisie):
     """Months of the window that the facts are counted in."""
+
+    model_config = ConfigDict(json_schema_extra=_en_partie)
 
     mois: Entier = Field(description="mois de la fenêtre")
     mois_premiere_mesure: Entier = Field(description="mois de la fenêtre pour la première mesure d'un ESSMS")
 
 
 class Cible(Saisie):
-    """The target of an indicator, decided on integers (§6.5), and whom it does not bind."""
+    """The target of an indicator, decided on integers (§6.5)."""
 
     cible_pct: Entier | None = Field(default=None, description="cible en pour cent ; aucune sans cette ligne")
-    socle: StrictBool = Field(default=False, description="vrai si exemption_socles lève la cible")
-    non_opposable: frozenset[str] = Field(
-        default=frozenset(),
-        json_schema_extra={"items": {"enum": [*SOUS_SECTEURS]}},
-        description="sous-secteurs non tenus",
-    )
+    socle: StrictBool = Field(default=False, description="vrai si exemption_socles et exemption_pjm lèvent la cible")
+
+
+def _tout_sans_base(schema: dict[str, Any]) -> None:
+    """JSON Schema of a rule file: what a set that starts from another may leave out."""
+    del schema["description"]
+    schema["if"] = {"not": {"required": ["base"]}}
+    schema["then"] = {
+        "required": [cle for cle in schema["required"] if cle not in _PROPRES],
+        "properties": {"fenetre": {"required": [*Fenetre.model_fields]}},
+    }
+    schema["required"] = [*_PROPRES]
 
 
 class Regles(Saisie):
-    """A rule set: months of the window, and per indicator its target and where it does not bind."""
+    """A rule set: months of the window, per indicator its target, and where the exemption of PJM applies."""
+
+    model_config = ConfigDict(json_schema_extra=_tout_sans_base)
 
     nom: Texte = Field(description="nom du jeu de règles : celui du fichier")
+    base: Texte | None = Field(
+        default=None,
+        description="jeu de règles dont celui-ci part : il ne dit que ce qui change (une liste, en entier)",
+    )
     source: Texte = Field(description="texte dont viennent ces règles")
     fenetre: Fenetre
+    exemption_pjm: Literal["jamais", "projet_pjm_seul", "par_essms"] = Field(
+        description="cibles des socles levées pour le sous-secteur PJM : jamais, quand tous les ESSMS du projet en sont, "
+        "ou ESSMS par ESSMS"
+    )
     indicateurs: dict[str, Cible] = Field(
         json_schema_extra={"propertyNames": {"enum": [*INDICATEURS]}}, description="indicateur, puis sa cible"
     )
 
     @model_validator(mode="after")
     def _juste(self) -> Self:  # what no figure has would bind nobody
-        secteurs = {s for cible in self.indicateurs.values() for s in cible.non_opposable}
-        if inconnus := sorted(self.indicateurs.keys() - {*INDICATEURS}) + sorted(secteurs - {*SOUS_SECTEURS}):
-            raise ValueError(f"indicateur ou sous-secteur inconnu ({', '.join(inconnus)})")
+        if inconnus := sorted(self.indicateurs.keys() - {*INDICATEURS}):
+            raise ValueError(f"indicateur inconnu ({', '.join(inconnus)})")
         return self
 
 
@@ -84,39 +109,72 @@ def noms() -> tuple[str, ...]:
 @cache
 def _toutes(ou: Path) -> tuple[Regles, ...]:
     # A rule set is named after its year; the other files hold what is not a rule of measure.
-    lus = {}
-    for chemin in ou.glob("[0-9]*.toml"):
-        try:
-            lus[chemin.stem] = lire_toml(Regles, chemin.read_bytes())
-        except ValueError as erreur:
-            raise ReglesInvalides(f"Le fichier de règles {chemin.name} {erreur}") from erreur
-    for nom_du_fichier, r in lus.items():
-        if nom_du_fichier != r.nom:  # a copy whose name was not changed would count every ESSMS twice
-            raise ReglesInvalides(f"Le fichier de règles {nom_du_fichier}.toml porte le nom « {r.nom} ».")
-    return tuple(sorted(lus.values(), key=lambda r: r.nom))
+    ecrits, lignees, lus = {}, {}, []
+    for chemin in sorted(ou.glob("[0-9]*.toml")):
+        with _dire(chemin.stem):
+            ecrits[chemin.stem] = analyser_toml(chemin.read_bytes())
+    for nom in ecrits:
+        with _dire(nom):
+            lignees[nom] = _lignee(nom, ecrits)
+    for nom in sorted(ecrits, key=lambda nom: len(lignees[nom])):  # a fault is told of the file where it stands
+        *heritage, propre = (ecrits[n] for n in reversed(lignees[nom]))
+        sans_nom = [{cle: valeur for cle, valeur in jeu.items() if cle not in _PROPRES} for jeu in heritage]
+        with _dire(nom):
+            lus.append(comprendre(Regles, reduce(_fondre, [*sans_nom, propre])))
+        if lus[-1].nom != nom:  # a copy whose name was not changed would count every ESSMS twice
+            raise ReglesInvalides(f"Le fichier de règles {nom}.toml porte le nom « {lus[-1].nom} ».")
+    return tuple(sorted(lus, key=lambda r: r.nom))
+
+
+@contextmanager
+def _dire(nom: str) -> Iterator[None]:
+    """Says in which file a fault is."""
+    try:
+        yield
+    except ValueError as erreur:
+        raise ReglesInvalides(f"Le fichier de règles {nom}.toml {erreur}") from erreur
+
+
+def _lignee(nom: str, ecrits: Mapping[str, dict[str, Any]]) -> tuple[str, ...]:
+    """A rule set, the one that it starts from, and so on. Raises ValueError: none of that name, or a circle."""
+    lignee = [nom]
+    while isinstance(base := ecrits[lignee[-1]].get("base"), str):
+        if base in lignee:
+            boucle = " → ".join([*lignee, base])
+            raise ValueError(f"part de lui-même ({boucle}) : corrigez « base » dans un de ces fichiers.")
+        if base not in ecrits:
+            raise ValueError(f"part de « {base} », qui n'existe pas (jeux de règles : {', '.join(sorted(ecrits))}).")
+        lignee.append(base)
+    return tuple(lignee)
+
+
+def _fondre(dessous: Mapping[str, Any], dessus: Mapping[str, Any]) -> dict[str, Any]:
+    """Two tables of TOML in one: `dessus` wins, tables inside likewise; a list is replaced whole."""
+    fondus = {
+        cle: _fondre(dessous[cle], valeur)
+        if isinstance(valeur, dict) and isinstance(dessous.get(cle), dict)
+        else valeur
+        for cle, valeur in dessus.items()
+    }
+    return {**dessous, **fondus}
 
 
 def relations(regles: tuple[Regles, ...]) -> dict[str, pl.DataFrame]:
-    """The rule sets as the relations that the SQL reads: `regles`, `cibles`, `non_opposables`."""
+    """The rule sets as the relations that the SQL reads: `regles`, `cibles`."""
     return {
         "regles": pl.DataFrame(
-            [(r.nom, r.fenetre.mois, r.fenetre.mois_premiere_mesure) for r in regles],
-            schema={"regles": pl.String, "mois_fenetre": pl.Int32, "mois_premiere_mesure": pl.Int32},
+            [(r.nom, r.fenetre.mois, r.fenetre.mois_premiere_mesure, r.exemption_pjm) for r in regles],
+            schema={
+                "regles": pl.String,
+                "mois_fenetre": pl.Int32,
+                "mois_premiere_mesure": pl.Int32,
+                "exemption_pjm": pl.String,
+            },
             orient="row",
         ),
         "cibles": pl.DataFrame(
             [(r.nom, nom, c.cible_pct, c.socle) for r in regles for nom, c in r.indicateurs.items()],
             schema={"regles": pl.String, "indicateur": pl.String, "cible": pl.Int64, "socle": pl.Boolean},
-            orient="row",
-        ),
-        "non_opposables": pl.DataFrame(
-            [
-                (r.nom, nom, s)
-                for r in regles
-                for nom, c in sorted(r.indicateurs.items())
-                for s in sorted(c.non_opposable)
-            ],
-            schema={"regles": pl.String, "indicateur": pl.String, "sous_secteur": pl.String},
             orient="row",
         ),
     }

@@ -281,13 +281,13 @@ def _definitions() -> Ligne:
 
 def _selon_les_regles(indicateur: str, jeux: Sequence[regles.Regles]) -> list[Ligne]:
     """What is asked of an indicator, with the names of the rule sets that ask it."""
-    demandes: dict[tuple[int | None, tuple[str, ...], bool], list[str]] = {}
+    demandes: dict[tuple[int | None, bool, str], list[str]] = {}
     for r in jeux:
         c = r.indicateurs.get(indicateur, regles.Cible())
-        demandes.setdefault((c.cible_pct, tuple(sorted(c.non_opposable)), c.socle), []).append(r.nom)
+        demandes.setdefault((c.cible_pct, c.socle, r.exemption_pjm if c.socle else "jamais"), []).append(r.nom)
     return [
-        {"regles": noms, "cible": cible, "non_opposables": secteurs, "socle": socle}
-        for (cible, secteurs, socle), noms in demandes.items()
+        {"regles": noms, "cible": cible, "socle": socle, "exemption_pjm": exemption}
+        for (cible, socle, exemption), noms in demandes.items()
     ]
 
 

@@ -1,9 +1,9 @@
 -- §6.5 and §7 indicateurs: one row per ESSMS and indicator.
 -- "A numerator or denominator is null when a table it needs is not present." "taux = 100 × numerateur / denominateur, a
 -- double, not rounded. atteint is decided on integers: 100 × numerateur ≥ cible × denominateur. reste_a_faire = the
--- smallest number of extra units of numerator that reaches the target (0 when reached)." "opposable is false for mss and
--- dmp in sub-sector PJM and where exemption_socles is true, and for indicators without a target." "atteint and
--- reste_a_faire are null where taux is."
+-- smallest number of extra units of numerator that reaches the target (0 when reached)." "opposable is false for
+-- indicators without a target, and for mss and dmp where exemption_socles is true or the rule set exempts PJM." "atteint
+-- and reste_a_faire are null where taux is."
 WITH valeurs AS (
     SELECT
         f.finess_et,
@@ -17,16 +17,12 @@ WITH valeurs AS (
         CASE WHEN s.denominateur_present THEN n.denominateur END AS denominateur,
         s.numerateur_present AND s.denominateur_present AS complet,
         s.partielle,
-        c.cible IS NOT NULL
-        AND NOT (c.socle AND COALESCE(e.exemption_socles, FALSE))
-        AND x.indicateur IS NULL AS opposable
+        c.cible IS NOT NULL AND NOT (c.socle AND COALESCE(x.exempte, FALSE)) AS opposable
     FROM fenetres AS f
-    INNER JOIN essms AS e ON e.finess_et = f.finess_et
+    INNER JOIN exemptions AS x ON x.finess_et = f.finess_et
     INNER JOIN cibles AS c ON c.regles = f.regles
     INNER JOIN comptages AS n ON n.finess_et = f.finess_et AND n.indicateur = c.indicateur
     INNER JOIN etats_sources AS s ON s.finess_et = f.finess_et AND s.indicateur = c.indicateur
-    LEFT JOIN non_opposables AS x
-        ON x.regles = f.regles AND x.indicateur = c.indicateur AND x.sous_secteur = e.sous_secteur
 ),
 
 taux AS (
