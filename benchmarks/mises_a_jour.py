@@ -89,10 +89,10 @@ def recevoir_et_mesurer(racine: Path) -> tuple[float, float]:
                 maintenant=datetime.now(UTC),
             )
             duree_s[depose.chemin] = time.perf_counter() - debut
-        entrees = mesure.entrees(reglages, registres.essms, registre.depots(), registre.bilans(date.min))
+        entrees = mesure.entrees(reglages, {D: registres.inscrits(D)}, registre.depots(), registre.bilans(date.min))
     debut = time.perf_counter()
     for seaux in mesure.tranches(entrees, date.min):
-        mesure.mesurer_dates(entrees, [D], seaux, None)
+        mesure.mesurer_dates(entrees, seaux, None)
     return duree_s["mises_a_jour_2026-04-02.csv"], time.perf_counter() - debut
 
 

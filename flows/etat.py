@@ -29,7 +29,7 @@ from transforms.refus import a_corriger
 from transforms.tables_publiees import TablesPubliees
 
 PEREMPTION = timedelta(hours=26)
-_LUES = ("depots", "essms", "alertes")
+_LUES = ("depots", "essms", "alertes", "maturin_sms")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ class Etat:
     `porteurs_silencieux`: days since their last deposit, for those beyond the setting `silence_jours`.
     `refus_en_attente`: refused or waiting files still in the drop folder, by porteur, that nothing accepted since replaces.
     `version_abimee`: what is no longer as it was published, and what to do; None when nothing is.
-    `sources_absentes`: ESSMS without a rate for want of a source, by indicator, at the latest measure date.
+    `dates_mesure`: those that this publication measured. `a_la_cible`, `a_confirmer`: ESSMS that are so at the latest measure
+    date (§6.5). `sources_absentes`: ESSMS without a rate for want of a source, by indicator, at that date; `alertes_par_code`:
+    the alerts of that date.
     """
 
     version: str | None
@@ -52,6 +54,8 @@ class Etat:
     porteurs_sans_depot: list[str]
     porteurs_silencieux: dict[str, int]
     refus_en_attente: dict[str, int]
+    a_la_cible: int
+    a_confirmer: int
     sources_absentes: dict[str, int]
     alertes_par_code: dict[str, int]
     espace_libre_octets: int
@@ -91,7 +95,7 @@ def constater(reglages: Reglages, maintenant: datetime) -> Etat:
     insuffisant = libre < reglages.espace_min_octets
     execution = derniere_execution(reglages.journaux)
     if publiee is None:
-        return Etat(None, None, True, execution, [], {}, [], {}, {}, {}, {}, libre, insuffisant)
+        return Etat(None, None, True, execution, [], {}, [], {}, {}, 0, 0, {}, {}, libre, insuffisant)
     abime = abimee(publiee)
     if abime and abime.touche(_LUES):
         raise abime
@@ -99,7 +103,8 @@ def constater(reglages: Reglages, maintenant: datetime) -> Etat:
     publie_le = datetime.fromisoformat(manifeste["cree_le"])
     tables = TablesPubliees(publiee)
     depots, essms = tables.table("depots"), tables.table("essms")
-    alertes = [tables.table("alertes", date.fromisoformat(d)) for d in manifeste["dates_mesure"]]
+    alertes = tables.table("alertes", tables.choisir())
+    cibles = tables.table("maturin_sms", tables.choisir())
     porteurs = set(essms["porteur"].to_list())
     jours = _jours_de_silence(depots, maintenant)
     return Etat(
@@ -112,8 +117,10 @@ def constater(reglages: Reglages, maintenant: datetime) -> Etat:
         porteurs_sans_depot=sorted(porteurs - jours.keys()),
         porteurs_silencieux={p: j for p, j in jours.items() if p in porteurs and j > reglages.silence_jours},
         refus_en_attente=_refus_en_attente(reglages),
-        sources_absentes=_decompte(alertes[-1].filter(pl.col("code") == "SOURCE_ABSENTE")["indicateur"]),
-        alertes_par_code=_decompte(pl.concat(alertes)["code"]),
+        a_la_cible=_vrais(cibles, "cibles_atteintes"),
+        a_confirmer=_vrais(cibles, "cibles_a_confirmer"),
+        sources_absentes=_decompte(alertes.filter(pl.col("code") == "SOURCE_ABSENTE")["indicateur"]),
+        alertes_par_code=_decompte(alertes["code"]),
         espace_libre_octets=libre,
         espace_insuffisant=insuffisant,
         version_abimee=str(abime) if abime else None,
@@ -139,6 +146,11 @@ def _refus_en_attente(reglages: Reglages) -> dict[str, int]:
     return {echapper(porteur): nombre for porteur, nombre in _decompte(restants["porteur"]).items()}
 
 
+def _vrais(table: pl.DataFrame, colonne: str) -> int:
+    """How many rows say yes; none in a table published before the column was."""
+    return int(table[colonne].fill_null(False).sum()) if colonne in table.columns else 0
+
+
 def _decompte(valeurs: pl.Series) -> dict[str, int]:
     return dict(valeurs.value_counts(sort=True).sort(valeurs.name).iter_rows())
 
@@ -153,12 +165,13 @@ def dire(etat: Etat, fuseau: ZoneInfo) -> str:
         f"{'PÉRIMÉ' if etat.perime else 'OK'} — dernière publication le "
         f"{instant(etat.publie_le.astimezone(fuseau))} (version {etat.version})",
         nuit,
-        f"Dates de mesure : {', '.join(jour(date.fromisoformat(d)) for d in etat.dates_mesure)}",
+        f"Dates mesurées : {', '.join(jour(date.fromisoformat(d)) for d in etat.dates_mesure) or 'aucune, rien n’a changé'}",
         f"Dépôts : {_liste({STATUTS_DEPOT[s]: n for s, n in etat.depots_par_statut.items()})}",
         f"Fichiers refusés ou en attente, à reprendre : {_liste(etat.refus_en_attente)}",
         f"Porteurs sans dépôt : {', '.join(etat.porteurs_sans_depot) or 'aucun'}",
         "Porteurs silencieux : "
         + (", ".join(f"{p} (depuis {accord(j, 'jour')})" for p, j in etat.porteurs_silencieux.items()) or "aucun"),
+        f"À la cible partout : {milliers(etat.a_la_cible)} ESSMS ; à confirmer : {milliers(etat.a_confirmer)}",
         f"Sources manquantes (ESSMS) : {_liste({INDICATEURS[i].nom: n for i, n in etat.sources_absentes.items()})}",
         f"Alertes : {_liste(etat.alertes_par_code)}",
         espace,

@@ -12,9 +12,13 @@ import polars as pl
 import pyarrow as pa_arrow
 
 from schemas.champs import Champ, champ, champs
-from schemas.referentiels import SOUS_SECTEURS
+from schemas.referentiels import PORTEES, SOUS_SECTEURS, TYPES
 
 STATUTS_INDICATEUR = ("calcule", "source_partielle", "denominateur_nul", "source_absente")
+# What a rate proves (§6.5).
+VERDICTS = ("atteint", "a_confirmer", "non_atteint", "non_demontre", "sans_objet", "non_opposable")
+# An ESSMS is à la cible when its opposable verdicts are all among these.
+A_LA_CIBLE = ("atteint", "sans_objet")
 STATUTS_DEPOT = ("accepte", "accepte_avec_rejets", "refuse", "en_attente", "deja_recu", "remplace", "retire")
 # Something of such a deposit is used.
 ACCEPTES = STATUTS_DEPOT[:2]
@@ -36,7 +40,17 @@ ALERTES = (
     "CHUTE",
     "VALEUR_NULLE",
     "EXTRACTION_REDATEE",
+    "PREMIERE_MESURE_MANQUEE",
+    "FIN_DE_MOIS",
+    "PROJET_ECHU",
+    "DMP_HORS_POPULATION",
+    "POPULATION_CHUTE",
+    "MONTANT",
+    "DELAI_DEPASSE",
+    "CATEGORIE_NON_ELIGIBLE",
 )
+CONDITIONS = ("cibles_usage", "service_regulier", "depenses")
+ETATS_CONDITION = ("remplie", "non_remplie", "a_confirmer", "inconnue", "sans_objet")
 # What the measure needs (§6.5): the tables of §4, and `maj`, mises_a_jour or the date_derniere_maj of dossiers.
 SOURCES = ("dossiers", "sejours", "maj", "projets", "agenda", "mss", "dmp", "eprescription", "eparcours")
 NIVEAUX = ("departement", "region", "national")
@@ -61,7 +75,15 @@ _NUMERATEURS = "Somme des numérateurs des seuls ESSMS comptés (nb_calcules) ; 
 _DENOMINATEURS = "Somme des dénominateurs des mêmes ESSMS ; vide sans ESSMS compté ou sans objet"
 _TAUX_DES_SOMMES = "100 × somme des numérateurs / somme des dénominateurs, non arrondi, peut dépasser 100"
 _PARTIELS = "Parmi eux, ESSMS dont une source est incomplète (statut source_partielle) : leur taux peut être flatté"
-_ATTEINTS = "Parmi eux, ESSMS à la cible"
+_ATTEINTS = "Parmi eux, ESSMS dont la cible opposable est atteinte (verdict atteint)"
+_A_CONFIRMER = "ESSMS dont le verdict est à confirmer, que leur taux soit compté ou non"
+_PERSONNES = (
+    "Somme des files actives, là où elles sont connues, des ESSMS comptés (nb_calcules) ; une personne suivie par deux "
+    "ESSMS y est deux fois"
+)
+_FENETRE = "jour de la fenêtre : la somme n'ajoute que des ESSMS mesurés sur la même"
+_TOUTES_FENETRES = " ; vide sur la ligne de l'objectif, qui les ajoute toutes"
+_SANS_CIBLE = " ; vide sans cible ou si masqué"
 _CIBLE_COMMUNE = "Cible des textes ; vide si l'indicateur n'en a pas ou si elle diffère d'un ESSMS à l'autre"
 
 
@@ -87,6 +109,19 @@ class Indicateurs(pa.DataFrameModel):
     fin_fenetre: pl.Date = champ("date", "Dernier jour de la fenêtre", requis=True)
     regles: pl.String = champ("texte", _REGLES, requis=True)
     version: pl.String = champ("texte", _VERSION, requis=True)
+    projet: pl.String = champ("texte", _PROJET, requis=True)
+    taux_plancher: pl.Float64 = champ(
+        "decimal",
+        "Le plus bas taux que permettent les manques connus des sources ; vide sans taux, ou si rien ne les borne",
+        unite="%",
+        ge=0,
+    )
+    verdict: pl.String = champ(
+        "liste",
+        "Ce que le taux prouve, une fois compté ce qui peut le flatter",
+        requis=True,
+        valeurs=VERDICTS,
+    )
 
     @pa.dataframe_check
     @classmethod
@@ -142,12 +177,23 @@ class MaturinSms(pa.DataFrameModel):
     taux_agenda: pl.Float64 = champ("decimal", "Part des dossiers actifs avec agenda", unite="%", ge=0)
     nb_messages_mss: pl.Int64 = champ("entier", "Messages MSSanté envoyés dans la fenêtre", unite="messages", ge=0)
     taux_mss: pl.Float64 = champ("decimal", "Messages envoyés / personnes éligibles", unite="%", ge=0)
-    nb_dmp_alimentes: pl.Int64 = champ("entier", "Personnes dont le DMP a été alimenté", unite="personnes", ge=0)
+    nb_dmp_alimentes: pl.Int64 = champ(
+        "entier", "Personnes éligibles dont le DMP a été alimenté", unite="personnes", ge=0
+    )
     taux_dmp: pl.Float64 = champ("decimal", "DMP alimentés / personnes éligibles", unite="%", ge=0)
     nb_eprescriptions: pl.Int64 = champ("entier", "Imports e-prescription dans la fenêtre", unite="imports", ge=0)
     nb_echanges_eparcours: pl.Int64 = champ("entier", "Échanges e-parcours dans la fenêtre", unite="échanges", ge=0)
-    cibles_atteintes: pl.Boolean = champ("bool", "Toutes les cibles opposables sont atteintes")
+    cibles_atteintes: pl.Boolean = champ(
+        "bool", "À la cible : chaque verdict opposable est « atteint » ou « sans_objet »"
+    )
     version: pl.String = champ("texte", _VERSION, requis=True)
+    projet: pl.String = champ("texte", _PROJET, requis=True)
+    cibles_a_confirmer: pl.Boolean = champ(
+        "bool", "Pas encore à la cible, mais tous les autres verdicts opposables sont « a_confirmer »"
+    )
+    nb_dmp_hors_population: pl.Int64 = champ(
+        "entier", "Personnes au DMP alimenté qui ne sont pas parmi les personnes éligibles", unite="personnes", ge=0
+    )
 
     class Config:
         """Sorted, strict."""
@@ -186,6 +232,18 @@ class Essms(pa.DataFrameModel):
     date_debut_projet: pl.Date = champ("date", "Date de début du projet")
     date_vsr: pl.Date = champ("date", "Date de la vérification de service régulier")
     montant_accorde: pl.Decimal(14, 2) = champ("montant", "Montant accordé au projet", unite="€", ge=0)  # type: ignore[valid-type]
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class EssmsMesures(Essms):
+    """Un ESSMS d'un projet tel que la mesure d'une date l'a lu : le registre de ce jour-là."""
+
+    numeros: pl.String = champ("texte", "Ses anciens numéros FINESS, séparés par des espaces ; vide s'il n'en a pas")
 
     class Config:
         """Sorted, strict."""
@@ -327,15 +385,33 @@ class Sources(pa.DataFrameModel):
     )
     presente: pl.Boolean = champ("bool", "La table est là pour cette mesure", requis=True)
     derniere_extraction: pl.Date = champ(
-        "date", "Dernière extraction utilisée (dossiers, sejours : extraction de référence)"
+        "date", "Dernière extraction utilisée (dossiers, sejours, projets : l'extraction de référence)"
     )
     sans_reference: pl.Boolean = champ(
         "bool", "Sans extraction complète (dossiers, sejours) : rien que des dépôts partiels, ou rien", requis=True
     )
     lignes_rejetees: pl.Int64 = champ(
-        "entier", "Lignes rejetées qui concernent ou peuvent concerner l'ESSMS (dossiers, sejours)", requis=True, ge=0
+        "entier",
+        "Lignes rejetées qui concernent ou peuvent concerner l'ESSMS (dossiers, sejours ; maj : celles de mises_a_jour)",
+        requis=True,
+        ge=0,
     )
     version: pl.String = champ("texte", _VERSION, requis=True)
+    tardive: pl.Boolean = champ(
+        "bool",
+        "L'extraction de référence est postérieure de plus de 45 jours à la mesure (dossiers, sejours)",
+        requis=True,
+    )
+    refusee: pl.Boolean = champ(
+        "bool", "Un fichier refusé, à corriger, aurait compté pour cette mesure (dossiers, sejours)", requis=True
+    )
+    sejours_inconnus: pl.Int64 = champ(
+        "entier",
+        "Dossiers inconnus dont un séjour est dans la fenêtre (dossiers)",
+        unite="dossiers",
+        requis=True,
+        ge=0,
+    )
 
     class Config:
         """Sorted, strict."""
@@ -345,12 +421,12 @@ class Sources(pa.DataFrameModel):
 
 
 class Porteurs(pa.DataFrameModel):
-    """Un porteur, un indicateur, une date de mesure : sommes de ses ESSMS."""
+    """Un porteur, une fenêtre, un indicateur, une date de mesure : sommes de ses ESSMS mesurés sur cette fenêtre."""
 
     porteur: pl.String = champ("texte", _PORTEUR, requis=True)
     nom_porteur: pl.String = champ("texte", "Nom du porteur", requis=True)
     indicateur: pl.String = champ("liste", "Indicateur d'usage", requis=True, valeurs=INDICATEURS)
-    nb_essms: pl.Int64 = champ("entier", "ESSMS du porteur", unite="ESSMS", requis=True, ge=1)
+    nb_essms: pl.Int64 = champ("entier", "ESSMS du porteur mesurés sur la fenêtre", unite="ESSMS", requis=True, ge=1)
     nb_calcules: pl.Int64 = champ("entier", _COMPTES, unite="ESSMS", requis=True, ge=0)
     nb_partiels: pl.Int64 = champ("entier", _PARTIELS, unite="ESSMS", requis=True, ge=0)
     numerateur: pl.Int64 = champ("entier", _NUMERATEURS, ge=0)
@@ -362,6 +438,10 @@ class Porteurs(pa.DataFrameModel):
         "entier", "ESSMS pour lesquels la cible conditionne le solde", unite="ESSMS", requis=True, ge=0
     )
     version: pl.String = champ("texte", _VERSION, requis=True)
+    debut_fenetre: pl.Date = champ("date", "Premier " + _FENETRE, requis=True)
+    fin_fenetre: pl.Date = champ("date", "Dernier " + _FENETRE, requis=True)
+    nb_personnes: pl.Int64 = champ("entier", _PERSONNES, unite="personnes", ge=0)
+    nb_a_confirmer: pl.Int64 = champ("entier", _A_CONFIRMER + " ; vide sans cible", unite="ESSMS", ge=0)
 
     class Config:
         """Sorted, strict."""
@@ -371,7 +451,7 @@ class Porteurs(pa.DataFrameModel):
 
 
 class Territoires(pa.DataFrameModel):
-    """Un territoire, un sous-secteur, un indicateur, une date de mesure : sommes des ESSMS, petits effectifs masqués."""
+    """Un territoire, un sous-secteur, une fenêtre, un indicateur, une date de mesure : sommes des ESSMS."""
 
     niveau: pl.String = champ("liste", "Échelle du territoire", requis=True, valeurs=NIVEAUX)
     code: pl.String = champ("texte", "Code du département ou de la région ; FR pour le pays", requis=True)
@@ -384,27 +464,36 @@ class Territoires(pa.DataFrameModel):
         valeurs=(*SOUS_SECTEURS, SECTEUR_INCONNU, TOUS),
     )
     indicateur: pl.String = champ("liste", "Indicateur d'usage", requis=True, valeurs=INDICATEURS)
-    nb_essms: pl.Int64 = champ("entier", "ESSMS du territoire", unite="ESSMS", requis=True, ge=1)
+    nb_essms: pl.Int64 = champ("entier", "ESSMS du territoire mesurés sur la fenêtre", unite="ESSMS", requis=True, ge=1)
     masque: pl.Boolean = champ(
         "bool",
-        "Les chiffres sont retirés : ils montreraient un petit effectif, ou permettraient d'en retrouver un",
+        "Dans l'export public, les chiffres sont retirés : ils montreraient un petit effectif, ou permettraient d'en "
+        "retrouver un ; toujours faux dans la table de l'agence",
         requis=True,
     )
     nb_calcules: pl.Int64 = champ("entier", _COMPTES + " ; vide si masqué", unite="ESSMS", ge=0)
     nb_partiels: pl.Int64 = champ("entier", _PARTIELS + " ; vide si masqué", unite="ESSMS", ge=0)
     numerateur: pl.Int64 = champ("entier", _NUMERATEURS + ", ou si masqué", ge=0)
-    denominateur: pl.Int64 = champ("entier", _DENOMINATEURS + ", ou si masqué", ge=0)
+    denominateur: pl.Int64 = champ("entier", _DENOMINATEURS + ", si masqué, ou toutes fenêtres additionnées", ge=0)
     taux: pl.Float64 = champ("decimal", _TAUX_DES_SOMMES, unite="%", ge=0)
     cible: pl.Float64 = champ("decimal", _CIBLE_COMMUNE, unite="%")
-    nb_atteints: pl.Int64 = champ("entier", _ATTEINTS + " ; vide sans cible ou si masqué", unite="ESSMS", ge=0)
+    nb_atteints: pl.Int64 = champ("entier", _ATTEINTS + _SANS_CIBLE, unite="ESSMS", ge=0)
     objectif: pl.Int64 = champ(
         "entier",
-        "Objectif du programme, pour les dossiers actifs du pays tous sous-secteurs ; vide ailleurs",
+        "Objectif du programme, sur la seule ligne nationale des dossiers actifs qui ajoute toutes les fenêtres",
         unite="dossiers",
         ge=1,
     )
     part_objectif: pl.Float64 = champ("decimal", "100 × numérateur / objectif", unite="%", ge=0)
     version: pl.String = champ("texte", _VERSION, requis=True)
+    debut_fenetre: pl.Date = champ("date", "Premier " + _FENETRE + _TOUTES_FENETRES)
+    fin_fenetre: pl.Date = champ("date", "Dernier " + _FENETRE + _TOUTES_FENETRES)
+    nb_personnes: pl.Int64 = champ("entier", _PERSONNES + " ; vide dans l'export public", unite="personnes", ge=0)
+    nb_a_confirmer: pl.Int64 = champ("entier", _A_CONFIRMER + _SANS_CIBLE, unite="ESSMS", ge=0)
+    perimetre: pl.String = champ(
+        "texte",
+        "Régions des ESSMS de ces données, sur la ligne de l'objectif (ce n'est pas tout le pays) ; vide ailleurs",
+    )
 
     class Config:
         """Sorted, strict."""
@@ -421,15 +510,18 @@ class Evolution(pa.DataFrameModel):
     indicateur: pl.String = champ("liste", "Indicateur d'usage", requis=True, valeurs=INDICATEURS)
     date_mesure: pl.Date = champ("date", "Dernière date de mesure publiée", requis=True)
     taux: pl.Float64 = champ("decimal", "Taux à cette date ; vide s'il n'a pu être calculé", unite="%", ge=0)
-    atteint: pl.Boolean = champ("bool", "Cible atteinte à cette date ; vide sans taux ou sans cible")
+    atteint: pl.Boolean = champ("bool", "Le taux atteint la cible à cette date ; vide sans taux ou sans cible")
     date_precedente: pl.Date = champ("date", "Date de mesure précédente ; vide à la première")
     taux_precedent: pl.Float64 = champ("decimal", "Taux à la date précédente", unite="%", ge=0)
     variation_points: pl.Float64 = champ(
         "decimal", "Écart de taux à taux_precedent ; vide si l'un manque", unite="points"
     )
-    premiere_date_atteinte: pl.Date = champ("date", "Première date de mesure à la cible ; vide si jamais")
+    premiere_date_atteinte: pl.Date = champ(
+        "date", "Première date de mesure dont le verdict est « atteint » ; vide si jamais"
+    )
     atteint_depuis: pl.Date = champ(
-        "date", "Première des mesures à la cible sans interruption jusqu'à la dernière ; vide si elle n'y est pas"
+        "date",
+        "Première des mesures au verdict « atteint », sans interruption jusqu'à la dernière ; vide si elle ne l'est pas",
     )
     nb_mesures: pl.Int64 = champ("entier", "Dates de mesure publiées", unite="mesures", requis=True, ge=1)
     version: pl.String = champ("texte", _VERSION, requis=True)
@@ -464,7 +556,7 @@ class Fraicheur(pa.DataFrameModel):
 
 
 class Financement(pa.DataFrameModel):
-    """Un porteur, une date de mesure : le forfait des textes, et si le solde est dû."""
+    """Un porteur, une date de mesure : ses projets réunis, et si leur solde est dû."""
 
     porteur: pl.String = champ("texte", _PORTEUR, requis=True)
     nom_porteur: pl.String = champ("texte", "Nom du porteur", requis=True)
@@ -475,23 +567,138 @@ class Financement(pa.DataFrameModel):
         "entier", "ESSMS dont projets.csv ne dit pas le type : comptés pour 0 €", unite="ESSMS", requis=True, ge=0
     )
     montant_usage: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
-        "montant", "Forfait d'usage, part médico-sociale appliquée", unite="€", requis=True, ge=0
+        "montant", "Forfaits d'usage, part médico-sociale appliquée", unite="€", requis=True, ge=0
     )
     montant_equipement: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
-        "montant", "Forfait d'équipement (acquisition), part médico-sociale appliquée", unite="€", requis=True, ge=0
+        "montant", "Forfaits d'équipement (acquisition), part médico-sociale appliquée", unite="€", requis=True, ge=0
     )
     montant_total: pl.Decimal(14, 2) = champ("montant", "Usage + équipement", unite="€", requis=True, ge=0)  # type: ignore[valid-type]
-    avance: pl.Decimal(14, 2) = champ("montant", "Part versée d'avance", unite="€", requis=True, ge=0)  # type: ignore[valid-type]
-    solde: pl.Decimal(14, 2) = champ("montant", "Montant total moins l'avance", unite="€", requis=True, ge=0)  # type: ignore[valid-type]
-    nb_a_la_cible: pl.Int64 = champ(
-        "entier", "ESSMS qui atteignent toutes leurs cibles opposables", unite="ESSMS", requis=True, ge=0
+    avance: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant", "Somme des avances des projets (table conventions) ; vide si l'une est inconnue", unite="€", ge=0
     )
+    solde: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant", "Somme des soldes des projets (table conventions) ; vide si l'un est inconnu", unite="€", ge=0
+    )
+    nb_a_la_cible: pl.Int64 = champ("entier", "ESSMS à la cible", unite="ESSMS", requis=True, ge=0)
     nb_manquants: pl.Int64 = champ(
-        "entier", "ESSMS qui ne les atteignent pas toutes, taux inconnus compris", unite="ESSMS", requis=True, ge=0
+        "entier", "ESSMS qui n'y sont pas, à confirmer et taux inconnus compris", unite="ESSMS", requis=True, ge=0
     )
     solde_du: pl.Boolean = champ(
-        "bool", "Le solde est dû : chaque ESSMS atteint toutes ses cibles opposables", requis=True
+        "bool", "Le solde de chaque projet du porteur est exigible (table conventions)", requis=True
     )
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class Conventions(pa.DataFrameModel):
+    """Un projet (une convention), une date de mesure : ses ESSMS, ses montants, son calendrier, et si le solde est exigible."""
+
+    projet: pl.String = champ("texte", _PROJET, requis=True)
+    porteur: pl.String = champ("texte", _PORTEUR + " ; vide si les ESSMS du projet en ont plusieurs")
+    regles: pl.String = champ(
+        "texte", "Règles appliquées ; plusieurs, séparées par des virgules, si elles diffèrent", requis=True
+    )
+    type: pl.String = champ("liste", "Type de projet ; vide si ses ESSMS n'ont pas tous le même", valeurs=TYPES)
+    portee: pl.String = champ("liste", "Portée du projet", valeurs=PORTEES)
+    nb_essms: pl.Int64 = champ("entier", "ESSMS du projet à la date de mesure", unite="ESSMS", requis=True, ge=1)
+    nb_essms_a_la_cible: pl.Int64 = champ(
+        "entier", "ESSMS dont chaque verdict opposable est atteint ou sans objet", unite="ESSMS", requis=True, ge=0
+    )
+    nb_essms_a_confirmer: pl.Int64 = champ(
+        "entier", "ESSMS dont les autres verdicts opposables sont tous à confirmer", unite="ESSMS", requis=True, ge=0
+    )
+    montant_theorique: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant",
+        "Somme des forfaits des règles, part médico-sociale appliquée ; vide si un ESSMS est sans forfait connu ou si une "
+        "ligne de projets.csv qui nomme le projet est écartée",
+        unite="€",
+        ge=0,
+    )
+    montant_accorde: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant", "Montant accordé d'après projets.csv : c'est lui qui compte s'il y est", unite="€", ge=0
+    )
+    avance: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant", "Moitié du montant, au centime inférieur ; vide si aucun montant n'est connu", unite="€", ge=0
+    )
+    solde: pl.Decimal(14, 2) = champ("montant", "Montant moins l'avance", unite="€", ge=0)  # type: ignore[valid-type]
+    depenses_justifiees: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant", "Dépenses justifiées d'après depenses.csv, dernière ligne à la date de mesure", unite="€", ge=0
+    )
+    solde_payable: pl.Decimal(14, 2) = champ(  # type: ignore[valid-type]
+        "montant",
+        "Le plus petit du solde et des dépenses justifiées moins l'avance, au moins 0 ; vide sans montant ou sans dépenses",
+        unite="€",
+        ge=0,
+    )
+    solde_exigible: pl.Boolean = champ(
+        "bool",
+        "cibles_usage est remplie, service_regulier remplie ou sans objet (table conditions_solde), et solde_payable positif",
+        requis=True,
+    )
+    date_convention: pl.Date = champ("date", "Date de la convention")
+    date_debut_projet: pl.Date = champ("date", "Date de début du projet")
+    date_vsr: pl.Date = champ("date", "Date de la vérification de service régulier")
+    delai_indicatif_mois: pl.Int64 = champ(
+        "entier",
+        "Délai indicatif des textes, le plus long du projet ; vide pour un projet national",
+        unite="mois",
+        ge=1,
+    )
+    mois_ecoules: pl.Int64 = champ(
+        "entier", "Mois entiers depuis le début du projet, sinon depuis la convention", unite="mois", ge=0
+    )
+    echeance_indicative: pl.Date = champ("date", "Le même début plus le délai indicatif")
+    date_cibles_atteintes: pl.Date = champ(
+        "date", "Première date de mesure publiée, jusqu'à celle-ci, où cibles_usage est remplie ; vide si jamais"
+    )
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class ConditionsSolde(pa.DataFrameModel):
+    """Une condition du solde d'un projet, à une date de mesure : son état, et le texte dont elle vient."""
+
+    projet: pl.String = champ("texte", _PROJET, requis=True)
+    condition: pl.String = champ("liste", "Condition du solde", requis=True, valeurs=CONDITIONS)
+    etat: pl.String = champ("liste", "État de la condition", requis=True, valeurs=ETATS_CONDITION)
+    detail: pl.String = champ("texte", "Ce qui fait cet état, en une phrase", requis=True)
+    nb_essms: pl.Int64 = champ(
+        "entier",
+        "ESSMS concernés : ceux qui manquent une cible (cibles_usage non remplie), ceux qui sont à confirmer (à confirmer), "
+        "ailleurs tous ceux du projet",
+        unite="ESSMS",
+        requis=True,
+        ge=0,
+    )
+    source: pl.String = champ("texte", "Texte officiel des règles du projet", requis=True)
+    version: pl.String = champ("texte", _VERSION, requis=True)
+
+    class Config:
+        """Sorted, strict."""
+
+        strict = True
+        ordered = True
+
+
+class VerificationsAptitude(pa.DataFrameModel):
+    """Un ESSMS en montée de version, une date de mesure : les trois taux du DUI permettent-ils la vérification d'aptitude."""
+
+    finess_ej: pl.String = champ("finess", "Numéro FINESS de l'entité juridique")
+    finess_et: pl.String = champ("finess", _FINESS, requis=True)
+    porteur: pl.String = champ("texte", _PORTEUR, requis=True)
+    projet: pl.String = champ("texte", _PROJET, requis=True)
+    etat: pl.String = champ("liste", "Prêt ou bloqué", requis=True, valeurs=("pret", "bloque"))
+    motif: pl.String = champ("texte", "Ce qui bloque ; vide si rien")
     version: pl.String = champ("texte", _VERSION, requis=True)
 
     class Config:
@@ -506,6 +713,7 @@ TABLES: dict[str, type[pa.DataFrameModel]] = {
     "indicateurs": Indicateurs,
     "maturin_sms": MaturinSms,
     "essms": Essms,
+    "essms_mesures": EssmsMesures,
     "depots": Depots,
     "constats": Constats,
     "alertes": Alertes,
@@ -516,16 +724,23 @@ TABLES: dict[str, type[pa.DataFrameModel]] = {
     "evolution": Evolution,
     "fraicheur": Fraicheur,
     "financement": Financement,
+    "conventions": Conventions,
+    "conditions_solde": ConditionsSolde,
+    "verifications_aptitude": VerificationsAptitude,
 }
 PAR_DATE = (
     "indicateurs",
     "maturin_sms",
+    "essms_mesures",
     "alertes",
     "populations",
     "sources",
     "porteurs",
     "territoires",
     "financement",
+    "conventions",
+    "conditions_solde",
+    "verifications_aptitude",
 )
 # What makes a row unique, checked at publication; where a column of it may be missing, its absence counts as a value. Two
 # findings (`constats`) may be the same once the received values are hidden.
@@ -533,15 +748,19 @@ CLES = {
     "indicateurs": ("date_mesure", "finess_et", "indicateur"),
     "maturin_sms": ("date_mesure", "finess_et"),
     "essms": ("finess_et",),
+    "essms_mesures": ("date_mesure", "finess_et"),
     "depots": ("recu", "depot", "membre"),
     "alertes": ("date_mesure", "porteur", "finess_et", "code", "indicateur", "table", "message"),
     "populations": ("date_mesure", "finess_et"),
     "sources": ("date_mesure", "finess_et", "table"),
-    "porteurs": ("date_mesure", "porteur", "indicateur"),
-    "territoires": ("date_mesure", "niveau", "code", "sous_secteur", "indicateur"),
+    "porteurs": ("date_mesure", "porteur", "debut_fenetre", "fin_fenetre", "indicateur"),
+    "territoires": ("date_mesure", "niveau", "code", "sous_secteur", "debut_fenetre", "fin_fenetre", "indicateur"),
     "evolution": ("finess_et", "indicateur"),
     "fraicheur": ("porteur", "table"),
     "financement": ("date_mesure", "porteur"),
+    "conventions": ("date_mesure", "projet"),
+    "conditions_solde": ("date_mesure", "projet", "condition"),
+    "verifications_aptitude": ("date_mesure", "finess_et"),
 }
 DESCRIPTION_DATE_MESURE = "Date de mesure D : la fenêtre finit la veille"
 

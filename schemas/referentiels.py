@@ -1,4 +1,4 @@
-"""Registers kept by the agency (specification §4.6): projets.csv and bal.csv."""
+"""Registers kept by the agency (specification §4.6): projets.csv, bal.csv and depenses.csv."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from schemas.champs import champ
 
 SOUS_SECTEURS = ("PA", "PH", "DOM", "PDS", "PDE", "AHI", "PJM")
 PORTEES = ("regional", "national")
+TYPES = ("acquisition", "montee_de_version")
 
 
 class ProjetsArs(pa.DataFrameModel):
@@ -29,7 +30,7 @@ class ProjetsArs(pa.DataFrameModel):
     exemption_socles: pl.Boolean = champ("bool", "Cibles MSSanté et DMP levées par l'ARS")
     motif_exemption: pl.String = champ("texte", "Pourquoi elles sont levées")
     profil: pl.String = champ("texte", "Profil d'éditeur des fichiers du porteur")
-    type: pl.String = champ("liste", "Type de projet", valeurs=("acquisition", "montee_de_version"))
+    type: pl.String = champ("liste", "Type de projet", valeurs=TYPES)
     dui_reference: pl.Boolean = champ("bool", "DUI référencé (règles 2022) ; vide : oui")
     part_medico_sociale: pl.Float64 = champ("decimal", "Part médico-sociale de l'ESSMS", unite="0 à 1")
     # The same on all rows of a project.
@@ -80,6 +81,19 @@ class Bal(pa.DataFrameModel):
     def finess_invalide(cls, donnees: PolarsData) -> pl.LazyFrame:
         """9 characters `[0-9A-Z]` (§4)."""
         return donnees.lazyframe.select(pl.col(donnees.key).str.contains(r"^[0-9A-Z]{9}$"))
+
+    class Config:
+        """Columns beyond these are left alone."""
+
+        strict = "filter"
+
+
+class Depenses(pa.DataFrameModel):
+    """depenses.csv: what a project has justified, by the statements that the accountant has visé."""
+
+    projet: pl.String = champ("texte", "Identifiant du projet (la convention)", requis=True)
+    montant: pl.Decimal(14, 2) = champ("montant", "Dépenses justifiées depuis le début", requis=True, unite="€")  # type: ignore[valid-type]
+    date: pl.Date = champ("date", "Date de l'état visé", requis=True)
 
     class Config:
         """Columns beyond these are left alone."""

@@ -14,6 +14,7 @@ import polars as pl
 from schemas.curated import INDICATEURS as ORDRE
 from schemas.erreurs import Inconnu
 from transforms.agregats import besoins
+from transforms.dire.doutes import Doute, doutes
 from transforms.dire.formats import (
     accord,
     cible,
@@ -25,7 +26,15 @@ from transforms.dire.formats import (
     milliers,
     taux,
 )
-from transforms.dire.libelles import ETAPES, INDICATEURS, STATUTS, dire_etat_de_source, etat_de_source, nom_de_source
+from transforms.dire.libelles import (
+    ETAPES,
+    INDICATEURS,
+    STATUTS,
+    VERDICTS,
+    dire_etat_de_source,
+    etat_de_source,
+    nom_de_source,
+)
 from transforms.tables_publiees import TablesPubliees
 
 
@@ -50,7 +59,10 @@ class SourceRequise:
 
 @dataclass(frozen=True)
 class Indicateur:
-    """A published figure, its sentence and its sources."""
+    """A published figure, its sentence, its sources, and why it is « à confirmer » if it is.
+
+    `taux_plancher` and `verdict` are None in a measure published before they were.
+    """
 
     indicateur: str
     numerateur: int | None
@@ -61,8 +73,11 @@ class Indicateur:
     atteint: bool | None
     reste_a_faire: int | None
     statut: str
+    taux_plancher: float | None
+    verdict: str | None
     phrase: str
     sources: tuple[SourceRequise, ...]
+    doutes: tuple[Doute, ...]
 
 
 @dataclass(frozen=True)
@@ -110,7 +125,7 @@ def _assembler(publiees: TablesPubliees, finess: str, date_mesure: date, lignes:
     (populations,) = _lire(publiees, "populations", date_mesure, finess)
     necessaires = besoins()
     indicateurs = [
-        _indicateur(ligne, [_source(sources[t], ligne["fin_fenetre"]) for t in necessaires[ligne["indicateur"]]])
+        _indicateur(ligne, [sources[t] for t in necessaires[ligne["indicateur"]]])
         for ligne in sorted(lignes, key=lambda ligne: ORDRE.index(ligne["indicateur"]))
     ]
     return Explication(
@@ -154,9 +169,15 @@ def _source(source: dict[str, Any], fin_fenetre: date) -> SourceRequise:
     return SourceRequise(source["table"], source["presente"], source["derniere_extraction"], defaut)
 
 
-def _indicateur(ligne: dict[str, Any], sources: list[SourceRequise]) -> Indicateur:
+def _indicateur(ligne: dict[str, Any], sources: list[dict[str, Any]]) -> Indicateur:
     publies = {nom: valeur for nom, valeur in ligne.items() if nom in Indicateur.__dataclass_fields__}
-    return Indicateur(**publies, phrase=insecables(_phrase(ligne, sources)), sources=tuple(sources))
+    requises = [_source(source, ligne["fin_fenetre"]) for source in sources]
+    return Indicateur(
+        **{"taux_plancher": None, "verdict": None} | publies,
+        phrase=insecables(_phrase(ligne, requises)),
+        sources=tuple(requises),
+        doutes=tuple(doutes(ligne, sources)),
+    )
 
 
 def _phrase(ligne: dict[str, Any], sources: list[SourceRequise]) -> str:
@@ -182,10 +203,14 @@ def _phrase(ligne: dict[str, Any], sources: list[SourceRequise]) -> str:
         return dit + "."
     portee = "" if ligne["opposable"] else ", non opposable ici"
     dit += f" (cible {cible(ligne['cible'])}{portee}) : "
-    if ligne["atteint"]:
-        dit += "cible atteinte."
-    else:
+    if not ligne["atteint"]:
         dit += f"cible non atteinte, reste {accord(ligne['reste_a_faire'], *libelle.reste)}."
+    elif ligne.get("verdict") == "a_confirmer":
+        plancher = ligne["taux_plancher"]
+        au_pire = "" if plancher is None else f" (au pire {taux(plancher, ligne['cible'])})"
+        dit += f"cible atteinte, {VERDICTS['a_confirmer']}{au_pire}."
+    else:
+        dit += "cible atteinte."
     if ligne["statut"] == "source_partielle":
         dit += f" {majuscule(STATUTS[ligne['statut']])} : ce taux peut être flatté."
     return dit
@@ -208,6 +233,7 @@ def dire(explication: Explication) -> str:
     for i in e.indicateurs:
         lignes.append(f"  {i.phrase}")
         lignes.append(f"    Sources : {' ; '.join(_dire_source(s) for s in i.sources)}.")
+        lignes += [f"    À confirmer : {d.phrase}" for d in i.doutes]
     lignes += ["", "Alertes"]
     lignes += [f"  {a}" for a in e.alertes] or ["  Aucune."]
     return insecables("\n".join(lignes))

@@ -7,7 +7,7 @@ they are made and what they read; no rule of §6 is here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -16,9 +16,11 @@ import duckdb
 import polars as pl
 
 from schemas.depots import TABLES, champs_de
+from transforms.territoire import seau
 
 # Made first, from what is known of the deposits: they say which staged files are worth opening.
 PRELIMINAIRES = (
+    "bilans",
     "fenetres",
     "extractions",
     "extractions_reference",
@@ -37,6 +39,7 @@ RELATIONS = (
     "dossiers_courants",
     "sejours_courants",
     "projets_courants",
+    "ins_de_personne",
     "personnes",
     "file_active",
     "file_active_annuelle",
@@ -54,11 +57,15 @@ RELATIONS = (
     "eparcours_fenetre",
     "rejets_nommes",
     "rejets",
+    "rejets_maj",
+    "refus",
+    "sejours_inconnus",
     "sources",
     "effectifs",
     "populations",
     "comptages",
     "etats_sources",
+    "planchers",
     "exemptions",
     "indicateurs",
     "maturin_sms",
@@ -76,25 +83,29 @@ DEPOTS = {
     "date_extraction": pl.Date,
     "partiel": pl.Boolean,
     "accepte": pl.Boolean,
+    "motif": pl.String,
     "ordre": pl.Int64,
     "fichier": pl.String,
     "fichier_faits": pl.String,
 }
 BILANS = {"depot": pl.String, "finess_et": pl.String, "lignes_utilisees": pl.Int64, "lignes_rejetees": pl.Int64}
-PRECEDENTS = {"finess_et": pl.String, "indicateur": pl.String, "taux": pl.Float64}
+PRECEDENTS = {"finess_et": pl.String, "indicateur": pl.String, "taux": pl.Float64, "denominateur": pl.Int64}
+AUTRES_MESURES = {"date_mesure": pl.Date}
 
 
 @dataclass(frozen=True)
 class Entrees:
     """What a measure reads.
 
-    `essms`: the ESSMS of the register (columns of the table `essms`, and `seau`: null for one that is there only because
-    its project counts it). `depots` (columns `DEPOTS`): accepted
-    deposits, and those refused for their rows; `ordre` follows the extraction date, then the name (§6.2); `fichier` is
-    the staged parquet file that holds its rows, maybe with those of others; `fichier_faits` the one to read its facts in,
-    the same or a fold of it (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and
-    rejected per deposit and FINESS. `regles`: the relations of `transforms.regles.relations`. `precedents` (columns
-    `PRECEDENTS`): rates at the previous measure date of each ESSMS.
+    `essms`: the ESSMS of the register at that date (columns of the table `essms_mesures`, and `seau`: null for one that is
+    there only because its project counts it). `autres_numeros`: number received → the one of `essms` that it counts for, where
+    they differ. `depots` (columns `DEPOTS`): accepted deposits, and those refused (`motif`: why) that stand or are pending;
+    `ordre` follows the extraction date, then the name (§6.2); `fichier` is the staged parquet file that holds its rows, maybe
+    with those of others; `fichier_faits` the one to read its facts in, the same or a fold of it
+    (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and rejected per deposit and FINESS received.
+    `regles`: the relations of `transforms.regles.relations`. `precedents` (columns `PRECEDENTS`): rates and denominators at
+    the previous measure date of each ESSMS. `premiere_publication`: its day, None when it is to come. `autres_mesures`
+    (column `date_mesure`): the dates published or being measured beside this one.
     """
 
     essms: pl.DataFrame
@@ -102,6 +113,21 @@ class Entrees:
     bilans: pl.DataFrame
     regles: Mapping[str, pl.DataFrame]
     precedents: pl.DataFrame
+    premiere_publication: date | None = None
+    autres_mesures: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=AUTRES_MESURES))
+    autres_numeros: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def numeros(self) -> pl.DataFrame:
+        """Every number that counts at that date: `recu`, `finess_et` and its `porteur`."""
+        autres = {"recu": list(self.autres_numeros), "finess_et": list(self.autres_numeros.values())}
+        tous = pl.concat(
+            [
+                self.essms.select("finess_et", recu="finess_et"),
+                pl.DataFrame(autres, schema=dict.fromkeys(autres, pl.String)).select("finess_et", "recu"),
+            ]
+        )
+        return tous.join(self.essms.select("finess_et", "porteur"), on="finess_et")
 
 
 @cache
@@ -138,14 +164,16 @@ def _vue_deposee(table: str, lecture: str, fichiers: Sequence[str], seaux: Colle
             for c in champs_de(table).values()
         }
         colonnes = ", ".join(f"CAST(NULL AS {t}) AS {c}" for c, t in types.items())
-        return f"SELECT {colonnes}, CAST(NULL AS DATE) AS date_extraction, CAST(NULL AS BIGINT) AS ordre WHERE FALSE"
-    colonnes = ", ".join(f"s.{c}" for c in ("depot", "ligne", *champs_de(table)))
+        provenance = "CAST(NULL AS DATE) AS date_extraction, CAST(NULL AS BIGINT) AS ordre, '' AS numero_recu"
+        return f"SELECT {colonnes}, {provenance} WHERE FALSE"
+    colonnes = ", ".join("n.finess_et" if c == "finess_et" else f"s.{c}" for c in ("depot", "ligne", *champs_de(table)))
     liste = ", ".join(chemin_litteral(f) for f in fichiers)
     rangement = "fichier" if lecture == "etat" else "fichier_faits"
-    return f"""SELECT {colonnes}, d.date_extraction, d.ordre
+    return f"""SELECT {colonnes}, d.date_extraction, d.ordre, s.finess_et AS numero_recu
                FROM read_parquet([{liste}], hive_partitioning = false, filename = 'fichier') AS s
                INNER JOIN depots AS d ON d.depot = s.depot AND d.{rangement} = s.fichier AND d.accepte
-               INNER JOIN essms AS e ON e.finess_et = s.finess_et AND e.porteur = d.porteur
+               INNER JOIN numeros AS n ON n.recu = s.finess_et AND n.porteur = d.porteur
+               INNER JOIN essms AS e ON e.finess_et = n.finess_et
                WHERE s.seau IN ({", ".join(map(str, sorted(seaux)))})"""
 
 
@@ -157,8 +185,9 @@ def _avec_annonces(base: duckdb.DuckDBPyConnection, vue: str, fichiers: Sequence
     liste = ", ".join(chemin_litteral(f) for f in fichiers)
     (debut,) = base.execute("SELECT MIN(debut_fenetre) FROM fenetres").fetchall()[0]
     base.execute(
-        f"""CREATE TEMP TABLE annonces AS SELECT DISTINCT finess_et, id_dossier, id_evenement
-            FROM read_parquet([{liste}], hive_partitioning = false) WHERE debut >= DATE '{debut}'"""
+        f"""CREATE TEMP TABLE annonces AS SELECT DISTINCT n.finess_et, s.id_dossier, s.id_evenement
+            FROM read_parquet([{liste}], hive_partitioning = false) AS s
+            INNER JOIN numeros AS n ON n.recu = s.finess_et WHERE s.debut >= DATE '{debut}'"""
     )
     if not base.execute("SELECT count(*) FROM annonces").fetchall()[0][0]:
         return vue
@@ -176,11 +205,16 @@ def _preparer(
     base.execute("SET TimeZone = 'UTC'")
     base.execute(texte_sql("macros/duckdb"))
     tables = {
-        "mesure": pl.DataFrame({"date_mesure": [date_mesure]}),
+        "mesure": pl.DataFrame(
+            {"date_mesure": [date_mesure], "premiere_publication": [entrees.premiere_publication]},
+            schema={"date_mesure": pl.Date, "premiere_publication": pl.Date},
+        ),
+        "autres_mesures": entrees.autres_mesures,
+        "numeros": entrees.numeros,
         "essms": entrees.essms if seaux is None else entrees.essms.filter(pl.col("seau").is_in(sorted(seaux))),
         "essms_des_projets": entrees.essms.select("projet", "finess_et", "sous_secteur"),
         "depots": entrees.depots,
-        "bilans": entrees.bilans,
+        "bilans_recus": entrees.bilans,
         "precedents": entrees.precedents,
         **entrees.regles,
     }
@@ -191,12 +225,20 @@ def _preparer(
         base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")
 
 
-def fichiers_lus(entrees: Entrees, dates: Sequence[date]) -> list[str]:
+def depots_utiles(entrees: Entrees, date_mesure: date) -> pl.DataFrame:
+    """The deposits that can matter for one measure date (column `depot`)."""
+    with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
+        _preparer(base, replace(entrees, bilans=entrees.bilans.clear()), date_mesure)
+        utiles: pl.DataFrame = base.sql("SELECT depot FROM depots_utiles").pl()
+    return utiles
+
+
+def fichiers_lus(entrees: Mapping[date, Entrees]) -> list[str]:
     """The staged files that the measures of these dates open, whatever the buckets."""
     lus: set[str] = set()
-    for date_mesure in dates:
+    for date_mesure, du_jour in entrees.items():
         with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
-            _preparer(base, entrees, date_mesure)
+            _preparer(base, du_jour, date_mesure)
             lus.update(fichier for (fichier,) in base.execute("SELECT fichier FROM fichiers_utiles").fetchall())
     return sorted(lus)
 
@@ -212,6 +254,9 @@ def mesurer(
 
     Raises `duckdb.Error` when a staged file cannot be read.
     """
+    # A row is staged in the bucket of the number it bears.
+    mesures = entrees.essms.filter(pl.col("seau").is_in(sorted(seaux)))
+    ranges = {*seaux, *seau(entrees.numeros.join(mesures, on="finess_et", how="semi")["recu"])}
     with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
         _preparer(base, entrees, date_mesure, seaux)
         utiles: dict[tuple[str, str], list[str]] = {}
@@ -219,11 +264,11 @@ def mesurer(
             utiles.setdefault((deposee, lecture), []).append(fichier)
         for deposee in TABLES:
             lecture = "etat" if deposee in _ETATS else "faits"
-            vue = _vue_deposee(deposee, lecture, utiles.get((deposee, lecture), ()), seaux)
+            vue = _vue_deposee(deposee, lecture, utiles.get((deposee, lecture), ()), ranges)
             if annonces := utiles.get((deposee, "annonces")):
-                vue = _avec_annonces(base, vue, annonces, seaux)
+                vue = _avec_annonces(base, vue, annonces, ranges)
             base.execute(f"CREATE TEMP VIEW depose_{deposee} AS {vue}")
-        faits = _vue_deposee("dossiers", "faits", utiles.get(("dossiers", "faits"), ()), seaux)
+        faits = _vue_deposee("dossiers", "faits", utiles.get(("dossiers", "faits"), ()), ranges)
         base.execute(
             f"""CREATE TEMP VIEW depose_{DERNIERES_MAJ} AS
                 SELECT depot, ligne, finess_et, id_dossier, date_derniere_maj, date_extraction, ordre FROM ({faits}) AS f

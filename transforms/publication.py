@@ -23,16 +23,20 @@ _TRI = {
     "indicateurs": ["finess_et", "indicateur"],
     "maturin_sms": ["finess_et"],
     "essms": ["finess_et"],
+    "essms_mesures": ["finess_et"],
     "depots": ["porteur", "nom", "recu", "membre", "table", "sha256"],
     "constats": ["porteur", "nom", "membre", "table", "depot", "ligne", "code", "colonne", "valeur"],
     "alertes": ["finess_et", "code", "indicateur", "table", "message"],
     "populations": ["finess_et"],
     "sources": ["finess_et", "table"],
-    "porteurs": ["porteur", "indicateur"],
-    "territoires": ["niveau", "code", "sous_secteur", "indicateur"],
+    "porteurs": ["porteur", "debut_fenetre", "indicateur"],
+    "territoires": ["niveau", "code", "sous_secteur", "debut_fenetre", "indicateur"],
     "evolution": ["finess_et", "indicateur"],
     "fraicheur": ["porteur", "table"],
     "financement": ["porteur"],
+    "conventions": ["projet"],
+    "conditions_solde": ["projet", "condition"],
+    "verifications_aptitude": ["finess_et"],
 }
 
 

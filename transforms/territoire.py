@@ -25,7 +25,14 @@ def departements() -> pl.DataFrame:
 
 @cache
 def categories() -> pl.DataFrame:
-    """FINESS category → `agregat`, `sous_secteur` of the programme (columns `categorie`, `agregat`, `sous_secteur`)."""
+    """FINESS category → its `agregat`, the `sous_secteur` of the programme, and `article_l312_1`.
+
+    `article_l312_1`: the item of art. L312-1, I of the code de l'action sociale et des familles that the category falls under,
+    null where it is none of them. Made by hand from the text of the article and the labels of the FINESS nomenclature
+    (ANS, TRE_R66-CategorieEtablissement): no official table says it. Left out: 216, 218, 256, 258, 259, 271, 324 (housing of
+    the code de la construction, or none), 247 (5° a excludes entreprises adaptées), 341 (MASP, art. L271-1: no order of a judge,
+    as 14° wants), 342 (art. L215-4), 462 (lieux de vie: III says that they are none of I).
+    """
     with files("schemas").joinpath("categories.csv").open("rb") as flux:
         return pl.read_csv(flux.read(), separator=";", infer_schema=False)
 

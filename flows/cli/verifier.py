@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 def ajouter(declarer: Declarer) -> None:
     """Declare the command."""
     parseur = declarer("verifier", "Contrôle des fichiers avant leur dépôt, comme le fera la nuit.", _executer)
-    parseur.add_argument("fichiers", type=Path, nargs="+", metavar="FICHIER", help="fichier à contrôler")
-    qui = parseur.add_mutually_exclusive_group(required=True)
+    parseur.add_argument(
+        "fichiers",
+        type=Path,
+        nargs="+",
+        metavar="FICHIER",
+        help="fichier à contrôler ; sans --porteur ni --structures : projets.csv ou depenses.csv de l'agence, avant de le "
+        "mettre en place",
+    )
+    qui = parseur.add_mutually_exclusive_group()
     qui.add_argument("--porteur", metavar="P", help="identifiant du porteur (nom de son dossier), dans projets.csv")
     qui.add_argument(
         "--structures",
@@ -42,10 +49,17 @@ def _executer(options: argparse.Namespace) -> int:
             raise DemandeImpossible(f"{fichier} est un dossier : donnez les fichiers à contrôler.")
 
     from flows import reglages  # noqa: PLC0415
-    from flows.reception import verification  # noqa: PLC0415
+    from flows.reception import verification, verification_registres  # noqa: PLC0415
     from transforms.pages.porteur.accuse import en_html  # noqa: PLC0415
 
     r = reglages.lire_reglages(options.data)
+    if not options.porteur and not options.structures:
+        if options.html or not all(verification_registres.est_un_registre(f) for f in options.fichiers):
+            raise DemandeImpossible(
+                "Dites de qui sont ces fichiers : --porteur P ou --structures FINESS,… ; seuls projets.csv et depenses.csv, "
+                "les registres de l'agence, se contrôlent sans (et sans --html)."
+            )
+        return _registres(options, r)
     dossier = _de_ces_structures(options.structures) if options.structures else _du_porteur(options.porteur, r)
     accuses = [verification.verifier(f, dossier, r, datetime.now(UTC)) for f in options.fichiers]
     if options.html:
@@ -59,6 +73,17 @@ def _executer(options: argparse.Namespace) -> int:
     if statuts & {"refuse", "en_attente"}:
         return Sortie.FICHIER_REFUSE
     return Sortie.LIGNES_REJETEES if "accepte_avec_rejets" in statuts else Sortie.OK
+
+
+def _registres(options: argparse.Namespace, reglages: Reglages) -> int:
+    from flows.reception import verification_registres  # noqa: PLC0415
+
+    verdicts = verification_registres.verifier(options.fichiers, reglages)
+    if options.json:
+        afficher(json.dumps({"registres": [v.en_donnees() for v in verdicts]}, ensure_ascii=False, indent=1))
+    else:
+        afficher("\n\n".join(v.dire() for v in verdicts))
+    return max(v.sortie for v in verdicts)
 
 
 def _du_porteur(porteur: str, reglages: Reglages) -> Dossier:

@@ -91,7 +91,8 @@ def ecrire_pages(
     stops nobody. Raises `OSError` for what is not about one porteur.
     """
     publiees = TablesPubliees(mesure.version)
-    tables = {t: publiees.table(t, mesure.jour) for t in ("indicateurs", "sources", "essms", "constats", *_PROJETS)}
+    tables = {t: publiees.table(t, mesure.jour) for t in ("indicateurs", "sources", "constats", *_PROJETS)}
+    tables["essms"] = publiees.table("essms_mesures", mesure.jour)
     projets = tables["conventions"].select("projet", "porteur")
     tables["conditions_solde"] = tables["conditions_solde"].join(projets, on="projet")
     par_porteur: dict[str, dict[str, Depose]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from flows.journal import journal
@@ -14,10 +14,10 @@ from flows.staging.registre import RegistreDepots
 from transforms.mesure import Entrees, fichiers_lus
 
 
-def abimes(reglages: Reglages, registre: RegistreDepots, entrees: Entrees, dates: Sequence[date]) -> list[str]:
+def abimes(reglages: Reglages, registre: RegistreDepots, entrees: Mapping[date, Entrees]) -> list[str]:
     """The damaged or missing files (relative to `staging/`) among those that the measures of these dates open."""
     racine = f"{reglages.staging}/"
-    return registre.abimes(fichier.removeprefix(racine) for fichier in fichiers_lus(entrees, dates))
+    return registre.abimes(fichier.removeprefix(racine) for fichier in fichiers_lus(entrees))
 
 
 def soigner(

@@ -14,7 +14,7 @@ _QUESTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...], 
     (
         "atteinte",
         ("jour",),
-        ("indicateurs", "essms"),
+        ("indicateurs", "essms_mesures"),
         (),
         "Où en est chaque ESSMS de ses cibles à une date de mesure. Exemple : FROM atteinte('2026-04-01')",
     ),
@@ -51,9 +51,9 @@ _QUESTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...], 
     (
         "manquants",
         ("un_porteur", _DATE_FACULTATIVE),
-        ("indicateurs", "essms"),
+        ("indicateurs", "essms_mesures"),
         (),
-        "Les cibles opposables qu'un porteur n'atteint pas, la plus proche d'abord. "
+        "Les cibles opposables qu'un porteur n'atteint pas ou qui sont à confirmer, la plus proche d'abord. "
         "Exemple : FROM manquants('trois-ravines')",
     ),
 )

@@ -107,9 +107,9 @@ def jouer(racine: Path, dates_mesure: Sequence[date] = (), aujourd_hui: date = A
                 maintenant=maintenant,
             )
         depots, constats, bilans = registre.depots(), registre.constats(), registre.bilans(date.min)
-    entrees = mesure.entrees(reglages, registres.essms, depots, bilans)
-    seaux = sorted(set(registres.essms["seau"].to_list())) if dates_mesure else []
-    parts = [mesure.mesurer_dates(entrees, dates_mesure, [seau], None) for seau in seaux]
+    entrees = mesure.entrees(reglages, {jour: registres.inscrits(jour) for jour in dates_mesure}, depots, bilans)
+    seaux = sorted({seau for du_jour in entrees.values() for seau in du_jour.essms["seau"]})
+    parts = [mesure.mesurer_dates(entrees, [seau], None) for seau in seaux]
     mesures = {
         jour: _rassembler({nom: pl.concat([p[jour][nom] for p in parts]) for nom in parts[0][jour]})
         for jour in dates_mesure
@@ -143,12 +143,14 @@ def ecrire(chemin: Path, contenu: str | bytes) -> None:
 
 
 def projets(racine: Path, texte: str) -> None:
-    """Write projets.csv: one ESSMS a line, `E1 porteur=asso regles=2023 date_premiere_mesure=2026-04-01 …`."""
+    """Write projets.csv: one ESSMS a line, `E1 porteur=asso regles=2023 finess_precedent=E2+E3 …`."""
     colonnes = tuple(champs(ProjetsArs))
     lignes = [";".join(colonnes)]
     for ligne in texte.strip().splitlines():
         alias, *options = ligne.split()
         valeurs = {"porteur": PORTEUR, "nom": "Association", "finess_et": ESSMS[alias], **_options(options)}
+        avant = valeurs.get("finess_precedent", "")
+        valeurs["finess_precedent"] = " ".join(ESSMS[a] for a in avant.split("+") if a)
         lignes.append(";".join(valeurs.get(c, "") for c in colonnes))
     ecrire(racine / "raw" / "referentiels" / "projets.csv", "\n".join(lignes) + "\n")
 
@@ -276,7 +278,8 @@ def _verifier_attente(attente: str, mesure_: Mesure) -> str | None:
     """What is wrong with one expectation, None when it holds. Expectations (each may start with `E2:`):
 
     `file_active 2` (or any other column of maturin_sms); `dossiers_actifs 1/2`, then, if wanted, `50.0 %`, `atteint` or
-    `manqué`, `reste 1`, `opposable` or `libre`, and the `statut`; `fenêtre 2026-01-01 → 2026-03-31`;
+    `manqué`, `reste 1`, `opposable` or `libre`, `plancher 9/11` (or `plancher –`), `verdict a_confirmer`, and
+    the `statut`; `fenêtre 2026-01-01 → 2026-03-31`;
     `alerte CODE [indicateur ou table] [nombre]` and `pas d'alerte CODE [indicateur ou table]`. `–` is null.
     """
     alias, reste = _nommer(attente.strip())
@@ -314,6 +317,11 @@ def _verifier_indicateur(mots: Sequence[str], ligne: Mapping[str, Any]) -> str |
             bon = _egal(numerateur, ligne["numerateur"]) and _egal(denominateur, ligne["denominateur"])
         elif mot == "reste":
             bon = _egal(lus.pop(0), ligne["reste_a_faire"])
+        elif mot == "verdict":
+            bon = ligne["verdict"] == lus.pop(0)
+        elif mot == "plancher":
+            haut, _, bas = lus.pop(0).partition("/")
+            bon = ligne["taux_plancher"] == (100 * int(haut) / int(bas) if bas else None)
         elif mot in ("atteint", "manqué"):
             bon = ligne["atteint"] is (mot == "atteint")
         elif mot in ("opposable", "libre"):

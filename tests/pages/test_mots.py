@@ -341,6 +341,7 @@ def _mesures(reste: int = 1) -> pl.DataFrame:
                 "debut_fenetre": date(2026, 1, 1),
                 "fin_fenetre": date(2026, 3, 31),
                 "regles": "2025",
+                "verdict": "non_atteint",
             }
             for indicateur in ("dossiers_actifs", "projet_personnalise", "agenda")
         ]

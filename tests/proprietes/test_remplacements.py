@@ -214,10 +214,14 @@ class Racine:
         with RegistreDepots(self.reglages.registre) as registre:
             assert registre.replis(perimes=True) == {}
             entrees = mesure.entrees(
-                self.reglages, registres.essms, registre.depots(), registre.bilans(date.min), registre.replis()
+                self.reglages,
+                {D: registres.inscrits(D)},
+                registre.depots(),
+                registre.bilans(date.min),
+                registre.replis(),
             )
-        seaux = sorted(set(registres.essms["seau"]))
-        mesures = mesure.mesurer_dates(entrees, [D], seaux, None)[D]
+        seaux = sorted(set(entrees[D].essms["seau"]))
+        mesures = mesure.mesurer_dates(entrees, seaux, None)[D]
         return {nom: mesures[nom].sort(pl.all()) for nom in RELATIONS}
 
     def acceptees(self) -> set[Unite]:

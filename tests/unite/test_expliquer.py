@@ -80,9 +80,29 @@ def verifier_phrases(e: Explication) -> None:
         assert ("non calculé" in i.phrase) == (i.taux is None and (i.cible is not None or i.statut == "source_absente"))
         assert ("reste" in i.phrase) == (i.atteint is False)
         assert ("peut être flatté" in i.phrase) == (i.statut == "source_partielle" and i.cible is not None)
+        assert ("à confirmer" in i.phrase) == (i.verdict == "a_confirmer" and i.atteint is True)
+        assert bool(i.doutes) == (i.verdict == "a_confirmer")
+        assert all(f"À confirmer\u00a0: {d.phrase}" in ecran for d in i.doutes)
         if i.statut == "source_absente":
             assert any(not s.presente for s in i.sources)
     json.loads(en_json(e))
+
+
+def test_une_mesure_publiee_avant_les_verdicts_s_explique(tmp_path: Path) -> None:
+    """« Columns are added »: the files of an older version lack them, and nothing is said of a verdict."""
+    depuis = {
+        "indicateurs": ["projet", "taux_plancher", "verdict"],
+        "sources": ["tardive", "refusee", "sejours_inconnus"],
+    }
+    for table in ("indicateurs", "sources", "maturin_sms", "populations", "alertes"):
+        fichier = tmp_path / table / f"date_mesure={D}" / f"{table}.parquet"
+        fichier.parent.mkdir(parents=True)
+        publiee = demo_publiee.version() / table / f"date_mesure={D}" / f"{table}.parquet"
+        pl.read_parquet(publiee).drop(depuis.get(table, [])).write_parquet(fichier)
+    avant, apres = expliquer(tmp_path, FINESS), expliquer(demo_publiee.version(), FINESS)
+    assert {(i.verdict, i.taux_plancher, i.doutes) for i in avant.indicateurs} == {(None, None, ())}
+    assert [i.taux for i in avant.indicateurs] == [i.taux for i in apres.indicateurs]
+    assert "None" not in dire(avant)
 
 
 def test_inconnus() -> None:

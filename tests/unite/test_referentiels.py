@@ -14,6 +14,7 @@ from flows.reception import registres_ars
 from flows.reglages import lire_reglages
 from transforms.projets import ReferentielIllisible
 
+D = date(2026, 4, 1)
 E1, E2, E3, REUNION = ESSMS["E1"], ESSMS["E2"], ESSMS["E3"], ESSMS["REUNION"]
 
 
@@ -32,8 +33,8 @@ def poser(racine: Path, projets: str, bal: str | None = None) -> None:
 
 
 def messages(lus: registres_ars.Referentiels) -> list[tuple[str | None, str | None, str]]:
-    """The alerts REFERENTIEL, without the line they name."""
-    return [(a.porteur, a.finess_et, a.message) for code, a in lus.alertes if code == "REFERENTIEL"]
+    """The alerts REFERENTIEL of a measure at D."""
+    return [(a.porteur, a.finess_et, a.message) for code, a in lus.alertes_du(D) if code == "REFERENTIEL"]
 
 
 def test_projets_lus(tmp_path: Path) -> None:
@@ -46,7 +47,7 @@ def test_projets_lus(tmp_path: Path) -> None:
         asso    | Association | @E2       | 2023   | 01/04/2026           | pjm          | oui              | Montée de version
         """,
     )
-    essms = {x["finess_et"]: x for x in lus.essms.iter_rows(named=True)}
+    essms = {x["finess_et"]: x for x in lus.essms(D).iter_rows(named=True)}
     assert messages(lus) == []
     colonnes = ("regles", "date_premiere_mesure", "sous_secteur", "exemption_socles", "type")
     assert [essms[E2][c] for c in colonnes] == ["2023", date(2026, 4, 1), "PJM", True, "montee_de_version"]
@@ -74,7 +75,7 @@ def test_ligne_ecartee(tmp_path: Path, ligne: str, raison: str) -> None:
     """« A row with an error is set aside with an alert REFERENTIEL that says why; the night goes on for the others »."""
     entete = "porteur | nom | finess_et | regles | date_premiere_mesure | exemption_socles | part_medico_sociale"
     lus = registres(tmp_path, f"{entete}\nasso | Association | @E1 | | | |\n{ligne}")
-    assert lus.essms["finess_et"].to_list() == [E1]
+    assert lus.essms(D)["finess_et"].to_list() == [E1]
     ((_, _, message),) = messages(lus)
     assert message.startswith("projets.csv, ligne 3 écartée : ")
     assert raison in message
@@ -92,7 +93,7 @@ def test_essms_sous_deux_porteurs(tmp_path: Path) -> None:
         p1      | Un   | @E2
         """,
     )
-    assert lus.essms["finess_et"].to_list() == [E2]
+    assert lus.essms(D)["finess_et"].to_list() == [E2]
     assert [(p, f) for p, f, _ in messages(lus)] == [("p1", E1), ("p2", E1)]
     assert all("deux porteurs" in m for _, _, m in messages(lus))
     assert lus.registre.ecartes_de("p1") == {E1}
@@ -181,7 +182,7 @@ def test_sans_fichier_finess(tmp_path: Path) -> None:
     """« without any FINESS file the night runs, identity columns are null, and one alert says so »."""
     lus = registres(tmp_path, f"porteur;nom;finess_et\nasso;Association;@E1\nasso;Association;{REUNION}\n")
     assert [code for code, _ in lus.alertes] == ["FINESS_ABSENT"]
-    lignes: list[dict[str, Any]] = lus.essms.sort("finess_et").to_dicts()
+    lignes: list[dict[str, Any]] = lus.essms(D).sort("finess_et").to_dicts()
     assert [x["raison_sociale"] for x in lignes] == [None, None]
     assert [(x["departement"], x["region"]) for x in lignes] == [("01", "Auvergne-Rhône-Alpes"), ("974", "La Réunion")]
     assert [(x["connu_finess"], x["ouvert"]) for x in lignes] == [(None, None), (None, None)]

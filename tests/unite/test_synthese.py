@@ -186,7 +186,7 @@ def test_projets_csv(raw: Path) -> None:
     registre = projets(raw)
     assert registre.columns == [
         "porteur", "nom", "finess_et", "regles", "date_premiere_mesure", "sous_secteur", "exemption_socles", "profil",
-        "type", "part_medico_sociale",
+        "type", "part_medico_sociale", "projet", "portee", "date_convention", "date_debut_projet", "date_vsr", "montant_accorde",
     ]  # fmt: skip
     assert dict(registre.group_by("porteur").len().iter_rows()) == {
         "trois-ravines": 18,
@@ -201,6 +201,26 @@ def test_projets_csv(raw: Path) -> None:
     assert en_2023["date_premiere_mesure"].unique().to_list() == ["2026-04-01"]
     assert registre["exemption_socles"].value_counts(sort=True).rows() == [("non", 59), ("oui", 1)]
     assert set(registre["type"]) == {"acquisition", "montee_de_version"}
+    assert dict(registre.drop_nulls("projet").group_by("projet").len().iter_rows()) == {
+        "trois-ravines-pilotes": 4,
+        "trois-ravines-2024": 5,
+        "trois-ravines-2025": 9,
+    }
+    assert set(registre["portee"]) == {"regional", "national", None}
+
+
+def test_depenses_csv(raw: Path) -> None:
+    """Each names a project of the register; the statement of one of them was made twice."""
+    texte = (raw / "referentiels" / "depenses.csv").read_text(encoding="utf-8-sig")
+    assert texte.splitlines() == [
+        "projet;montant;date",
+        "trois-ravines-pilotes;60000,00;2026-03-02",
+        "trois-ravines-2024;50000,00;2026-03-02",
+        "ght-hautes-vallees;12000;2026-01-31",
+        "baobab-soutien;9000;2026-01-01",
+        "baobab-soutien;18250,55;2026-03-01",
+        "tutelaire-piemont;250000;2026-03-12",
+    ]
 
 
 def test_tous_les_sous_secteurs(region: Region) -> None:

@@ -74,7 +74,7 @@ INDICATEURS = {
     ),
     "dmp": Libelle(
         "DMP",
-        "Personnes dont le dossier médical partagé a reçu au moins un document dans la fenêtre.",
+        "Personnes éligibles dont le dossier médical partagé a reçu au moins un document dans la fenêtre.",
         ("personne dont le DMP a été alimenté", "personnes dont le DMP a été alimenté"),
         "Personnes éligibles, comme pour MSSanté.",
         _ELIGIBLES,
@@ -109,6 +109,30 @@ STATUTS = {
     "source_absente": "source manquante",
 }
 
+# What a figure proves (§6.5); why it is « à confirmer », see `transforms.dire.doutes`.
+VERDICTS = {
+    "atteint": "atteint",
+    "a_confirmer": "à confirmer",
+    "non_atteint": "non atteint",
+    "non_demontre": "non démontré",
+    "sans_objet": "sans objet",
+    "non_opposable": "non opposable",
+}
+
+# Conditions of the balance and their states (§6.6).
+CONDITIONS = {
+    "cibles_usage": "cibles d'usage",
+    "service_regulier": "service régulier",
+    "depenses": "dépenses justifiées",
+}
+ETATS_CONDITION = {
+    "remplie": "remplie",
+    "non_remplie": "non remplie",
+    "a_confirmer": "à confirmer",
+    "inconnue": "inconnue",
+    "sans_objet": "sans objet",
+}
+
 # Of a file or of one of its tables.
 STATUTS_DEPOT = {
     "accepte": "accepté",
@@ -125,7 +149,10 @@ ETATS_SOURCE = {
     "manquante": "manquante",
     "ancienne": "trop ancienne",
     "partielle": "partielle seulement",
+    "tardive": "trop tardive",
+    "refusee": "fichier refusé",
     "rejets": "lignes rejetées",
+    "inconnus": "dossiers inconnus",
     "a_jour": "à jour",
     "facultative": "facultative, non reçue",
 }
@@ -139,19 +166,7 @@ ETAPES = {
     "dossiers_agenda": "Actifs, avec un événement d'agenda",
 }
 
-# Of the balance of a project (§6.6): its conditions, their states, and what a vérification d'aptitude finds.
-CONDITIONS_SOLDE = {
-    "cibles_usage": "Cibles d'usage atteintes",
-    "service_regulier": "Service régulier constaté",
-    "depenses": "Dépenses justifiées",
-}
-ETATS_CONDITION = {
-    "remplie": "remplie",
-    "non_remplie": "non remplie",
-    "a_confirmer": "à confirmer",
-    "inconnue": "inconnue",
-    "sans_objet": "sans objet",
-}
+# What a vérification d'aptitude finds, and how far a project reaches (§6.6).
 ETATS_APTITUDE = {"pret": "prêt", "bloque": "bloqué"}
 PORTEES = {"regional": "régionale", "national": "nationale"}
 
@@ -177,21 +192,32 @@ def nom_de_table(table: str) -> str:
 
 
 def etat_de_source(source: Mapping[str, Any], fin_fenetre: date) -> str:
-    """The state of a source (a row of the table `sources`): one of `ETATS_SOURCE`."""
+    """The state of a source (a row of the table `sources`): the worst that `ETATS_SOURCE` says of it.
+
+    A row published before a reason was has none.
+    """
     if not source["presente"]:
         return "facultative" if source["table"] in FACULTATIVES else "manquante"
     derniere = source["derniere_extraction"]
-    if derniere is not None and derniere <= fin_fenetre:
-        return "ancienne"
-    if source["sans_reference"]:
-        return "partielle"
-    return "rejets" if source["lignes_rejetees"] else "a_jour"
+    defauts = {
+        "ancienne": derniere is not None and derniere <= fin_fenetre,
+        "partielle": source["sans_reference"],
+        "tardive": source.get("tardive"),
+        "refusee": source.get("refusee"),
+        "rejets": source["lignes_rejetees"],
+        "inconnus": source.get("sejours_inconnus"),
+    }
+    return next((etat for etat, vrai in defauts.items() if vrai), "a_jour")
 
 
 def dire_etat_de_source(source: Mapping[str, Any], fin_fenetre: date) -> str:
-    """The same in words, with the count of rejected rows."""
+    """The same in words, with the count of rejected rows or of unknown dossiers."""
     etat = etat_de_source(source, fin_fenetre)
-    return accord(source["lignes_rejetees"], *LIGNES_REJETEES) if etat == "rejets" else ETATS_SOURCE[etat]
+    if etat == "rejets":
+        return accord(source["lignes_rejetees"], *LIGNES_REJETEES)
+    if etat == "inconnus":
+        return accord(source["sejours_inconnus"], "dossier inconnu", "dossiers inconnus")
+    return ETATS_SOURCE[etat]
 
 
 def etat_du_solde(convention: Mapping[str, Any], etats: Mapping[str, str]) -> str:
@@ -199,19 +225,16 @@ def etat_du_solde(convention: Mapping[str, Any], etats: Mapping[str, str]) -> st
 
     `convention`: a row of `conventions`. `etats`: condition → its state (table `conditions_solde`).
     """
-    if convention["solde_exigible"]:
-        return "exigible"
     cibles, service = etats["cibles_usage"], etats["service_regulier"]
-    if cibles == "non_remplie":
-        return "cibles d'usage non atteintes"
-    if cibles == "a_confirmer":
-        return "cibles d'usage à confirmer"
-    if cibles == "sans_objet":
-        return "aucune cible d'usage à démontrer"
-    if service not in ("remplie", "sans_objet"):
-        return "service régulier à constater"
-    if convention["solde"] is None:
-        return "montant inconnu"
-    if etats["depenses"] != "remplie":
-        return "dépenses à justifier"
-    return "rien à payer : l'avance couvre les dépenses justifiées"
+    attentes = {
+        "exigible": convention["solde_exigible"],
+        "cibles d'usage non atteintes": cibles == "non_remplie",
+        "cibles d'usage à confirmer": cibles == "a_confirmer",
+        "aucune cible d'usage à démontrer": cibles == "sans_objet",
+        "service régulier à constater": service not in ("remplie", "sans_objet"),
+        "montant inconnu": convention["solde"] is None,
+        "dépenses à justifier": etats["depenses"] != "remplie",
+    }
+    return next(
+        (dite for dite, vraie in attentes.items() if vraie), "rien à payer, l'avance couvre les dépenses justifiées"
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from schemas.erreurs import DemandeImpossible
 from transforms.donnees_fictives.activite import construire_activite
 from transforms.donnees_fictives.editeurs import Atelier, exports
-from transforms.donnees_fictives.fichiers_agence import NOM_FINESS, bal_csv, finess_json, projets_csv
+from transforms.donnees_fictives.fichiers_agence import NOM_FINESS, bal_csv, depenses_csv, finess_json, projets_csv
 from transforms.donnees_fictives.hasard import Hasard
 from transforms.donnees_fictives.periode import Periode
 from transforms.donnees_fictives.region import construire_region
@@ -69,6 +69,7 @@ def generer(racine: Path, demande: Demande) -> RegionEcrite:
     referentiels = racine / "raw" / "referentiels"
     ecrits = [
         _ecrire(referentiels / "projets.csv", projets_csv(region, periode.premiere_mesure)),
+        _ecrire(referentiels / "depenses.csv", depenses_csv(region, periode.premiere_mesure)),
         _ecrire(referentiels / "bal.csv", bal_csv(p for p in region.porteurs if p.modele.cle == _PAR_BAL)),
         _ecrire(referentiels / NOM_FINESS.format(jour=periode.lendemain), finess_json(region, periode.lendemain)),
     ]

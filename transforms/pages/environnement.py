@@ -33,7 +33,10 @@ TONS = {
     "manquante": "erreur",
     "ancienne": "attention",
     "partielle": "attention",
+    "tardive": "attention",
+    "refusee": "attention",
     "rejets": "attention",
+    "inconnus": "attention",
     "a_jour": "ok",
     "facultative": "neutre",
 }
@@ -95,6 +98,7 @@ def _environnement() -> Environment:
         "avec_cible": libelles.AVEC_CIBLE,
         "sous_secteurs": libelles.SOUS_SECTEURS,
         "statuts": libelles.STATUTS,
+        "verdicts": libelles.VERDICTS,
         "statuts_depot": libelles.STATUTS_DEPOT,
         "etapes": libelles.ETAPES,
         "etats_source": libelles.ETATS_SOURCE,
@@ -103,7 +107,7 @@ def _environnement() -> Environment:
         "alertes_connues": ALERTES,
         "types": libelles.TYPES,
         "portees": libelles.PORTEES,
-        "conditions_solde": libelles.CONDITIONS_SOLDE,
+        "conditions_solde": libelles.CONDITIONS,
         "etats_condition": libelles.ETATS_CONDITION,
         "etats_aptitude": libelles.ETATS_APTITUDE,
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from decimal import Decimal
 from functools import cache, reduce
 from importlib.resources import files
 from pathlib import Path
@@ -59,6 +58,19 @@ def _tout_sans_base(schema: dict[str, Any]) -> None:
     schema["required"] = [*_PROPRES]
 
 
+class Forfait(Saisie):
+    """What an ESSMS is worth in its project (§6.6), in euros; a nature that a type has no forfait of is worth nothing."""
+
+    type: Literal["acquisition", "montee_de_version"] = Field(description="type de projet de l'ESSMS")
+    nature: Literal["usage", "equipement"] = Field(description="ce que le forfait paie")
+    rang_max: Entier = Field(description="rang du dernier ESSMS du projet au montant plein")
+    montant_plein: Entier = Field(description="euros par ESSMS, jusqu'à ce rang")
+    montant_reduit: Entier = Field(description="euros par ESSMS, au-delà")
+    dui_reference: StrictBool | None = Field(
+        default=None, description="ne vaut que pour un DUI référencé (true) ou non (false) ; pour tous sans cette ligne"
+    )
+
+
 class Regles(Saisie):
     """A rule set: months of the window, per indicator its target, and where the exemption of PJM applies."""
 
@@ -78,11 +90,20 @@ class Regles(Saisie):
     indicateurs: dict[str, Cible] = Field(
         json_schema_extra={"propertyNames": {"enum": [*INDICATEURS]}}, description="indicateur, puis sa cible"
     )
+    forfaits: tuple[Forfait, ...] = Field(
+        default=(), description="montants par ESSMS ; sans eux le montant d'un projet est inconnu"
+    )
 
     @model_validator(mode="after")
     def _juste(self) -> Self:  # what no figure has would bind nobody
         if inconnus := sorted(self.indicateurs.keys() - {*INDICATEURS}):
             raise ValueError(f"indicateur inconnu ({', '.join(inconnus)})")
+        vus: set[tuple[str, str, bool]] = set()
+        for f in self.forfaits:
+            cles = {(f.type, f.nature, r) for r in ((True, False) if f.dui_reference is None else (f.dui_reference,))}
+            if cles & vus:  # an ESSMS would be paid twice
+                raise ValueError(f"deux forfaits valent pour un même ESSMS ({f.type}, {f.nature})")
+            vus |= cles
         return self
 
 
@@ -181,26 +202,30 @@ def relations(regles: tuple[Regles, ...]) -> dict[str, pl.DataFrame]:
 
 
 def relations_publication() -> dict[str, pl.DataFrame]:
-    """Amounts and objectives as the relations of the aggregates: `forfaits`, `versements` (euros), `objectifs`."""
-    financement = tomllib.loads(fichier("financement").decode())
+    """Amounts and objectives as the relations of the aggregates: `forfaits` (euros), `textes` (source of a rule set),
+    `objectifs`.
+    """
     programme = tomllib.loads(fichier("programme").decode())
     return {
         "forfaits": pl.DataFrame(
             [
-                (f["type"], f["nature"], f["rang_max"], Decimal(f["montant_plein"]), Decimal(f["montant_reduit"]))
-                for f in financement["forfaits"]
+                (r.nom, f.type, f.nature, f.rang_max, f.montant_plein, f.montant_reduit, f.dui_reference)
+                for r in toutes()
+                for f in r.forfaits
             ],
             schema={
+                "regles": pl.String,
                 "type": pl.String,
                 "nature": pl.String,
                 "rang_max": pl.Int64,
-                "montant_plein": pl.Decimal(12, 2),
-                "montant_reduit": pl.Decimal(12, 2),
+                "montant_plein": pl.Decimal(9, 0),
+                "montant_reduit": pl.Decimal(9, 0),
+                "dui_reference": pl.Boolean,
             },
             orient="row",
         ),
-        "versements": pl.DataFrame(
-            {"part_avance": [Decimal(financement["part_avance"])]}, schema={"part_avance": pl.Decimal(4, 3)}
+        "textes": pl.DataFrame(
+            [(r.nom, r.source) for r in toutes()], schema={"regles": pl.String, "texte": pl.String}, orient="row"
         ),
         "objectifs": pl.DataFrame(
             list(programme["objectifs"].items()), schema={"indicateur": pl.String, "objectif": pl.Int64}, orient="row"

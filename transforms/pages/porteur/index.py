@@ -9,8 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from schemas.curated import SOURCES
+from schemas.curated import A_LA_CIBLE, SOURCES
 from schemas.depots import libelle
+from transforms.agregats import besoins, compter_a_la_cible
+from transforms.dire.doutes import causes
 from transforms.dire.formats import VIDE, accord, cible, insecables, jour, jour_en_lettres, majuscule, milliers, taux
 from transforms.dire.libelles import (
     AVEC_CIBLE,
@@ -19,6 +21,7 @@ from transforms.dire.libelles import (
     INDICATEURS,
     LIGNES_REJETEES,
     STATUTS,
+    VERDICTS,
     etat_de_source,
     table_a_deposer,
 )
@@ -126,8 +129,7 @@ def page_du_porteur(situation: Situation) -> str:
     """The page, under 1 MB."""
     noms = noms_des_structures(situation.essms)
     lignes = _lignes(situation, noms)
-    opposables = situation.indicateurs.filter(pl.col("opposable"))
-    a_la_cible = opposables.group_by("finess_et").agg(tout=pl.col("atteint").fill_null(False).all())["tout"].sum()
+    a_la_cible, _ = compter_a_la_cible(situation.indicateurs)
     mesures = situation.indicateurs.filter(pl.col("taux").is_not_null())["finess_et"].n_unique()
     actifs = situation.indicateurs.filter(pl.col("indicateur") == "dossiers_actifs")
     fenetres = situation.indicateurs.select("debut_fenetre", "fin_fenetre", "regles").unique().sort(pl.all())
@@ -142,13 +144,17 @@ def page_du_porteur(situation: Situation) -> str:
         chiffres=[
             _chiffre(situation.essms.height, "Structure du projet", "Structures du projet"),
             _chiffre(mesures, "Structure mesurée", "Structures mesurées"),
-            _chiffre(int(a_la_cible or 0), "À la cible partout"),
+            _chiffre(a_la_cible, "À la cible partout"),
             _chiffre(_somme(actifs["numerateur"]), *map(majuscule, INDICATEURS["dossiers_actifs"].comptes)),
             _chiffre(_somme(actifs["denominateur"]), "Personne accompagnée", "Personnes accompagnées"),
         ],
         lignes=lignes[:ESSMS_MAX],
         lignes_cachees=len(lignes) - len(lignes[:ESSMS_MAX]),
         soldes=soldes({**situation.projets, "indicateurs": situation.indicateurs}, noms),
+        doutes=[
+            (majuscule(doute.cause), majuscule(doute.remede), majuscule(_citer(essms, situation.essms.height, noms)))
+            for doute, essms in causes(situation.indicateurs, situation.sources, besoins())
+        ],
         sources=sources(situation, noms),
         fichiers=[(dire_texte(f.nom, 200), f) for f in situation.fichiers],
         fichiers_caches=situation.nb_fichiers - len(situation.fichiers),
@@ -305,7 +311,7 @@ def _lignes(situation: Situation, noms: Mapping[str, str]) -> list[dict[str, Any
     for finess, nom in noms.items():
         du_finess = mesures.get(finess, {})
         opposables = [m for m in du_finess.values() if m["opposable"]]
-        manques = sum(m["atteint"] is not True for m in opposables)
+        manques = sum(m["verdict"] not in A_LA_CIBLE for m in opposables)
         lignes.append(
             {
                 "finess": finess,
@@ -327,12 +333,13 @@ def _cellule(mesure: dict[str, Any] | None) -> tuple[str, str, str]:
     if mesure["taux"] is None:
         return VIDE, "", STATUTS[mesure["statut"]]
     precisions = [f"{milliers(mesure['numerateur'])} sur {milliers(mesure['denominateur'])}"]
-    precisions.append("atteint" if mesure["atteint"] else f"reste {milliers(mesure['reste_a_faire'])}")
-    if mesure["statut"] == "source_partielle":
+    if not mesure["atteint"]:
+        precisions.append(f"reste {milliers(mesure['reste_a_faire'])}")
+    if mesure["statut"] == "source_partielle" and mesure["verdict"] != "a_confirmer":
         precisions.append(STATUTS["source_partielle"])
-    if not mesure["opposable"]:
-        precisions.append("non opposable")
-    ton = "oui" if mesure["atteint"] else "non" if mesure["opposable"] else ""
+    if mesure["verdict"] not in ("non_atteint", None):
+        precisions.append(VERDICTS[mesure["verdict"]])
+    ton = {"atteint": "oui", "non_atteint": "non"}.get(mesure["verdict"], "")
     return taux(mesure["taux"], mesure["cible"]), ton, ", ".join(precisions)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from schemas.curated import A_LA_CIBLE
 from transforms.dire.formats import accord, euros, jour, majuscule
-from transforms.dire.libelles import A_LA_CIBLE, CONDITIONS_SOLDE, ETATS_CONDITION, INDICATEURS, VERDICTS, etat_du_solde
+from transforms.dire.libelles import CONDITIONS, ETATS_CONDITION, INDICATEURS, VERDICTS, etat_du_solde
 
 BLOCAGES_CITES = 5
 
@@ -32,7 +33,13 @@ class Solde:
     aptitudes: Sequence[str]
 
 
-_TONS = {"remplie": "ok", "non_remplie": "erreur", "a_confirmer": "attention", "inconnue": "attention", "sans_objet": "neutre"}
+_TONS = {
+    "remplie": "ok",
+    "non_remplie": "erreur",
+    "a_confirmer": "attention",
+    "inconnue": "attention",
+    "sans_objet": "neutre",
+}
 
 
 def soldes(tables: Mapping[str, pl.DataFrame], noms: Mapping[str, str]) -> list[Solde]:
@@ -56,7 +63,12 @@ def _solde(convention: Mapping[str, Any], tables: Mapping[str, pl.DataFrame], no
         euros(convention["solde_payable"]),
         majuscule(etat_du_solde(convention, {x["condition"]: x["etat"] for x in conditions})),
         [
-            (CONDITIONS_SOLDE[x["condition"]], majuscule(ETATS_CONDITION[x["etat"]]), _TONS[x["etat"]], x["detail"])
+            (
+                majuscule(CONDITIONS[x["condition"]]),
+                majuscule(ETATS_CONDITION[x["etat"]]),
+                _TONS[x["etat"]],
+                x["detail"],
+            )
             for x in conditions
         ],
         blocages[:BLOCAGES_CITES],

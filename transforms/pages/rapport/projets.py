@@ -46,6 +46,10 @@ class Projets:
         for ligne in self._lignes.values():
             ligne["etat"] = etat_du_solde(ligne, {n: x["etat"] for n, x in ligne["conditions"].items()})
 
+    def trouver(self, projet: str) -> Ligne | None:
+        """A project by its identifier."""
+        return self._lignes.get(projet)
+
     def liste(self, porteur: str | None = None) -> list[Ligne]:
         """The projects (of a porteur), the highest balance first, then those that fewest ESSMS keep from it."""
         return sorted(

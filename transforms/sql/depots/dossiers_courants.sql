@@ -1,6 +1,7 @@
--- §6.2 Current dossiers of each ESSMS: "for every dossier of which a partial deposit has an accepted row, its rows replace
--- those of that dossier; one row per key throughout, the later wins." A row stays unless a later deposit names its
--- dossier (later step) or its key.
+-- §6.2 Current dossiers of each ESSMS: "for every dossier of which the partial deposits of a date have an accepted row, their
+-- rows together replace those of that dossier; one row per key throughout, the later wins." A row stays unless a later
+-- deposit names its dossier (later step) or its key. Two numbers of one chain (§4.6) may give a key twice in one file: the
+-- later line wins.
 WITH lignes AS (
     SELECT
         s.finess_et,
@@ -10,9 +11,10 @@ WITH lignes AS (
         s.eligible_projet,
         s.depot,
         d.etape,
-        d.rang_cle,
         MAX(d.etape) OVER (PARTITION BY s.finess_et, s.id_dossier) AS derniere_etape,
-        MAX(d.rang_cle) OVER (PARTITION BY s.finess_et, s.id_dossier) AS dernier_rang
+        ROW_NUMBER() OVER (
+            PARTITION BY s.finess_et, s.id_dossier ORDER BY d.rang_cle DESC, s.ligne DESC, s.numero_recu DESC
+        ) AS rang
     FROM depose_dossiers AS s
     INNER JOIN depots_etat AS d ON d.depot = s.depot AND d.finess_et = s.finess_et AND d.nom_table = 'dossiers'
 )
@@ -25,4 +27,4 @@ SELECT
     eligible_projet,
     depot
 FROM lignes
-WHERE etape = derniere_etape AND rang_cle = dernier_rang
+WHERE etape = derniere_etape AND rang = 1

@@ -1,6 +1,6 @@
 -- §7 maturin_sms: one row per ESSMS; the single place where the import format of MaturiN-SMS will be mapped.
--- §6.4 "The counts of persons are null when dossiers or sejours is not present." cibles_atteintes: all opposable targets;
--- a rate that is not known is not reached.
+-- §6.4 "The counts of persons are null when dossiers or sejours is not present." cibles_atteintes: "An ESSMS is à la
+-- cible when every opposable verdict is atteint or sans_objet; à confirmer when the others are all a_confirmer."
 WITH populations AS (
     SELECT
         finess_et,
@@ -25,7 +25,8 @@ larges AS (
         MAX(CASE WHEN indicateur = 'dmp' THEN taux END) AS taux_dmp,
         MAX(CASE WHEN indicateur = 'eprescription' THEN numerateur END) AS nb_eprescriptions,
         MAX(CASE WHEN indicateur = 'eparcours' THEN numerateur END) AS nb_echanges_eparcours,
-        MIN(CASE WHEN opposable THEN CASE WHEN COALESCE(atteint, FALSE) THEN 1 ELSE 0 END END) = 1 AS cibles_atteintes
+        SUM(CASE WHEN verdict IN ('atteint', 'sans_objet', 'non_opposable') THEN 0 ELSE 1 END) AS nb_autres,
+        SUM(CASE WHEN verdict = 'a_confirmer' THEN 1 ELSE 0 END) AS nb_a_confirmer
     FROM indicateurs
     GROUP BY finess_et
 )
@@ -57,7 +58,10 @@ SELECT
     l.taux_dmp,
     l.nb_eprescriptions,
     l.nb_echanges_eparcours,
-    l.cibles_atteintes
+    l.nb_autres = 0 AS cibles_atteintes,
+    e.projet,
+    l.nb_autres > 0 AND l.nb_autres = l.nb_a_confirmer AS cibles_a_confirmer,
+    CASE WHEN l.nb_dmp_alimentes IS NOT NULL THEN t.dmp_hors_population END AS nb_dmp_hors_population
 FROM fenetres AS f
 INNER JOIN essms AS e ON e.finess_et = f.finess_et
 INNER JOIN effectifs AS t ON t.finess_et = f.finess_et

@@ -1,5 +1,5 @@
--- §6.5 (c) "it is dossiers or sejours and a deposit of it, complete or partial, refused ones included, extracted from the
--- reference extraction on (any usable date if none) up to the bound of §6.2, has rejected rows naming that ESSMS."
+-- §6.5 3(c) "it is dossiers or sejours and a standing or pending deposit of it, complete or partial, refused ones included,
+-- extracted from the reference extraction on up to the bound of §6.2, has rejected rows naming that ESSMS."
 SELECT
     f.finess_et,
     d.nom_table,

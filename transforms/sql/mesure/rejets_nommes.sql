@@ -1,11 +1,20 @@
--- §6.5 (c) Rejected rows by deposit and ESSMS they name: "a rejected row whose FINESS is missing or malformed names every
--- ESSMS of the project that the file names, all of the porteur's if it names none."
+-- §6.5 3(c) Rejected rows by deposit and ESSMS they name: "all rows of a file refused for its rows count as rejected; a
+-- rejected row whose FINESS is missing or malformed names every ESSMS of the porteur that the file names, all of the
+-- porteur's if it names none."
 WITH anonymes AS (
     SELECT
         depot,
         lignes_rejetees
     FROM bilans
     WHERE finess_et IS NULL AND lignes_rejetees > 0
+),
+
+nommes AS (
+    SELECT DISTINCT
+        depot,
+        finess_et
+    FROM bilans
+    WHERE finess_et IS NOT NULL
 )
 
 SELECT
@@ -17,10 +26,10 @@ WHERE finess_et IS NOT NULL AND lignes_rejetees > 0
 UNION ALL
 SELECT
     a.depot,
-    b.finess_et,
+    n.finess_et,
     a.lignes_rejetees
 FROM anonymes AS a
-INNER JOIN bilans AS b ON b.depot = a.depot AND b.finess_et IS NOT NULL
+INNER JOIN nommes AS n ON n.depot = a.depot
 UNION ALL
 SELECT
     a.depot,
@@ -29,4 +38,4 @@ SELECT
 FROM anonymes AS a
 INNER JOIN depots AS d ON d.depot = a.depot
 INNER JOIN essms AS e ON e.porteur = d.porteur
-WHERE NOT EXISTS (SELECT 1 FROM bilans AS b WHERE b.depot = a.depot AND b.finess_et IS NOT NULL)
+WHERE NOT EXISTS (SELECT 1 FROM nommes AS n WHERE n.depot = a.depot)
