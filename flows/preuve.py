@@ -1,15 +1,14 @@
-"""The evidence bundle of a published figure, from the published version, the register and staging (specification §3).
+"""The evidence bundle of published figures, from the published version, the register and staging (specification §3).
 
-The figure is the published one, whatever arrived since: the deposits are those that the version which computed it names
+The figures are the published ones, whatever arrived since: the deposits are those that the version which computed it names
 in its manifest. What cannot be reproduced exactly is said, and no bundle is written.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -23,12 +22,15 @@ from flows.disque import ecrire_prive, sha256_du_fichier
 from flows.reglages import Reglages
 from flows.staging import scelles
 from flows.staging.registre import RegistreDepots
-from flows.versions.manifeste import MAILLON, MANIFESTE
+from flows.versions.manifeste import MAILLON, MANIFESTE, sha256_de
 from flows.versions.preuves_remises import inscrire_preuve, lire_preuves
 from flows.versions.version import actuelle
 from schemas.curated import ACCEPTES
 from schemas.erreurs import ErreurDite, Inconnu
 from transforms import preuve, regles
+from transforms.dire.formats import jour as en_jour
+from transforms.dire.formats import majuscule
+from transforms.preuve import Objet
 from transforms.publication import table_depots
 from transforms.tables_publiees import TablesPubliees
 
@@ -41,17 +43,22 @@ class NonReproductible(ErreurDite):
 
 
 @dataclass(frozen=True)
-class Preuve:
-    """A bundle that was written: where, its SHA-256, and the version it cites."""
+class Remise:
+    """A bundle or a page to hand out: its bytes, what it is about (`inscrire_preuve`), the versions it cites."""
 
-    chemin: Path
-    sha256: str
-    version: str
+    octets: bytes
+    sujet: Mapping[str, str]
+    versions: Sequence[str]
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of its bytes."""
+        return sha256_de(self.octets)
 
 
 @dataclass(frozen=True)
-class _Publication:
-    """The published rows of one ESSMS and date, in the current version, and the version that computed them."""
+class Publication:
+    """The published rows about an ESSMS or a project at a date, in the current version, and the version that computed them."""
 
     version: Path
     calcul: str
@@ -60,77 +67,113 @@ class _Publication:
 
     @property
     def citees(self) -> list[str]:
+        """The versions that evidence of these rows cites."""
         return list(dict.fromkeys([self.version.name, *([self.calcul] if self.dossier_calcul else [])]))
 
 
-def constituer(reglages: Reglages, finess_et: str, date_mesure: date, sortie: Path, maintenant: datetime) -> Preuve:
-    """Write the bundle of one figure to `sortie` and the versions it cites. The caller holds the lock of the night.
+@dataclass(frozen=True)
+class Constituee:
+    """A bundle, and what it was made from."""
 
-    Raises `Inconnu`, `NonReproductible`, `LienInvalide`, OSError; nothing is left at `sortie` then.
+    publication: Publication
+    description: Mapping[str, Any]
+    remise: Remise
+
+
+def constituer(reglages: Reglages, objet: Objet, date_mesure: date) -> Constituee:
+    """Make the bundle of an ESSMS or a project at a date. The caller holds the lock of the night.
+
+    Raises `Inconnu`, `NonReproductible`, `LienInvalide`, OSError.
     """
-    publication = _publication(reglages.curated, finess_et, date_mesure)
-    inscrits = _inscrits(publication, finess_et, date_mesure)
-    (porteur,) = inscrits.essms.filter(pl.col("finess_et") == finess_et)["porteur"]
+    publication = _publication(reglages.curated, objet, date_mesure)
+    inscrits = _inscrits(publication, date_mesure)
+    essms = objet.lignes(inscrits.essms)
+    porteurs = essms["porteur"].unique().to_list()
     with RegistreDepots(reglages.registre) as registre:
-        tous = registre.depots()
-        depots, manques = _depots(reglages.curated, publication, tous, porteur)
+        tous = registre.depots().filter(pl.col("porteur").is_in(porteurs))
+        depots, manques = _depots(reglages.curated, publication, tous, porteurs)
         bilans = registre.bilans(date.min)
         entrees = mesure.entrees(reglages, {date_mesure: inscrits}, depots, bilans)
         abimes = scelles.abimes(reglages, registre, entrees)
     if abimes:
         raise _non_reproductible([*manques, *(f"staging/{a} a changé ou manque" for a in abimes)])
     try:
-        recalcul = preuve.recalculer(entrees[date_mesure], finess_et, date_mesure)
+        recalcul = preuve.recalculer(entrees[date_mesure], objet, date_mesure, publication.lignes)
     except duckdb.Error as erreur:
         raise _non_reproductible([*manques, "les lignes d'un dépôt ne sont plus lisibles dans staging/"]) from erreur
-    if ecarts := preuve.differences(publication.lignes, recalcul.figures):
+    if ecarts := preuve.differences(preuve.comparables(publication.lignes), preuve.comparables(recalcul.figures)):
         raise _non_reproductible([*manques, *ecarts])
-    ecartes = _ecartes(tous, bilans, porteur, {finess_et, *_numeros(inscrits, finess_et)})
-    description = _description(publication, recalcul, depots, finess_et, date_mesure) | {"depots_ecartes": ecartes}
+    siens = {*essms["finess_et"]}
+    numeros = siens | {numero for numero, pour in inscrits.autres_numeros.items() if pour in siens}
+    bilans = bilans.filter(pl.col("finess_et").is_in(sorted(numeros)))
+    sujet = {objet.colonne: objet.valeur, "date_mesure": date_mesure.isoformat()}
+    description = _description(publication, recalcul, depots, bilans, sujet) | {
+        "porteurs": dict(essms.select("porteur", "nom_porteur").unique().sort("porteur").iter_rows()),
+        "depots_ecartes": _ecartes(tous, bilans),
+    }
     octets = preuve.assembler(recalcul, publication.lignes, description, _pieces(publication))
-    sha256 = hashlib.sha256(octets).hexdigest()
+    return Constituee(publication, description, Remise(octets, sujet, publication.citees))
+
+
+def remettre(reglages: Reglages, remise: Remise, sortie: Path, maintenant: datetime) -> None:
+    """Write a bundle or a page to `sortie` and register it; nothing is left at `sortie` when it fails (OSError)."""
     provisoire = sortie.with_name(f".{sortie.name}.{secrets.token_hex(4)}")
     try:
-        ecrire_prive(provisoire, octets)
+        ecrire_prive(provisoire, remise.octets)
         inscrire_preuve(
             reglages.curated,
-            sha256=sha256,
-            finess_et=finess_et,
-            date_mesure=date_mesure.isoformat(),
-            versions=publication.citees,
+            sha256=remise.sha256,
+            sujet=remise.sujet,
+            versions=list(remise.versions),
             cree_le=maintenant,
         )
         provisoire.replace(sortie)
     finally:
         provisoire.unlink(missing_ok=True)
-    return Preuve(sortie, sha256, publication.version.name)
 
 
-def _publication(curated: Path, finess_et: str, date_mesure: date) -> _Publication:
+def lignes_publiees(version: Path, objet: Objet, date_mesure: date) -> dict[str, pl.DataFrame]:
+    """The rows about an ESSMS or a project in the tables of its bundle. Raises `Inconnu` when there are none."""
+    tables = TablesPubliees(version)
+    jour = tables.choisir(date_mesure)
+    indicateurs = tables.table("indicateurs", jour)
+    if objet.colonne not in indicateurs.columns or not all(
+        tables.chemin(nom, jour).is_file() for nom in objet.publiees
+    ):
+        raise Inconnu(
+            f"La mesure du {en_jour(jour)} est d'une version de duimètre qui ne suivait pas les projets. Refaites-la : "
+            f"duimetre nuit --date-mesure {jour.isoformat()}"
+        )
+    siens = objet.lignes(indicateurs)
+    if siens.is_empty():
+        raise Inconnu(f"{majuscule(str(objet))} : aucun chiffre n'est publié au {en_jour(jour)}.")
+    lues = {nom: tables.table(nom, jour) for nom in objet.publiees}
+    return {
+        nom: objet.lignes(lue) if objet.colonne in lue.columns else lue.join(siens, on="finess_et", how="semi")
+        for nom, lue in lues.items()
+    }
+
+
+def _publication(curated: Path, objet: Objet, date_mesure: date) -> Publication:
     version = actuelle(curated)
     if version is None:
         raise Inconnu("Aucune version n'est publiée. Lancez « duimetre nuit ».")
-    tables = TablesPubliees(version)
     lignes = {
-        table: tables.table(table, tables.choisir(date_mesure))
-        .filter(pl.col("finess_et") == finess_et)
-        .select(pl.lit(date_mesure).alias("date_mesure"), pl.all())
-        for table in preuve.PUBLIEES
+        table: siennes.select(pl.lit(date_mesure).alias("date_mesure"), pl.all())
+        for table, siennes in lignes_publiees(version, objet, date_mesure).items()
     }
-    if lignes["indicateurs"].is_empty():
-        raise Inconnu(f"L'ESSMS {finess_et} n'a pas de chiffre publié au {date_mesure:%d/%m/%Y}.")
     calcul = lignes["indicateurs"]["version"][0]
     dossier = curated / "versions" / calcul
-    return _Publication(version, calcul, dossier if (dossier / MANIFESTE).is_file() else None, lignes)
+    return Publication(version, calcul, dossier if (dossier / MANIFESTE).is_file() else None, lignes)
 
 
-def _inscrits(publication: _Publication, finess_et: str, date_mesure: date) -> mesure.Inscrits:
-    """The register of that date, as the version that computed the figure read it; without its manifest, former numbers only."""
+def _inscrits(publication: Publication, date_mesure: date) -> mesure.Inscrits:
+    """The register of that date, as the version that computed the figures read it; without its manifest, former numbers only."""
     publiees = TablesPubliees(publication.dossier_calcul or publication.version)
     if not publiees.chemin("essms_mesures", date_mesure).is_file():
         raise NonReproductible(
-            f"Le registre des projets lu par la mesure du {date_mesure:%d/%m/%Y} n'a pas été publié. Republiez cette date "
-            "(« duimetre nuit --date-mesure … ») puis refaites la preuve du nouveau chiffre."
+            f"Le registre des projets lu par la mesure du {en_jour(date_mesure)} n'a pas été publié. Republiez cette date "
+            "(« duimetre nuit --date-mesure … ») puis refaites la preuve des nouveaux chiffres."
         )
     essms = publiees.table("essms_mesures", date_mesure).drop("version")
     numeros = {n: f for f, tous in essms.select("finess_et", "numeros").drop_nulls().iter_rows() for n in tous.split()}
@@ -140,18 +183,13 @@ def _inscrits(publication: _Publication, finess_et: str, date_mesure: date) -> m
     return mesure.Inscrits(essms.with_columns(seau=pl.lit(0, pl.UInt8)), numeros)
 
 
-def _numeros(inscrits: mesure.Inscrits, finess_et: str) -> list[str]:
-    return [numero for numero, pour in inscrits.autres_numeros.items() if pour == finess_et]
-
-
 def _depots(
-    curated: Path, publication: _Publication, tous: pl.DataFrame, porteur: str
+    curated: Path, publication: Publication, tous: pl.DataFrame, porteurs: Sequence[str]
 ) -> tuple[pl.DataFrame, list[str]]:
-    """The deposits of the porteur as the night of that version saw them, and what is no longer as it was, in French.
+    """The deposits of the porteurs as the night of that version saw them, and what is no longer as it was, in French.
 
     From its manifest; when retention removed it, those received up to that night.
     """
-    tous = tous.filter(pl.col("porteur") == porteur)
     if publication.dossier_calcul is None:
         # Nobody wrote in which order contents were put back: at each path, the last one received that was not refused.
         accepte_le = pl.when(pl.col("sort").is_in(ACCEPTES)).then("recu_le")
@@ -162,7 +200,7 @@ def _depots(
         return _comme_alors(table_depots(recus.filter(debout))), []
     tous = table_depots(tous)
     manifeste = json.loads((publication.dossier_calcul / MANIFESTE).read_bytes())
-    entrees = [e for e in manifeste["entrees"] if e["porteur"] == porteur]
+    entrees = [e for e in manifeste["entrees"] if e["porteur"] in porteurs]
     if any("recu" not in e for e in manifeste["entrees"]):
         raise _non_reproductible([f"la version {publication.calcul} nomme les fichiers comme ils ont été déposés"])
     schema = {"depot": pl.String, "recu": pl.String, "utilisees": pl.Int64}
@@ -184,13 +222,12 @@ def _comme_alors(vus: pl.DataFrame) -> pl.DataFrame:
     return vus.with_columns(statut="sort", en_suspens=pl.lit(True), canonique=pl.col("depot").is_first_distinct())
 
 
-def _ecartes(tous: pl.DataFrame, bilans: pl.DataFrame, porteur: str, numeros: Set[str]) -> list[dict[str, Any]]:
-    """The deposits that speak of the ESSMS (its `numeros`) and were replaced or withdrawn, the latest first."""
-    de_l_essms = bilans.filter(pl.col("finess_et").is_in(sorted(numeros)))
+def _ecartes(tous: pl.DataFrame, bilans: pl.DataFrame) -> list[dict[str, Any]]:
+    """The deposits of `bilans` that were replaced or withdrawn, the latest first."""
     return (
-        table_depots(tous.filter(pl.col("porteur") == porteur))
+        table_depots(tous)
         .filter(pl.col("statut").is_in(["remplace", "retire"]))
-        .join(de_l_essms, on="depot", how="semi")
+        .join(bilans, on="depot", how="semi")
         .sort("recu_le", "recu", "membre", descending=[True, False, False])
         .select(*_NOMMES, "statut")
         .with_columns(pl.col("date_extraction").cast(pl.String))
@@ -204,28 +241,32 @@ def _instant(curated: Path, version: str) -> datetime:
         return datetime.fromisoformat(json.loads(maillon.read_bytes())["cree_le"])
     except (OSError, ValueError, KeyError) as erreur:
         raise NonReproductible(
-            f"La version {version}, qui a calculé ce chiffre, n'est plus là et son maillon est illisible ({maillon}). "
+            f"La version {version}, qui a calculé ces chiffres, n'est plus là et son maillon est illisible ({maillon}). "
             "Restaurez-les depuis une sauvegarde de curated/."
         ) from erreur
 
 
 def _non_reproductible(raisons: list[str]) -> NonReproductible:
     return NonReproductible(
-        "Le chiffre publié ne peut plus être reproduit à l'identique ; aucune preuve n'est écrite. "
+        "Ce qui est publié ne peut plus être reproduit à l'identique ; aucune preuve n'est écrite. "
         f"Raisons : {' ; '.join(raisons[:5])}. Restaurez staging/ depuis une sauvegarde de l'époque, ou republiez cette "
-        "date (« duimetre nuit --date-mesure … ») puis refaites la preuve du nouveau chiffre."
+        "date (« duimetre nuit --date-mesure … ») puis refaites la preuve des nouveaux chiffres."
     )
 
 
 def _description(
-    publication: _Publication, recalcul: preuve.Recalcul, depots: pl.DataFrame, finess_et: str, date_mesure: date
+    publication: Publication,
+    recalcul: preuve.Recalcul,
+    depots: pl.DataFrame,
+    bilans: pl.DataFrame,
+    sujet: Mapping[str, str],
 ) -> dict[str, Any]:
     manifeste = json.loads(((publication.dossier_calcul or publication.version) / MANIFESTE).read_bytes())
-    bilans = recalcul.entrees["bilans"].filter(pl.col("finess_et") == finess_et)
+    utilisees = bilans.group_by("depot").agg(lignes_utilisees_essms=pl.col("lignes_utilisees").sum())
     lus = recalcul.entrees["depots"].select("depot", "accepte")
     liste = (
         depots.join(lus, on="depot", how="inner")
-        .join(bilans.select("depot", lignes_utilisees_essms="lignes_utilisees"), on="depot", how="left")
+        .join(utilisees, on="depot", how="left")
         .sort("date_extraction", "rang", "nom_table")
         .select(
             *_NOMMES,
@@ -241,19 +282,18 @@ def _description(
     indicateurs = publication.lignes["indicateurs"]
     return {
         "format": 1,
-        "finess_et": finess_et,
-        "date_mesure": date_mesure.isoformat(),
+        **sujet,
         "porteur": indicateurs["porteur"][0],
         "version": publication.version.name,
         "version_qui_a_calcule": publication.calcul,
         "code": manifeste["code"],
         "regles": manifeste["regles"],
-        "chiffres": indicateurs.select(preuve.CHIFFRES).to_dicts(),
+        "chiffres": indicateurs.select(Objet.de(sujet).chiffres).to_dicts(),
         "depots": liste.to_dicts(),
     }
 
 
-def _pieces(publication: _Publication) -> dict[str, bytes]:
+def _pieces(publication: Publication) -> dict[str, bytes]:
     pieces = {f"version/{nom}": (publication.version / nom).read_bytes() for nom in (MANIFESTE, MAILLON)}
     if publication.dossier_calcul and publication.calcul != publication.version.name:
         pieces |= {
@@ -278,18 +318,24 @@ def rapprocher(reglages: Reglages, verdict: preuve.PreuveEntiere) -> list[str]:
         for nom in (MANIFESTE, MAILLON)
         if (version / nom).read_bytes() != verdict.fichiers[f"version/{nom}"]
     ]
-    inventaire = json.loads((version / MANIFESTE).read_bytes())["fichiers"]
-    tables, jour = TablesPubliees(version), date.fromisoformat(verdict.description["date_mesure"])
-    for table in preuve.PUBLIEES:
-        fichier = tables.chemin(table, jour)
-        relatif = fichier.relative_to(version).as_posix()
-        if sha256_du_fichier(fichier) != inventaire[relatif]["sha256"]:
-            problemes.append(f"{relatif} a changé dans la version publiée ici.")
-            continue
-        ici = tables.table(table, jour).filter(pl.col("finess_et") == verdict.description["finess_et"])
-        citees = pl.read_parquet(verdict.fichiers[f"publie/{table}.parquet"]).drop("date_mesure")
-        if not ici.equals(citees):
+    jour = date.fromisoformat(verdict.description["date_mesure"])
+    objet = Objet.de(verdict.description)
+    if changees := changes(version, objet.publiees, jour):
+        raise preuve.PreuveInvalide(
+            [*problemes, *(f"{relatif} a changé dans la version publiée ici." for relatif in changees)]
+        )
+    ici = lignes_publiees(version, objet, jour)
+    for table, citees in preuve.tables_de_la_preuve(verdict.fichiers, objet).items():
+        if not ici[table].equals(citees.drop("date_mesure")):
             problemes.append(f"Les lignes de {table} ne sont pas celles de la version publiée ici.")
     if problemes:
         raise preuve.PreuveInvalide(problemes)
     return [*remarques, "Les lignes, le manifeste et le maillon sont ceux de la version publiée ici."]
+
+
+def changes(version: Path, tables: Sequence[str], jour: date) -> list[str]:
+    """The files of some tables of a version at a date that are no longer what its manifest says."""
+    inventaire = json.loads((version / MANIFESTE).read_bytes())["fichiers"]
+    fichiers = [TablesPubliees(version).chemin(table, jour) for table in tables]
+    relatifs = {f.relative_to(version).as_posix(): f for f in fichiers if f.is_file()}
+    return [r for r, fichier in relatifs.items() if sha256_du_fichier(fichier) != inventaire[r]["sha256"]]

@@ -16,6 +16,7 @@ class Sortie(IntEnum):
     FICHIER_REFUSE = 4
     INCONNU = 5
     PERIME = 6
+    PLUS_A_JOUR = 8
     VERROU = 10
 
 

@@ -24,7 +24,7 @@ from transforms.territoire import categories, departements
 FACULTATIVES = frozenset({"eprescription", "eparcours"})
 
 # What §6.6 is made of, in order.
-_PROJETS = (
+PROJETS = (
     "verdicts_essms",
     "forfaits_essms",
     "projets_mesures",
@@ -41,10 +41,10 @@ _LIEUX = ("finess_et", "porteur", "nom_porteur", "sous_secteur", "departement")
 
 
 def sommer(indicateurs: pl.DataFrame, essms: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Sums of each porteur (`porteurs`) and of each territory before anything is hidden (`territoires`), all dates.
+    """Sums of each porteur (`porteurs`) and of each territory (`territoires`), per window, all dates.
 
     `indicateurs`: columns of the published table and `date_mesure`. `essms`: at least `finess_et`, `porteur`,
-    `nom_porteur`, `sous_secteur`, `departement`.
+    `nom_porteur`, `sous_secteur`, `departement`. `territoires` is whole (`masque` false): see `suppression.masquer`.
     """
     entrees = {
         "indicateurs": indicateurs,
@@ -52,7 +52,16 @@ def sommer(indicateurs: pl.DataFrame, essms: pl.DataFrame) -> dict[str, pl.DataF
         "departements": departements(),
         "objectifs": regles.relations_publication()["objectifs"],
     }
-    return _executer(entrees, ("contributions", "porteurs", "territoires"), ("porteurs", "territoires"))
+    return _executer(entrees, ("comptes", "contributions", "porteurs", "territoires"), ("porteurs", "territoires"))
+
+
+def suivre_panels(indicateurs: pl.DataFrame) -> pl.DataFrame:
+    """The sums of the same ESSMS at all the dates of a curve, per porteur and for all ('' as `porteur`).
+
+    `indicateurs` as for `sommer`, the dates of the curves. Out: `porteur`, `date_mesure`, `debut_fenetre`, `mois` (length
+    of the window, which says the curve), `indicateur`, `nb_calcules` (ESSMS), `numerateur`, `denominateur`, `taux` (%).
+    """
+    return _executer({"indicateurs": indicateurs}, ("comptes", "panels"), ("panels",))["panels"]
 
 
 def suivre_projets(
@@ -69,18 +78,15 @@ def suivre_projets(
     `montant` (euros), `date`. `atteintes`: (`date_mesure`, `projet`) of the other published dates at which `cibles_usage` is
     `remplie`. Amounts are exact, in euros and cents (`Decimal`).
     """
-    relations = regles.relations_publication()
     entrees = {
         "indicateurs": indicateurs,
         "essms": essms,
         "incertains": incertains,
         "depenses": depenses,
         "atteintes_publiees": atteintes,
-        "categories": categories(),
-        "forfaits": relations["forfaits"],
-        "textes": relations["textes"],
+        **textes_des_projets(),
     }
-    faites = _executer(entrees, _PROJETS, _PROJETS)
+    faites = _executer(entrees, PROJETS, PROJETS)
     projets = faites["projets_mesures"]
     for autre in ("soldes", "conventions"):
         projets = projets.join(faites[autre].select(*CLE, cs.exclude(projets.columns)), on=CLE)
@@ -91,6 +97,12 @@ def suivre_projets(
         "financement": faites["financement"],
         "alertes": dire_alertes_projets(faites["alertes_projets"], projets),
     }
+
+
+def textes_des_projets() -> dict[str, pl.DataFrame]:
+    """What the relations of `PROJETS` read beside measures and registers: the texts, as relations."""
+    relations = regles.relations_publication()
+    return {"categories": categories(), "forfaits": relations["forfaits"], "textes": relations["textes"]}
 
 
 def suivre(fichiers: Mapping[date, Path]) -> pl.DataFrame:

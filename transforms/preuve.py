@@ -1,12 +1,12 @@
-"""Evidence bundle of one published figure (specification §3 `preuve`): made, and verified offline.
+"""Evidence bundle of published figures, of one ESSMS or of a project (specification §3 `preuve`): made, and verified offline.
 
 A zip without compression, the same bytes for the same content, that any DuckDB client can recompute without us:
 
     LISEZ-MOI.txt             what it is, how to verify it
     preuve.json               figure, version, code, rules, deposits (receipt, SHA-256, extraction date, rows)
     recalcul.sql              plain SQL: inputs → every relation of the specification → figures → differences
-    entrees/*.parquet         what the SQL reads: pseudonymised rows of that ESSMS, deposits, rules
-    publie/*.parquet          the published rows of that ESSMS
+    entrees/*.parquet         what the SQL reads: pseudonymised rows of these ESSMS, deposits, rules
+    publie/*.parquet          the published rows of these ESSMS
     regles/*.toml             the rule files
     version/*.json            manifest and chain link of the version
     empreintes.sha256         SHA-256 of every other file (`sha256sum -c` reads it)
@@ -31,11 +31,23 @@ import duckdb
 import polars as pl
 
 from schemas.erreurs import ErreurDite
+from transforms.agregats import PROJETS, suivre_projets, textes_des_projets
+from transforms.dire.formats import majuscule
 from transforms.mesure import DEPOSEES, PRELIMINAIRES, RELATIONS, Entrees, mesurer, texte_sql
+from transforms.publication import table_sources
 
+# The published tables that a bundle recomputes; that of a project also has what it says of the project.
 PUBLIEES = ("indicateurs", "maturin_sms")
-# Of `indicateurs`, what preuve.json repeats under `chiffres`.
+_SUIVIES = ("conventions", "conditions_solde", "verifications_aptitude")
+DU_PROJET = ("sources", *_SUIVIES)
 CHIFFRES = ("indicateur", "numerateur", "denominateur", "taux", "statut")
+# Of the project, what its SQL reads and the measure does not make.
+_LUES_DU_PROJET = ("incertains", "depenses", "atteintes_publiees", "categories", "forfaits", "textes")
+_CALCULEES_DU_PROJET = tuple(r for r in PROJETS if r not in ("alertes_projets", "financement"))
+# Sentences, and what they are made of: states and amounts are recomputed, not their words.
+_DITES = ("detail", "source", "motif", "absents", "nuls")
+# By which the rows of a table are told apart.
+_CLES = ("projet", "finess_et", "indicateur", "table", "condition")
 # What is published beside the computed columns.
 _ETIQUETTES = ("version", "date_mesure")
 
@@ -75,59 +87,151 @@ class PreuveInvalide(ErreurDite):
 
 
 @dataclass(frozen=True)
+class Objet:
+    """What a bundle proves: the figures of an ESSMS (`finess_et`) or of a project (`projet`), by the column that says so."""
+
+    colonne: str
+    valeur: str
+
+    @classmethod
+    def de(cls, description: Mapping[str, Any]) -> Objet:
+        """What a `preuve.json` is about. Raises `KeyError` when it does not say."""
+        colonne = "projet" if "projet" in description else "finess_et"
+        return cls(colonne, description[colonne])
+
+    def lignes(self, table: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a table that are about it."""
+        return table.filter(self._sien)
+
+    def seulement(self, colonne: str) -> pl.Expr:
+        """A column, null in the rows of others."""
+        return pl.when(self._sien).then(colonne).alias(colonne)
+
+    @property
+    def _sien(self) -> pl.Expr:
+        return pl.col(self.colonne) == self.valeur
+
+    @property
+    def publiees(self) -> tuple[str, ...]:
+        """The published tables of its bundle."""
+        return (*PUBLIEES, *DU_PROJET) if self.colonne == "projet" else PUBLIEES
+
+    @property
+    def chiffres(self) -> tuple[str, ...]:
+        """Of `indicateurs`, what `preuve.json` repeats and `recalcul.sql` shows."""
+        return ("finess_et", *CHIFFRES) if self.colonne == "projet" else CHIFFRES
+
+    def __str__(self) -> str:
+        """As a sentence names it."""
+        return f"{'projet' if self.colonne == 'projet' else 'ESSMS'} {self.valeur}"
+
+
+@dataclass(frozen=True)
 class Recalcul:
-    """The inputs of one figure and what they give: `entrees` by relation, `figures` for each of `PUBLIEES`."""
+    """The inputs of figures and what they give: `entrees` by relation, `figures` for each table of `Objet.publiees`."""
 
     entrees: Mapping[str, pl.DataFrame]
     figures: Mapping[str, pl.DataFrame]
 
 
-def recalculer(entrees: Entrees, finess_et: str, date_mesure: date) -> Recalcul:
-    """Measure one ESSMS again and give what was read and what came out.
+def recalculer(entrees: Entrees, objet: Objet, date_mesure: date, publiees: Mapping[str, pl.DataFrame]) -> Recalcul:
+    """Measure the ESSMS of `objet` again and give what was read and what came out.
 
-    `entrees`: as for a night; its `essms` holds that ESSMS. Raises `duckdb.Error` when a staged file cannot be read.
+    `entrees`: as for a night; its `essms` holds all those of that date. `publiees`: the published rows. Raises
+    `duckdb.Error` when a staged file cannot be read.
     """
-    ((porteur, projet, seau),) = (
-        entrees.essms.filter(finess_et=finess_et).select("porteur", "projet", "seau").iter_rows()
-    )
+    siens = objet.lignes(entrees.essms)
     # The others of its project and of its porteur are known, not measured.
-    siens = entrees.essms.filter((pl.col("projet") == projet) | (pl.col("porteur") == porteur))
-    essms = siens.with_columns(pl.when(finess_et=finess_et).then("seau"))
-    depots = entrees.depots.filter(pl.col("porteur") == porteur)
+    connus = [pl.col(c).is_in(siens[c].unique().to_list()) for c in ("projet", "porteur")]
+    essms = entrees.essms.filter(pl.any_horizontal(connus)).with_columns(objet.seulement("seau"))
+    depots = entrees.depots.join(siens, on="porteur", how="semi")
     bilans = entrees.bilans.join(depots.select("depot"), on="depot", how="semi")
     reduites = replace(entrees, essms=essms, depots=depots, bilans=bilans)
-    tout = mesurer(reduites, date_mesure, [seau], relations=[*_LUES, *DEPOSEES, *PUBLIEES])
-    return Recalcul(
+    seaux = siens["seau"].unique().to_list()
+    tout = mesurer(reduites, date_mesure, seaux, relations=[*_LUES, *DEPOSEES, *PUBLIEES, "sources"])
+    recalcul = Recalcul(
         entrees={nom: tout[nom].drop(_INTERNES, strict=False) for nom in (*_LUES, *DEPOSEES)},
         figures={nom: tout[nom] for nom in PUBLIEES},
     )
+    if objet.colonne != "projet":
+        return recalcul
+    sources = table_sources(tout["sources"], siens)
+    du_projet = _suivre_le_projet(tout["indicateurs"], siens, date_mesure, publiees)
+    return Recalcul(
+        {**recalcul.entrees, **du_projet.entrees}, {**recalcul.figures, "sources": sources, **du_projet.figures}
+    )
 
 
-def differences(publiees: Mapping[str, pl.DataFrame], recalculees: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Where the published rows and the recomputed ones differ, in French; empty when they are the same."""
+def _suivre_le_projet(
+    indicateurs: pl.DataFrame, essms: pl.DataFrame, date_mesure: date, publiees: Mapping[str, pl.DataFrame]
+) -> Recalcul:
+    """§6.6 from the recomputed rates, the published register and what the published row says was read besides.
+
+    That is: the expenses it counted, the earlier date at which the targets were reached, whether a row set aside named it.
+    """
+    publiee = publiees["conventions"].row(0, named=True)
+    projet, justifiees, avant = (publiee[c] for c in ("projet", "depenses_justifiees", "date_cibles_atteintes"))
+    jour = pl.lit(date_mesure).alias("date_mesure")
+    depenses = [] if justifiees is None else [(projet, justifiees, date_mesure)]
+    atteintes = [(avant, projet)] if avant is not None and avant < date_mesure else []
+    lues = {
+        "depenses": pl.DataFrame(
+            depenses, {"projet": pl.String, "montant": pl.Decimal(14, 2), "date": pl.Date}, orient="row"
+        ),
+        "atteintes_publiees": pl.DataFrame(atteintes, {"date_mesure": pl.Date, "projet": pl.String}, orient="row"),
+    }
+    for incertains in ([], [(date_mesure, projet)]):
+        lues["incertains"] = pl.DataFrame(incertains, {"date_mesure": pl.Date, "projet": pl.String}, orient="row")
+        figures = suivre_projets(
+            indicateurs.with_columns(jour),
+            essms.with_columns(jour),
+            lues["incertains"],
+            lues["depenses"],
+            lues["atteintes_publiees"],
+        )
+        if not differences(comparables({t: publiees[t] for t in _SUIVIES}), comparables(figures)):
+            break
+    return Recalcul(lues | textes_des_projets(), {t: figures[t] for t in _SUIVIES})
+
+
+def comparables(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Tables without their sentences."""
+    return {nom: table.drop(_DITES, strict=False) for nom, table in tables.items()}
+
+
+def differences(
+    publiees: Mapping[str, pl.DataFrame],
+    autres: Mapping[str, pl.DataFrame],
+    mots: tuple[str, str] = ("publié", "recalculé"),
+) -> list[str]:
+    """Where the published rows and others differ, in French; empty when they are the same.
+
+    `mots`: what a value of the ones and of the others is called.
+    """
     ecarts = []
-    for table in PUBLIEES:
-        calculees = [c for c in publiees[table].columns if c not in _ETIQUETTES]
-        publiee, recalculee = publiees[table].select(calculees), recalculees[table]
-        if set(calculees) != set(recalculee.columns):
+    for table, lignes in publiees.items():
+        calculees = [c for c in lignes.columns if c not in _ETIQUETTES]
+        if not set(calculees) <= set(autres[table].columns):  # one published before a column was lacks it
             ecarts.append(f"{table} : les colonnes diffèrent")
             continue
-        cle = "indicateur" if "indicateur" in calculees else "finess_et"
-        publiee, recalculee = publiee.sort(cle), recalculee.select(calculees).sort(cle)
-        if publiee.height != recalculee.height:
-            ecarts.append(f"{table} : {publiee.height} lignes publiées, {recalculee.height} recalculées")
+        cle = [c for c in _CLES if c in calculees]
+        avants, apres = (t.select(calculees).sort(cle) for t in (lignes, autres[table]))
+        if avants.height != apres.height:
+            ecarts.append(f"{table} : {avants.height} lignes {mots[0]}es, {apres.height} {mots[1]}es")
             continue
-        for avant, apres in zip(publiee.iter_rows(named=True), recalculee.iter_rows(named=True), strict=True):
+        dite = [c for c in cle[:-1] if avants[c].n_unique() > 1] + cle[-1:]
+        for avant, apre in zip(avants.iter_rows(named=True), apres.iter_rows(named=True), strict=True):
             ecarts += [
-                f"{table}, {avant[cle]}, {nom} : publié {avant[nom]}, recalculé {apres[nom]}"
+                f"{table}, {', '.join(avant[c] for c in dite)}, {nom} : {mots[0]} {avant[nom]}, {mots[1]} {apre[nom]}"
                 for nom in calculees
-                if avant[nom] != apres[nom]
+                if avant[nom] != apre[nom]
             ]
     return ecarts
 
 
-def texte_recalcul(publiees: Mapping[str, pl.DataFrame]) -> str:
+def texte_recalcul(publiees: Mapping[str, pl.DataFrame], objet: Objet) -> str:
     """The SQL that recomputes the figures inside the unpacked bundle, and compares them with the published rows."""
+    du_projet = objet.colonne == "projet"
     parties = [
         "-- Recalcule les chiffres publiés. Dans le dossier de la preuve dépliée, avec DuckDB 1.4 ou plus récent :",
         '--     duckdb -c ".read recalcul.sql"',
@@ -136,18 +240,24 @@ def texte_recalcul(publiees: Mapping[str, pl.DataFrame]) -> str:
     ]
     parties += [
         f"CREATE OR REPLACE TEMP TABLE {nom} AS SELECT * FROM read_parquet('entrees/{nom}.parquet');"
-        for nom in (*_LUES, *DEPOSEES)
+        for nom in (*_LUES, *DEPOSEES, *(_LUES_DU_PROJET if du_projet else ()))
     ]
     parties += [f"CREATE OR REPLACE TEMP TABLE {nom} AS\n{texte_sql(nom).rstrip()}\n;" for nom in _CALCULEES]
+    if du_projet:
+        parties += [texte_sql("preuve/projet")]
+        parties += [
+            f"CREATE OR REPLACE TEMP TABLE {nom} AS\n{texte_sql(f'agregats/{nom}').rstrip()}\n;"
+            for nom in _CALCULEES_DU_PROJET
+        ]
     ecarts = []
-    for table in PUBLIEES:
-        colonnes = ", ".join(c for c in publiees[table].columns if c not in _ETIQUETTES)
+    for table, lignes in comparables(publiees).items():
+        colonnes = ", ".join(f'"{c}"' for c in lignes.columns if c not in _ETIQUETTES)
         publie = f"SELECT {colonnes} FROM read_parquet('publie/{table}.parquet')"
         recalcule = f"SELECT {colonnes} FROM {table}"
         ecarts += [f"({publie} EXCEPT ALL {recalcule})", f"({recalcule} EXCEPT ALL {publie})"]
     comptes = "\nUNION ALL ".join(f"SELECT COUNT(*) AS nombre FROM ({e}) AS e" for e in ecarts)
     parties += [
-        "SELECT indicateur, numerateur, denominateur, taux, statut FROM indicateurs ORDER BY indicateur;",
+        f"SELECT {', '.join(objet.chiffres)} FROM indicateurs ORDER BY ALL;",
         "SELECT CASE WHEN SUM(nombre) = 0 THEN 'IDENTIQUE : les chiffres publiés sont ceux que donnent les dépôts'\n"
         f"ELSE 'DIFFÉRENT des chiffres publiés' END AS verdict\nFROM (\n{comptes}\n) AS ecarts;",
     ]
@@ -162,14 +272,14 @@ def assembler(
 ) -> bytes:
     """The bundle as the bytes of its zip.
 
-    `publiees`: the rows of that ESSMS in each of `PUBLIEES`. `description`: content of `preuve.json`. `pieces`: the other
+    `publiees`: the published rows of `Objet.publiees`. `description`: content of `preuve.json`. `pieces`: the other
     files by name (`regles/…`, `version/…`). The same arguments give the same bytes.
     """
     fichiers = dict(pieces)
     fichiers |= {f"entrees/{nom}.parquet": _parquet(lignes) for nom, lignes in recalcul.entrees.items()}
-    fichiers |= {f"publie/{table}.parquet": _parquet(publiees[table]) for table in PUBLIEES}
+    fichiers |= {f"publie/{table}.parquet": _parquet(lignes) for table, lignes in publiees.items()}
     fichiers["preuve.json"] = (json.dumps(description, ensure_ascii=False, indent=2) + "\n").encode()
-    fichiers["recalcul.sql"] = texte_recalcul(publiees).encode()
+    fichiers["recalcul.sql"] = texte_recalcul(publiees, Objet.de(description)).encode()
     fichiers["LISEZ-MOI.txt"] = _lisez_moi(description).encode()
     fichiers[_EMPREINTES] = "".join(
         f"{hashlib.sha256(contenu).hexdigest()}  {nom}\n" for nom, contenu in sorted(fichiers.items())
@@ -195,10 +305,10 @@ def _zip(fichiers: Mapping[str, bytes]) -> bytes:
 
 
 def _lisez_moi(description: Mapping[str, Any]) -> str:
-    return f"""Preuve d'un chiffre publié par duimètre
-======================================
+    return f"""Preuve de chiffres publiés par duimètre
+=======================================
 
-ESSMS {description["finess_et"]}, mesure du {description["date_mesure"]}, version {description["version"]}.
+{majuscule(str(Objet.de(description)))}, mesure du {description["date_mesure"]}, version {description["version"]}.
 
 Ce dossier permet de refaire le calcul sans duimètre ni connexion.
 
@@ -209,11 +319,11 @@ Ce dossier permet de refaire le calcul sans duimètre ni connexion.
 
 Ce qu'il contient
 -----------------
-preuve.json          le chiffre, la version, le code, les règles, et chaque dépôt : reçu, SHA-256, date d'extraction, lignes ;
-                     « depots_ecartes » : les dépôts de cet ESSMS remplacés par un autre contenu ou retirés par l'agence
+preuve.json          les chiffres, la version, le code, les règles, et chaque dépôt : reçu, SHA-256, date d'extraction, lignes ;
+                     « depots_ecartes » : les dépôts de ces ESSMS remplacés par un autre contenu ou retirés par l'agence
 recalcul.sql         le calcul, relation par relation, dans l'ordre
-entrees/             ce que lit le calcul : lignes des dépôts pour cet ESSMS (pseudonymes), dépôts, bilans, règles
-publie/              les lignes publiées de cet ESSMS
+entrees/             ce que lit le calcul : lignes des dépôts pour ces ESSMS (pseudonymes), dépôts, bilans, règles
+publie/              les lignes publiées de ces ESSMS
 regles/              les fichiers de règles, avec le texte officiel dont elles viennent
 version/             le manifeste de la version et son maillon dans la chaîne des publications
 empreintes.sha256    l'empreinte de chaque fichier
@@ -247,7 +357,7 @@ def verifier_preuve(chemin: Path, travail: Path) -> PreuveEntiere:
     _verifier_empreintes(fichiers, octets)
     try:
         description = json.loads(fichiers["preuve.json"])
-        publiees = {table: pl.read_parquet(fichiers[f"publie/{table}.parquet"]) for table in PUBLIEES}
+        publiees = tables_de_la_preuve(fichiers, Objet.de(description))
         problemes = _verifier_version(fichiers, description)
         problemes += _verifier_figures(publiees, description)
     except (KeyError, ValueError, TypeError, pl.exceptions.PolarsError) as erreur:
@@ -258,15 +368,20 @@ def verifier_preuve(chemin: Path, travail: Path) -> PreuveEntiere:
         cible = travail / nom
         cible.parent.mkdir(parents=True, exist_ok=True)
         cible.write_bytes(contenu)
-    recalculees = _executer(fichiers["recalcul.sql"].decode(), travail)
-    if ecarts := differences(publiees, recalculees):
+    recalculees = _executer(fichiers["recalcul.sql"].decode(), travail, [*publiees])
+    if ecarts := differences(comparables(publiees), comparables(recalculees)):
         raise PreuveInvalide([f"Le recalcul ne donne pas le chiffre publié : {e}" for e in ecarts])
     remarques = []
-    if fichiers["recalcul.sql"].decode() != texte_recalcul(publiees):
+    if fichiers["recalcul.sql"].decode() != texte_recalcul(publiees, Objet.de(description)):
         remarques.append(
             "Le SQL de la preuve n'est pas celui de cette installation : comparez-le à celui de sa version."
         )
     return PreuveEntiere(description, fichiers, hashlib.sha256(octets).hexdigest(), tuple(remarques))
+
+
+def tables_de_la_preuve(fichiers: Mapping[str, bytes], objet: Objet) -> dict[str, pl.DataFrame]:
+    """The published rows that a bundle holds. Raises `KeyError`, errors of `polars`."""
+    return {table: pl.read_parquet(fichiers[f"publie/{table}.parquet"]) for table in objet.publiees}
 
 
 def _lire(chemin: Path) -> bytes:
@@ -344,21 +459,23 @@ def _verifier_version(fichiers: Mapping[str, bytes], description: Mapping[str, A
 
 
 def _verifier_figures(publiees: Mapping[str, pl.DataFrame], description: Mapping[str, Any]) -> list[str]:
-    """The published rows are those of the ESSMS and date that the bundle says."""
-    attendu = {(description["finess_et"], description["date_mesure"])}
+    """The published rows are those of the ESSMS or project and the date that the bundle says."""
+    objet = Objet.de(description)
+    attendu = {(objet.valeur, description["date_mesure"])}
     vus = {
-        (finess, jour.isoformat())
+        (valeur, jour.isoformat())
         for lignes in publiees.values()
-        for finess, jour in lignes.select("finess_et", "date_mesure").iter_rows()
+        if objet.colonne in lignes.columns
+        for valeur, jour in lignes.select(objet.colonne, "date_mesure").iter_rows()
     }
     if vus != attendu:
-        return ["Les lignes publiées ne sont pas celles de l'ESSMS et de la date annoncés."]
-    if publiees["indicateurs"].select(CHIFFRES).to_dicts() != description["chiffres"]:
+        return [f"Les lignes publiées ne sont pas celles de l'objet et de la date annoncés ({objet})."]
+    if publiees["indicateurs"].select(objet.chiffres).to_dicts() != description["chiffres"]:
         return ["Les chiffres de preuve.json ne sont pas ceux des lignes publiées."]
     return []
 
 
-def _executer(texte: str, dossier: Path) -> dict[str, pl.DataFrame]:
+def _executer(texte: str, dossier: Path, tables: Sequence[str]) -> dict[str, pl.DataFrame]:
     """Run the SQL of a bundle on its own files only: it comes from outside."""
     racine = str(dossier).replace("'", "''")
     with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
@@ -370,7 +487,7 @@ def _executer(texte: str, dossier: Path) -> dict[str, pl.DataFrame]:
         minuterie.start()
         try:
             base.execute(texte.replace("read_parquet('", f"read_parquet('{racine}/")).fetchall()
-            return {table: base.sql(f"SELECT * FROM {table}").pl() for table in PUBLIEES}
+            return {table: base.sql(f"SELECT * FROM {table}").pl() for table in tables}
         except duckdb.Error as erreur:
             raise PreuveInvalide([f"Le SQL de la preuve ne s'exécute pas ({type(erreur).__name__})."]) from erreur
         finally:

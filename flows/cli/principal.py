@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from flows.cli import (
+    attestation,
     demo,
     etat,
     expliquer,
@@ -43,6 +44,7 @@ COMMANDES = (
     expliquer,
     exporter,
     preuve,
+    attestation,
     retirer,
     versions,
     revenir,

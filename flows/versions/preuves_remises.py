@@ -1,13 +1,16 @@
-"""Versions cited by an evidence bundle: retention never removes them (specification §2, §3 `preuve`).
+"""What was handed out, evidence bundles and attestations, and the versions they cite: retention never removes these
+(specification §2, §3 `preuve` and `attestation`).
 
-    curated/preuves/<début du sha256>.json   what was handed out: bundle, its SHA-256, figure, versions it cites
+    curated/preuves/<début du sha256>.json   SHA-256 of the file, what it is about, versions it cites
 
-One small file per bundle, written whole before the bundle is released: a kill leaves a version cited too many, never one missing.
+One small file each, written whole before the bundle or the page is released: a kill leaves a version cited too many, never
+one missing.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,15 +22,17 @@ _DOSSIER = "preuves"
 
 
 def inscrire_preuve(
-    curated: Path, *, sha256: str, finess_et: str, date_mesure: str, versions: list[str], cree_le: datetime
+    curated: Path, *, sha256: str, sujet: Mapping[str, str], versions: list[str], cree_le: datetime
 ) -> None:
-    """Register a bundle and the versions it cites."""
+    """Register a file that is handed out and the versions it cites.
+
+    `sujet`: `finess_et` or `projet`, `date_mesure`; of an attestation also `preuve`, the SHA-256 of the bundle that it cites.
+    """
     dossier = curated / _DOSSIER
     dossier.mkdir(exist_ok=True)
     contenu = {
         "sha256": sha256,
-        "finess_et": finess_et,
-        "date_mesure": date_mesure,
+        **sujet,
         "versions": versions,
         "cree_le": cree_le.isoformat(),
     }
@@ -37,7 +42,10 @@ def inscrire_preuve(
 
 
 def lire_preuves(curated: Path) -> list[dict[str, Any]]:
-    """The bundles handed out (keys of `inscrire_preuve`). Raises `ErreurPublication` when one cannot be read."""
+    """What was handed out (keys of `inscrire_preuve`, those of `sujet` among them).
+
+    Raises `ErreurPublication` when one cannot be read.
+    """
     preuves = []
     for fichier in sorted((curated / _DOSSIER).glob("*.json")):
         try:
@@ -51,5 +59,5 @@ def lire_preuves(curated: Path) -> list[dict[str, Any]]:
 
 
 def versions_citees(curated: Path) -> set[str]:
-    """The versions that a bundle cites."""
+    """The versions that a bundle or an attestation cites."""
     return {version for preuve in lire_preuves(curated) for version in preuve["versions"]}

@@ -139,8 +139,7 @@ def test_a_night_keeps_the_last_nights_the_firsts_of_month_and_what_a_bundle_cit
     preuves_remises.inscrire_preuve(
         region / "curated",
         sha256="a" * 64,
-        finess_et=ESSMS["E1"],
-        date_mesure="2026-04-01",
+        sujet={"finess_et": ESSMS["E1"], "date_mesure": "2026-04-01"},
         versions=[citee],
         cree_le=mai[-1],
     )

@@ -74,7 +74,7 @@ INDICATEURS = {
     ),
     "dmp": Libelle(
         "DMP",
-        "Personnes dont le dossier médical partagé a reçu au moins un document dans la fenêtre.",
+        "Personnes éligibles dont le dossier médical partagé a reçu au moins un document dans la fenêtre.",
         ("personne dont le DMP a été alimenté", "personnes dont le DMP a été alimenté"),
         "Personnes éligibles, comme pour MSSanté.",
         _ELIGIBLES,
@@ -117,6 +117,20 @@ VERDICTS = {
     "non_demontre": "non démontré",
     "sans_objet": "sans objet",
     "non_opposable": "non opposable",
+}
+
+# Conditions of the balance and their states (§6.6).
+CONDITIONS = {
+    "cibles_usage": "cibles d'usage",
+    "service_regulier": "service régulier",
+    "depenses": "dépenses justifiées",
+}
+ETATS_CONDITION = {
+    "remplie": "remplie",
+    "non_remplie": "non remplie",
+    "a_confirmer": "à confirmer",
+    "inconnue": "inconnue",
+    "sans_objet": "sans objet",
 }
 
 # Of a file or of one of its tables.
