@@ -20,7 +20,7 @@ from transforms.agregats import besoins, suivre_panels
 from transforms.dire import libelles
 from transforms.dire.alertes import ALERTES
 from transforms.dire.doutes import Doute, doutes
-from transforms.dire.formats import accord, majuscule
+from transforms.dire.formats import VIDE, majuscule
 from transforms.dire.libelles import AVEC_CIBLE, table_a_deposer
 from transforms.pages.environnement import remplir, style
 from transforms.pages.rapport.donnees import DATES_MAX, MEDIANE_MIN, Ligne, Tables, lire_version, medianes, par_cle
@@ -202,12 +202,12 @@ class _Vue:
         return doutes(mesure, lues)
 
     def _cure(self, mesure: Ligne) -> str:
-        """What would settle a target that is not shown to be reached."""
+        """Why a target is not shown to be reached, and what would settle it, when units of it are not all that is missing."""
         if mesure["verdict"] == "a_confirmer":
             return " ".join(d.phrase for d in self._doutes(mesure))
         if mesure["taux"] is None:
             return majuscule(libelles.STATUTS[mesure["statut"]])
-        return majuscule(accord(mesure["reste_a_faire"], *libelles.INDICATEURS[mesure["indicateur"]].reste))
+        return VIDE
 
     def aptitude(self) -> Ligne:
         """The vérifications d'aptitude of the whole version."""
