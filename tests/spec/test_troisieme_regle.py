@@ -26,7 +26,7 @@ from flows.reglages import lire_reglages
 from flows.verrou import verrou
 from schemas.curated import CLES, INDICATEURS
 from transforms import dictionnaire, regles
-from transforms.preuve import verifier_preuve
+from transforms.preuve import Objet, verifier_preuve
 
 D = date(2031, 4, 1)
 CLE = "0" * 64
@@ -398,16 +398,18 @@ def test_le_nouveau_nom_est_dit_partout(departement: Region, ajouter: Callable[.
     apres = departement.nuit(basculer(AVANT) + "\nMARTINIQUE porteur=neuf regles=2030")
     (message,) = apres["alertes"].filter(code="REFERENTIEL")["message"].to_list()
     assert "« regles » n'est pas lisible (valeurs : 2022, 2023, 2025, 2025-martinique, 2031)" in message
-    assert dictionnaire.markdown().count("Valeurs : `2022`, `2023`, `2025`, `2025-martinique`, `2031`.") == 4
+    assert dictionnaire.markdown().count("Valeurs : `2022`, `2023`, `2025`, `2025-martinique`, `2031`.") == 5
     for table in ("indicateurs", "maturin_sms", "essms"):
         (champ,) = (c for c in dictionnaire.table_schema_publiee(table)["fields"] if c["name"] == "regles")
         assert champ["constraints"]["enum"] == ["2022", "2023", "2025", "2025-martinique", "2031"]
     reglages = lire_reglages(departement.racine)
     for alias in ("E1", "E3"):
         with verrou(reglages.staging):
-            faite = preuve.constituer(reglages, ESSMS[alias], D, tmp_path / f"{alias}.zip", MAINTENANT)
+            faite = preuve.constituer(reglages, Objet("finess_et", ESSMS[alias]), D)
+        zip_ = tmp_path / f"{alias}.zip"
+        zip_.write_bytes(faite.remise.octets)
         (tmp_path / alias).mkdir()
-        verdict = verifier_preuve(faite.chemin, tmp_path / alias)
+        verdict = verifier_preuve(zip_, tmp_path / alias)
         assert verdict.fichiers["regles/2031.toml"].decode() == TEXTE_2031
         assert verdict.description["regles"]["2031"]["sha256"] == hashlib.sha256(TEXTE_2031.encode()).hexdigest()
 

@@ -235,7 +235,7 @@ def _reste(tus: Sequence[Ligne]) -> str:
     rangs = Counter(e["rang"] for e in tus)
     parts = [
         f"{milliers(rangs[rang])} {texte}"
-        for rang, texte in enumerate(("qui bloquent", "à confirmer", "à la cible"))
+        for rang, texte in enumerate(("qui bloquent", libelles.VERDICTS["a_confirmer"], "à la cible"))
         if rangs[rang]
     ]
     autres = accord(len(tus), "autre ESSMS n’est pas sur cette page", "autres ESSMS ne sont pas sur cette page")
