@@ -198,9 +198,11 @@ def touchees(table: str) -> pl.Expr:
         return pl.lit(False)
     if table == "territoires":
         return pl.col("code").is_in(TERRITOIRES)
+    if table == "conditions_solde":
+        return pl.col("projet") == PORTEUR
     return (
         pl.col("porteur") == PORTEUR
-        if table in ("porteurs", "financement")
+        if table in ("porteurs", "financement", "conventions")
         else pl.col("finess_et").is_in(NUMEROS).fill_null(False)
     )
 
@@ -258,6 +260,7 @@ def colonnes(texte: str) -> set[str]:
 
 # What bears the name of the rules; what follows from a window, from a target, from what binds, by table.
 NOM = colonnes("""
+conventions: regles
 essms: regles
 essms_mesures: regles
 indicateurs: regles
