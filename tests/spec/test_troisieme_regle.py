@@ -53,6 +53,12 @@ socle = true
 cible_pct = 70
 [indicateurs.eprescription]
 [indicateurs.eparcours]
+[[forfaits]]
+type = "acquisition"
+nature = "usage"
+rang_max = 2
+montant_plein = 9000
+montant_reduit = 1000
 """
 
 # The facts of each ESSMS: five persons. First days of the windows: 1 March, 1 February, 1 January; 1 October 2030.
@@ -198,7 +204,7 @@ def touchees(table: str) -> pl.Expr:
         return pl.lit(False)
     if table == "territoires":
         return pl.col("code").is_in(TERRITOIRES)
-    if table == "conditions_solde":
+    if table in ("conventions", "conditions_solde"):
         return pl.col("projet") == PORTEUR
     return (
         pl.col("porteur") == PORTEUR
@@ -265,6 +271,11 @@ essms: regles
 essms_mesures: regles
 indicateurs: regles
 maturin_sms: regles
+conditions_solde: source
+""")
+FORFAITS = colonnes("""
+conventions: montant_theorique avance solde
+financement: montant_usage montant_equipement montant_total avance solde
 """)
 FENETRE = colonnes("""
 indicateurs: numerateur denominateur taux atteint reste_a_faire debut_fenetre taux_plancher verdict
@@ -297,7 +308,7 @@ def de_sommes(noms: set[str]) -> set[str]:
 def test_le_reste_est_identique_colonne_pour_colonne(departement: Region, ajouter: Callable[..., None]) -> None:
     """Whoever stays under his rules keeps every published value; for those that change, what follows from the file alone."""
     ajouter()
-    attendus = NOM | FENETRE | CIBLE | OPPOSABLE
+    attendus = NOM | FENETRE | CIBLE | OPPOSABLE | FORFAITS
     assert changements(departement.avant, departement.nuit(basculer(AVANT))) == attendus - de_sommes(attendus)
 
 
