@@ -40,8 +40,9 @@ class Etat:
     `porteurs_silencieux`: days since their last deposit, for those beyond the setting `silence_jours`.
     `refus_en_attente`: refused or waiting files still in the drop folder, by porteur, that nothing accepted since replaces.
     `version_abimee`: what is no longer as it was published, and what to do; None when nothing is.
-    `a_la_cible`, `a_confirmer`: ESSMS that are so at the latest measure date (§6.5).
-    `sources_absentes`: ESSMS without a rate for want of a source, by indicator, at the latest measure date.
+    `dates_mesure`: those that this publication measured. `a_la_cible`, `a_confirmer`: ESSMS that are so at the latest measure
+    date (§6.5). `sources_absentes`: ESSMS without a rate for want of a source, by indicator, at that date; `alertes_par_code`:
+    the alerts of that date.
     """
 
     version: str | None
@@ -102,8 +103,8 @@ def constater(reglages: Reglages, maintenant: datetime) -> Etat:
     publie_le = datetime.fromisoformat(manifeste["cree_le"])
     tables = TablesPubliees(publiee)
     depots, essms = tables.table("depots"), tables.table("essms")
-    alertes = [tables.table("alertes", date.fromisoformat(d)) for d in manifeste["dates_mesure"]]
-    cibles = tables.table("maturin_sms", tables.dates[-1])
+    alertes = tables.table("alertes", tables.choisir())
+    cibles = tables.table("maturin_sms", tables.choisir())
     porteurs = set(essms["porteur"].to_list())
     jours = _jours_de_silence(depots, maintenant)
     return Etat(
@@ -118,8 +119,8 @@ def constater(reglages: Reglages, maintenant: datetime) -> Etat:
         refus_en_attente=_refus_en_attente(reglages),
         a_la_cible=_vrais(cibles, "cibles_atteintes"),
         a_confirmer=_vrais(cibles, "cibles_a_confirmer"),
-        sources_absentes=_decompte(alertes[-1].filter(pl.col("code") == "SOURCE_ABSENTE")["indicateur"]),
-        alertes_par_code=_decompte(pl.concat(alertes)["code"]),
+        sources_absentes=_decompte(alertes.filter(pl.col("code") == "SOURCE_ABSENTE")["indicateur"]),
+        alertes_par_code=_decompte(alertes["code"]),
         espace_libre_octets=libre,
         espace_insuffisant=insuffisant,
         version_abimee=str(abime) if abime else None,
@@ -164,7 +165,7 @@ def dire(etat: Etat, fuseau: ZoneInfo) -> str:
         f"{'PÉRIMÉ' if etat.perime else 'OK'} — dernière publication le "
         f"{instant(etat.publie_le.astimezone(fuseau))} (version {etat.version})",
         nuit,
-        f"Dates de mesure : {', '.join(jour(date.fromisoformat(d)) for d in etat.dates_mesure)}",
+        f"Dates mesurées : {', '.join(jour(date.fromisoformat(d)) for d in etat.dates_mesure) or 'aucune, rien n’a changé'}",
         f"Dépôts : {_liste({STATUTS_DEPOT[s]: n for s, n in etat.depots_par_statut.items()})}",
         f"Fichiers refusés ou en attente, à reprendre : {_liste(etat.refus_en_attente)}",
         f"Porteurs sans dépôt : {', '.join(etat.porteurs_sans_depot) or 'aucun'}",

@@ -13,20 +13,12 @@ import polars as pl
 from flows.reglages import Reglages
 from schemas.curated import ACCEPTES
 from transforms import regles
-from transforms.mesure import BILANS, DEPOTS, PRECEDENTS, RESULTATS, Entrees, mesurer
+from transforms.mesure import AUTRES_MESURES, BILANS, DEPOTS, PRECEDENTS, RESULTATS, Entrees, mesurer
 from transforms.tables_publiees import TablesPubliees
 from transforms.territoire import NB_SEAUX
 
 # Staged bytes (compressed) that one run of the SQL takes easily in its share of memory.
 TRANCHE_OCTETS = 64 << 20
-# §6.2 "the population of a measure settles 45 days after D": the third month's measure of a date is final.
-MOIS_REPRIS = 3
-
-
-def premiers_du_mois(jour: date) -> list[date]:
-    """The dates of the official monthly measure (§3): the latest firsts of month up to `jour`, earliest first."""
-    mois = [jour.year * 12 + jour.month - 1 - recul for recul in range(MOIS_REPRIS)]
-    return [date(m // 12, m % 12 + 1, 1) for m in reversed(mois)]
 
 
 def avant_les_fenetres(dates: Collection[date]) -> date:
@@ -54,6 +46,7 @@ def entrees(
 ) -> dict[date, Entrees]:
     """Inputs of measures, by measure date: the deposits that stand, and those of a table that are refused and stand or are
     pending (§4).
+
 
     `inscrits`: the ESSMS of each of these dates (§4.6). `depots`, `bilans` and `replis` are those of the register.
 
@@ -96,6 +89,39 @@ def tranches(entrees: Mapping[date, Entrees], depuis: date) -> list[list[int]]:
     return [list(range(premier, NB_SEAUX, nombre)) for premier in range(nombre)]
 
 
+def precedente(jour: date, dates: Collection[date], publiees: TablesPubliees) -> date | None:
+    """The measure date before `jour`, among those of tonight (`dates`) and those of the published version."""
+    return max((d for d in {*publiees.dates, *dates} if d < jour), default=None)
+
+
+def avec_les_autres(
+    entrees: Entrees,
+    jour: date,
+    dates: Collection[date],
+    resultats: Mapping[date, Mapping[str, pl.DataFrame]],
+    publiees: TablesPubliees,
+) -> Entrees:
+    """The inputs of one measure, with what they say of those of tonight (`dates`, in `resultats`) and of those published.
+
+    Of the dates, only those that matter are given: a measure is made again when what it reads has changed.
+    """
+    avant = precedente(jour, dates, publiees)
+    if avant is None:
+        precedents = pl.DataFrame(schema=PRECEDENTS)
+    elif avant in resultats:
+        precedents = resultats[avant]["indicateurs"].select(list(PRECEDENTS))
+    else:
+        precedents = publiees.table("indicateurs", avant, list(PRECEDENTS))
+    # Under its number of today; ESSMS that became one have no former rate together.
+    precedents = precedents.with_columns(pl.col("finess_et").replace(entrees.autres_numeros)).filter(
+        pl.len().over("finess_et", "indicateur") == 1
+    )
+    premieres = entrees.essms["date_premiere_mesure"].drop_nulls().unique().to_list()
+    utiles = {premiere + timedelta(days=n) for premiere in premieres for n in (0, 1)}
+    autres = sorted(d for d in utiles.intersection({*publiees.dates, *dates}) if d < jour)
+    return replace(entrees, precedents=precedents, autres_mesures=pl.DataFrame({"date_mesure": autres}, AUTRES_MESURES))
+
+
 def mesurer_dates(
     entrees: Mapping[date, Entrees],
     seaux: Collection[int],
@@ -109,19 +135,7 @@ def mesurer_dates(
     publiees = TablesPubliees(publiee)
     resultats: dict[date, dict[str, pl.DataFrame]] = {}
     for date_mesure, du_jour in sorted(entrees.items()):
-        precedente = max((d for d in {*publiees.dates, *entrees} if d < date_mesure), default=None)
-        if precedente is None:
-            precedents = pl.DataFrame(schema=PRECEDENTS)
-        elif precedente in resultats:
-            precedents = resultats[precedente]["indicateurs"].select(list(PRECEDENTS))
-        else:
-            precedents = publiees.table("indicateurs", precedente, list(PRECEDENTS))
-        # Under its number of today; ESSMS that became one have no former rate together.
-        precedents = precedents.with_columns(pl.col("finess_et").replace(du_jour.autres_numeros)).filter(
-            pl.len().over("finess_et", "indicateur") == 1
-        )
+        lues = avec_les_autres(du_jour, date_mesure, entrees, resultats, publiees)
         relations = (*RESULTATS, "a_completer") if date_mesure == a_completer else RESULTATS
-        resultats[date_mesure] = mesurer(
-            replace(du_jour, precedents=precedents), date_mesure, seaux, relations=relations
-        )
+        resultats[date_mesure] = mesurer(lues, date_mesure, seaux, relations=relations)
     return resultats

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import cache, cached_property
 from importlib.metadata import version as version_du_paquet
 from importlib.resources import files
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import Any, Protocol, TypeVar
 import duckdb
 import polars as pl
 
-from flows import mesure
+from flows import dates, mesure
 from flows.alerter import si_echec
 from flows.journal import avancement, journal, lieu, noter, tenir
 from flows.reception import inventaire, reception, registres_ars
@@ -33,11 +34,11 @@ from flows.reception.isolement import interruptibles
 from flows.reception.reception import Dossier, NonTraite, Recu
 from flows.reglages import ReglageInvalide, Reglages, cle_des_pseudonymes
 from flows.retours import pages
-from flows.staging import compaction, scelles
+from flows.staging import compaction, restes, scelles
 from flows.staging.registre import RegistreDepots
 from flows.verrou import verrou
 from flows.versions.catalogue import construire_catalogue
-from flows.versions.chaine import controler
+from flows.versions.chaine import controler, premiere_publication
 from flows.versions.manifeste import COLONNES, ErreurPublication
 from flows.versions.preuves_remises import versions_citees
 from flows.versions.publication import preparer_version, publier, reporter, sceller
@@ -53,7 +54,6 @@ from transforms.mesure import Entrees
 from transforms.pages import rapport
 from transforms.publication import ecrire_table, table_constats, table_depots, table_sources
 from transforms.refus import a_corriger
-from transforms.suppression import masquer
 from transforms.tables_publiees import TablesPubliees
 
 LOTS_MAX = 16
@@ -71,8 +71,9 @@ T = TypeVar("T")
 class Nuit:
     """What all the steps of one night know. `publiee`: the version that it follows, if any.
 
-    A reception between two nights (`flows/recevoir.py`) measures no date. `jour_des_pages`: the measure the porteurs'
-    pages are about, when it is one of tonight's. `reconstruire`: every file of raw/ is read again.
+    `dates`: those it is asked to measure; then, once the deposits are received, those it measures. A reception between two
+    nights (`flows/recevoir.py`) measures none. `jour_des_pages`: the measure the porteurs' pages are about, when it is one
+    of those tonight is about. `reconstruire`: every file of raw/ is read again.
     """
 
     reglages: Reglages
@@ -97,6 +98,39 @@ class Nuit:
     def version(self) -> str:
         """The name of the version it publishes."""
         return self.maintenant.strftime(_FORMAT_VERSION)
+
+
+@dataclass(frozen=True)
+class Lus:
+    """What the measures of a night are made from: registers of the agency, register of deposits, inputs of the SQL by date."""
+
+    registres: registres_ars.Referentiels
+    depots: pl.DataFrame
+    entrees: Mapping[date, Entrees]
+
+    @cached_property
+    def _redatees(self) -> pl.DataFrame:
+        return dire_redatees(self.depots)
+
+    @cached_property
+    def _jugements(self) -> pl.DataFrame:
+        return self.depots.select("depot", "contexte").unique()
+
+    def empreinte(self, jour: date, entrees: Entrees) -> str:
+        """The fingerprint of all that the tables of one date are made from; whoever makes one from something more adds it.
+
+        `entrees`: see `mesure.avec_les_autres`.
+        """
+        debut = mesure.avant_les_fenetres([jour])
+        autres = {
+            "alertes_generales": _alertes_generales(self.registres, jour),
+            "redatees": self._redatees.filter(pl.col("date_extraction") >= debut),
+            "jugements": self._jugements,
+            "depenses": self.registres.depenses.filter(pl.col("date") <= jour),
+            "incertains": pl.DataFrame({"projet": sorted(self.registres.projets(jour).incertains)}),
+            "code": pl.DataFrame({"sha256": [_empreinte_du_code()]}),
+        }
+        return dates.empreinte(entrees, jour, autres)
 
 
 class Executant(Protocol):
@@ -135,9 +169,10 @@ DIRECT = Direct()
 
 @dataclass(frozen=True)
 class Bilan:
-    """What the night did: `recus` since the version it follows, `non_traites`, and the published measure(s).
+    """What the night did: `recus` since the version it follows, `non_traites`, and the measures it made.
 
-    `deja_lus`: how many of the `recus` a reception had read before the night (`flows/recevoir.py`).
+    `deja_lus`: how many of the `recus` a reception had read before the night (`flows/recevoir.py`). `reprises`: the dates
+    that it looked at and took over, nothing of what they read having changed.
     """
 
     version: str
@@ -146,6 +181,7 @@ class Bilan:
     non_traites: tuple[NonTraite, ...]
     mesures: Mapping[date, pl.DataFrame]
     deja_lus: int
+    reprises: tuple[date, ...]
 
 
 def lire_referentiels(nuit: Nuit) -> registres_ars.Referentiels:
@@ -236,6 +272,29 @@ def controler_publie(nuit: Nuit, publiee: Path) -> None:
         journal().warning(constat)
 
 
+def a_mesurer(nuit: Nuit, candidates: Sequence[date], lus: Lus) -> tuple[date, ...]:
+    """Those of these dates, earliest first, whose tables may not come out as they are published."""
+    publiees, faites = TablesPubliees(nuit.publiee), dates.faites(nuit.publiee)
+    choisies: list[date] = []
+    for jour in candidates:
+        faite = faites.get(jour)
+        if (
+            faite is None
+            or jour not in publiees.dates
+            or choisies  # its CHUTE and its date_cibles_atteintes look back at them
+            or (jour == nuit.jour_des_pages and restes.lire(nuit.reglages.staging, faite.empreinte) is None)
+        ):
+            choisies.append(jour)
+            continue
+        try:
+            lues = mesure.avec_les_autres(lus.entrees[jour], jour, choisies, {}, publiees)
+        except (OSError, pl.exceptions.PolarsError):  # `controler_publie` says what is damaged
+            lues = None
+        if lues is None or lus.empreinte(jour, lues) != faite.empreinte:
+            choisies.append(jour)
+    return tuple(choisies)
+
+
 def mesurer_seaux(
     seaux: Sequence[int], nuit: Nuit, entrees: Mapping[date, Entrees]
 ) -> dict[date, dict[str, pl.DataFrame]]:
@@ -248,12 +307,13 @@ def publier_version(
     registres: registres_ars.Referentiels,
     depots: pl.DataFrame,
     mesures: Mapping[date, Mapping[str, pl.DataFrame]],
+    faites: Mapping[date, dates.Faite],
 ) -> Path:
-    """Build a whole version beside the others, then swap."""
+    """Build a whole version beside the others, then swap. `faites`: what its manifest says of its measures."""
     reglages, version = nuit.reglages, nuit.version
     nouvelle = preparer_version(reglages.curated, version)
     redates = dire_redatees(depots)
-    projets = suivre_projets(nuit, registres, mesures)
+    projets = suivre_projets(nuit, registres, mesures) if mesures else {}
     for jour, relations in mesures.items():
         ecrire_table("indicateurs", relations["indicateurs"], version, nouvelle, date_mesure=jour)
         ecrire_table("maturin_sms", relations["maturin_sms"], version, nouvelle, date_mesure=jour)
@@ -289,7 +349,7 @@ def publier_version(
     rapport.ecrire(nouvelle, nouvelle / "rapports")
     # In the region's time: the days of the retention are those people know.
     cree_le = nuit.maintenant.astimezone(reglages.zone)
-    contenu = _contenu(registres, montres, mesures) | {COLONNES: colonnes}
+    contenu = _contenu(registres, montres, mesures) | {COLONNES: colonnes, dates.MESURES: dates.en_donnees(faites)}
     sceller(nouvelle, cree_le=cree_le, precedente=nuit.publiee, contenu=contenu)
     return publier(reglages.curated, nouvelle)
 
@@ -312,14 +372,18 @@ def rendre(
 
 
 def conserver_versions(nuit: Nuit) -> None:
-    """Retention, after the publication: whatever goes wrong here is said, and tried again the next night."""
+    """Retention, after the publication: whatever goes wrong here is said, and tried again the next night.
+
+    A version that computed an official measure of the current one stays too: the evidence of that measure cites it.
+    """
     curated = nuit.reglages.curated
     try:
+        officielles = {faite.version for faite in dates.faites(actuelle(curated)).values() if faite.officielle}
         retirees = conserver(
             curated,
             maintenant=nuit.maintenant,
             nuits=nuit.reglages.nuits_conservees,
-            citees=versions_citees(curated),
+            citees=officielles.union(versions_citees(curated)),
         )
     except (OSError, ErreurPublication) as erreur:
         journal().warning("Les versions anciennes n'ont pas été retirées : %s", lieu(erreur))
@@ -334,13 +398,12 @@ def ecrire_agregats(
     mesures: Mapping[date, Mapping[str, pl.DataFrame]],
     nouvelle: Path,
 ) -> None:
-    """Write the tables made once per publication, with the measures of tonight, which `nouvelle` holds already."""
+    """Write the sums of the measures of tonight, which `nouvelle` holds already, and the tables made once per publication."""
     version = nuit.version
     for jour_mesure, relations in mesures.items():
         indicateurs = relations["indicateurs"].with_columns(date_mesure=pl.lit(jour_mesure))
         essms = registres.essms(jour_mesure)
         du_jour = agregats.sommer(indicateurs, essms)
-        du_jour["territoires"] = masquer(du_jour["territoires"], nuit.reglages.seuil_publication)
         for table, lignes in du_jour.items():
             ecrire_table(table, lignes, version, nouvelle, date_mesure=jour_mesure)
     historique = {
@@ -390,11 +453,9 @@ def _contenu(
     registres: registres_ars.Referentiels, depots: pl.DataFrame, mesures: Mapping[date, Any]
 ) -> dict[str, Any]:
     """What the manifest says of the inputs (the deposits that these measures could read), the rules and the code."""
-    utiles = pl.concat([relations["depots_utiles"].select("depot") for relations in mesures.values()])
-    entrees = (
-        depots.filter("canonique")
-        .join(utiles, on="depot", how="semi", maintain_order="left")
-        .with_columns(pl.col("date_extraction").cast(pl.String))
+    utiles = {depot for relations in mesures.values() for depot in relations["depots_utiles"]["depot"]}
+    entrees = depots.filter(pl.col("canonique") & pl.col("depot").is_in(utiles)).with_columns(
+        pl.col("date_extraction").cast(pl.String)
     )
     colonnes = [
         "depot",
@@ -425,6 +486,7 @@ def _contenu(
     }
 
 
+@cache
 def _empreinte_du_code() -> str:
     """One hash over the sources of the three rooms: which code made a figure."""
     somme = hashlib.sha256()
@@ -446,13 +508,13 @@ def _lots(a_lire: Sequence[tuple[Depose, Dossier]]) -> list[list[tuple[Depose, D
 
 def executer(
     reglages: Reglages,
-    dates: Sequence[date] | None = None,
+    demandees: Sequence[date] | None = None,
     maintenant: datetime | None = None,
     *,
     reconstruire: bool = False,
     executant: Executant = DIRECT,
 ) -> Bilan:
-    """The whole nightly job on one data root, for one or several measure dates (default: today in the region).
+    """The whole nightly job on one data root, for one or several measure dates (default: see `dates.par_defaut`).
 
     `reconstruire`: read every file of raw/ again, as if it had just come.
 
@@ -467,26 +529,36 @@ def executer(
         interruptibles(),
     ):
         instant = maintenant or datetime.now(UTC)
-        bilan = _enchainer(_preparer(reglages, dates, instant, reconstruire), executant)
+        bilan = _enchainer(_preparer(reglages, demandees, instant, reconstruire), executant)
         for ligne in resumer(bilan, reglages):
             journal().info(ligne, extra={"champs": {"etape": "bilan"}})
     return bilan
 
 
-def _preparer(reglages: Reglages, dates: Sequence[date] | None, maintenant: datetime, reconstruire: bool) -> Nuit:
-    aujourd_hui = reglages.aujourd_hui(maintenant)
-    mesurees = tuple(sorted(set(dates or [aujourd_hui])))
+def _preparer(reglages: Reglages, demandees: Sequence[date] | None, maintenant: datetime, reconstruire: bool) -> Nuit:
     publiee = actuelle(reglages.curated)
-    jour_des_pages = pages.date_des_pages(mesurees, publiee, aujourd_hui)
     cle = cle_des_pseudonymes(reglages)
-    return Nuit(reglages, maintenant, mesurees, cle, publiee, jour_des_pages, reconstruire)
+    return Nuit(reglages, maintenant, tuple(sorted(set(demandees or ()))), cle, publiee, None, reconstruire)
+
+
+def _candidates(nuit: Nuit, registres: registres_ars.Referentiels) -> tuple[date, ...]:
+    """The dates tonight is about."""
+    publiees, faites = TablesPubliees(nuit.publiee).dates, dates.faites(nuit.publiee)
+    return nuit.dates or dates.par_defaut(nuit.aujourd_hui, _premieres(registres), publiees, faites)
+
+
+def _premieres(registres: registres_ars.Referentiels) -> set[date]:
+    return set(registres.registre.lignes["date_premiere_mesure"].drop_nulls().to_list())
 
 
 def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
     """The steps of the night, in order."""
     faire, repartir = executant.faire, executant.repartir
     registres = faire(lire_referentiels, nuit)
-    depuis = mesure.avant_les_fenetres(nuit.dates)
+    candidates = _candidates(nuit, registres)
+    toutes = bool(nuit.dates) or nuit.reconstruire
+    nuit = replace(nuit, jour_des_pages=pages.date_des_pages(candidates, nuit.publiee, nuit.aujourd_hui))
+    debut = mesure.avant_les_fenetres(candidates)
     traites: list[Recu | NonTraite] = []
     for encore in (True, True, False):
         deposes, recus = recevoir_depots(nuit, registres, executant)
@@ -495,24 +567,53 @@ def _enchainer(nuit: Nuit, executant: Executant) -> Bilan:
         with RegistreDepots(nuit.reglages.registre) as registre:
             refuser_deux_cles(registre, nuit.cle)
             depots = registre.depots()
-            inscrits = {jour: registres.inscrits(jour) for jour in nuit.dates}
-            entrees = mesure.entrees(nuit.reglages, inscrits, depots, registre.bilans(depuis), registre.replis())
+            inscrits = {jour: registres.inscrits(jour) for jour in candidates}
+            tous = mesure.entrees(nuit.reglages, inscrits, depots, registre.bilans(debut), registre.replis())
+        premiere = premiere_publication(nuit.reglages.curated) or nuit.aujourd_hui
+        lus = Lus(registres, depots, {j: replace(e, premiere_publication=premiere) for j, e in tous.items()})
+        nuit = replace(nuit, dates=candidates if toutes else faire(a_mesurer, nuit, candidates, lus))
+        entrees = {jour: lus.entrees[jour] for jour in nuit.dates}
         if not faire(soigner_ranges, nuit, entrees, deposes, encore):
             break
         nuit = replace(nuit, reconstruire=False)
     _noter_refus(depots, deposes)
     if nuit.publiee is not None:
         faire(controler_publie, nuit, nuit.publiee)
-    parts = repartir(mesurer_seaux, mesure.tranches(entrees, depuis), nuit, entrees)
+    seaux = mesure.tranches(lus.entrees, mesure.avant_les_fenetres(nuit.dates)) if nuit.dates else []
+    parts = repartir(mesurer_seaux, seaux, nuit, lus.entrees)
     mesures = {
         jour: {nom: pl.concat([part[jour][nom] for part in parts]) for nom in parts[0][jour]} for jour in nuit.dates
     }
-    dossier = faire(publier_version, nuit, registres, depots, mesures)
-    noter("Version publiée", etape="publication", version=dossier.name, dates=len(nuit.dates))
+    faites = _faites(nuit, lus, mesures)
+    dossier = faire(publier_version, nuit, registres, depots, mesures, faites)
+    reprises = tuple(sorted({*candidates} - {*nuit.dates}))
+    noter("Version publiée", etape="publication", version=dossier.name, dates=len(nuit.dates), reprises=len(reprises))
     if nuit.jour_des_pages is not None:
-        faire(rendre, nuit, registres, dossier, mesures[nuit.jour_des_pages]["a_completer"], depots, deposes)
+        a_completer = _restes(nuit.reglages, faites[nuit.jour_des_pages].empreinte, mesures.get(nuit.jour_des_pages))
+        faire(rendre, nuit, registres, dossier, a_completer, depots, deposes)
     faire(conserver_versions, nuit)
-    return _bilan(dossier, traites, _lus_avant(nuit, depots, traites), mesures)
+    return _bilan(dossier, traites, _lus_avant(nuit, depots, traites), mesures, reprises)
+
+
+def _faites(nuit: Nuit, lus: Lus, mesures: Mapping[date, Mapping[str, pl.DataFrame]]) -> dict[date, dates.Faite]:
+    """What the manifest says of the measures: those of tonight, and those taken over that a next night may look at."""
+    publiees, premieres = TablesPubliees(nuit.publiee), _premieres(lus.registres)
+    faites = dates.faites(nuit.publiee)
+    for jour in mesures:
+        lues = mesure.avec_les_autres(lus.entrees[jour], jour, nuit.dates, mesures, publiees)
+        faites[jour] = dates.Faite(lus.empreinte(jour, lues), officielle=False, version=nuit.version)
+    vues = {j: f._replace(officielle=f.officielle or dates.officielle(j, premieres)) for j, f in faites.items()}
+    return {j: f for j, f in vues.items() if f.officielle or j in mesures or j >= nuit.aujourd_hui}
+
+
+def _restes(reglages: Reglages, empreinte: str, relations: Mapping[str, pl.DataFrame] | None) -> pl.DataFrame:
+    """What is left to do at the measure of the pages: made tonight, and kept, or what an earlier night kept of it."""
+    if relations is None:
+        gardes = restes.lire(reglages.staging, empreinte)
+        assert gardes is not None  # `a_mesurer`
+        return gardes
+    restes.garder(reglages.staging, empreinte, relations["a_completer"])
+    return relations["a_completer"]
 
 
 def recevoir_depots(
@@ -575,6 +676,7 @@ def _bilan(
     traites: Sequence[Recu | NonTraite],
     avant: Sequence[Recu],
     mesures: Mapping[date, Mapping[str, pl.DataFrame]],
+    reprises: tuple[date, ...],
 ) -> Bilan:
     return Bilan(
         version=dossier.name,
@@ -583,6 +685,7 @@ def _bilan(
         non_traites=tuple(r for r in traites if isinstance(r, NonTraite)),
         mesures={jour: relations["indicateurs"] for jour, relations in mesures.items()},
         deja_lus=len(avant),
+        reprises=reprises,
     )
 
 
@@ -623,6 +726,9 @@ def resumer(bilan: Bilan, reglages: Reglages) -> list[str]:
     ]
     if bilan.non_traites:
         lignes.append(f"Fichiers non traités, repris la prochaine nuit : {milliers(len(bilan.non_traites))}")
+    faites = ", ".join(map(formats.jour, bilan.mesures)) or "aucune"
+    reprises = f" ; reprises sans changement : {', '.join(map(formats.jour, bilan.reprises))}" if bilan.reprises else ""
+    lignes.append(f"Mesures : {faites}{reprises}")
     for jour, indicateurs in bilan.mesures.items():
         essms = indicateurs["finess_et"].n_unique()
         mesures = indicateurs.filter(pl.col("taux").is_not_null())["finess_et"].n_unique()

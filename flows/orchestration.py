@@ -21,7 +21,6 @@ from prefect.utilities.annotations import opaque
 from flows import nuit as etapes
 from flows import recevoir
 from flows.alerter import dire_echec
-from flows.mesure import premiers_du_mois
 from flows.reception.reception import NonTraite, Recu
 from flows.reglages import Reglages, lire_reglages
 from flows.verrou import VerrouPris
@@ -35,6 +34,7 @@ _NOMS: dict[Callable[..., Any], str] = {
     etapes.inventorier: "inventorier les dépôts",
     etapes.recevoir_lot: "recevoir des fichiers",
     etapes.reunir_fichiers: "réunir les petits fichiers",
+    etapes.a_mesurer: "choisir les dates à mesurer",
     etapes.soigner_ranges: "contrôler ce qui est rangé",
     etapes.controler_publie: "contrôler ce qui est publié",
     etapes.mesurer_seaux: "mesurer des seaux d'ESSMS",
@@ -175,25 +175,11 @@ def nuit(
 
     Args:
         data: Racine des données ; vide : DUIMETRE_DATA, puis ./data.
-        dates_mesure: Dates de mesure ; vide : aujourd'hui dans la région.
+        dates_mesure: Dates de mesure ; vide : aujourd'hui dans la région, et les dates officielles qui ont changé.
         fuseau: Fuseau de la région, s'il n'est pas celui des réglages.
         reconstruire: Relire tous les fichiers de raw, comme s'ils arrivaient.
     """
     return _executer(_reglages(data, fuseau), dates_mesure, reconstruire=reconstruire)
-
-
-# Another night may hold the lock: this one comes again later.
-@flow(name="mesure mensuelle", retries=3, retry_delay_seconds=1200, **_FLOT)
-@_sans_valeur
-def mesure_mensuelle(data: str | None = None, fuseau: str | None = None) -> etapes.Bilan:
-    """A night that measures the 1st of this month and the two firsts before it.
-
-    Args:
-        data: Racine des données ; vide : DUIMETRE_DATA, puis ./data.
-        fuseau: Fuseau de la région, s'il n'est pas celui des réglages.
-    """
-    reglages = _reglages(data, fuseau)
-    return _executer(reglages, premiers_du_mois(_aujourd_hui(reglages)))
 
 
 @flow(name="réception", flow_run_name="réception", **_FLOT | {"description": "Répond à ce qui vient d'être déposé."})

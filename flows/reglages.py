@@ -86,14 +86,17 @@ class Reglages(BaseSettings):
     )
     nuits_conservees: Entier = Field(
         30,
-        description="nuits publiées gardées ; le premier de chaque mois et les versions citées par une preuve "
-        "le sont toujours",
+        description="nuits publiées gardées ; le premier de chaque mois, les versions citées par une preuve et celles "
+        "qui ont calculé une mesure officielle le sont toujours",
     )
     journaux_conserves: Entier = Field(60, description="fichiers de `staging/journaux/`")
     silence_jours: Entier = Field(45, description="au-delà, un porteur sans dépôt est nommé par `etat`")
     espace_min_octets: Entier = Field(5 << 30, description="au-dessous, le disque est une alarme")
     seuil_publication: Entier = Field(
-        11, description="effectif au-dessous duquel un compte est masqué dans `territoires` et les exports publics"
+        11, description="effectif au-dessous duquel un compte est masqué dans l'export public"
+    )
+    seuil_publication_essms: Entier = Field(
+        3, description="nombre d'ESSMS au-dessous duquel leur somme est masquée dans l'export public"
     )
     webhook: Adresse | None = Field(None, description="adresse qui reçoit les alarmes (JSON, clé `text`)")
     mail_serveur: Serveur | None = Field(

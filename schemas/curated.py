@@ -40,6 +40,11 @@ ALERTES = (
     "CHUTE",
     "VALEUR_NULLE",
     "EXTRACTION_REDATEE",
+    "PREMIERE_MESURE_MANQUEE",
+    "FIN_DE_MOIS",
+    "PROJET_ECHU",
+    "DMP_HORS_POPULATION",
+    "POPULATION_CHUTE",
     "MONTANT",
     "DELAI_DEPASSE",
     "CATEGORIE_NON_ELIGIBLE",
@@ -70,7 +75,15 @@ _NUMERATEURS = "Somme des numérateurs des seuls ESSMS comptés (nb_calcules) ; 
 _DENOMINATEURS = "Somme des dénominateurs des mêmes ESSMS ; vide sans ESSMS compté ou sans objet"
 _TAUX_DES_SOMMES = "100 × somme des numérateurs / somme des dénominateurs, non arrondi, peut dépasser 100"
 _PARTIELS = "Parmi eux, ESSMS dont une source est incomplète (statut source_partielle) : leur taux peut être flatté"
-_ATTEINTS = "Parmi eux, ESSMS à la cible"
+_ATTEINTS = "Parmi eux, ESSMS dont la cible opposable est atteinte (verdict atteint)"
+_A_CONFIRMER = "ESSMS dont le verdict est à confirmer, que leur taux soit compté ou non"
+_PERSONNES = (
+    "Somme des files actives, là où elles sont connues, des ESSMS comptés (nb_calcules) ; une personne suivie par deux "
+    "ESSMS y est deux fois"
+)
+_FENETRE = "jour de la fenêtre : la somme n'ajoute que des ESSMS mesurés sur la même"
+_TOUTES_FENETRES = " ; vide sur la ligne de l'objectif, qui les ajoute toutes"
+_SANS_CIBLE = " ; vide sans cible ou si masqué"
 _CIBLE_COMMUNE = "Cible des textes ; vide si l'indicateur n'en a pas ou si elle diffère d'un ESSMS à l'autre"
 
 
@@ -164,7 +177,9 @@ class MaturinSms(pa.DataFrameModel):
     taux_agenda: pl.Float64 = champ("decimal", "Part des dossiers actifs avec agenda", unite="%", ge=0)
     nb_messages_mss: pl.Int64 = champ("entier", "Messages MSSanté envoyés dans la fenêtre", unite="messages", ge=0)
     taux_mss: pl.Float64 = champ("decimal", "Messages envoyés / personnes éligibles", unite="%", ge=0)
-    nb_dmp_alimentes: pl.Int64 = champ("entier", "Personnes dont le DMP a été alimenté", unite="personnes", ge=0)
+    nb_dmp_alimentes: pl.Int64 = champ(
+        "entier", "Personnes éligibles dont le DMP a été alimenté", unite="personnes", ge=0
+    )
     taux_dmp: pl.Float64 = champ("decimal", "DMP alimentés / personnes éligibles", unite="%", ge=0)
     nb_eprescriptions: pl.Int64 = champ("entier", "Imports e-prescription dans la fenêtre", unite="imports", ge=0)
     nb_echanges_eparcours: pl.Int64 = champ("entier", "Échanges e-parcours dans la fenêtre", unite="échanges", ge=0)
@@ -175,6 +190,9 @@ class MaturinSms(pa.DataFrameModel):
     projet: pl.String = champ("texte", _PROJET, requis=True)
     cibles_a_confirmer: pl.Boolean = champ(
         "bool", "Pas encore à la cible, mais tous les autres verdicts opposables sont « a_confirmer »"
+    )
+    nb_dmp_hors_population: pl.Int64 = champ(
+        "entier", "Personnes au DMP alimenté qui ne sont pas parmi les personnes éligibles", unite="personnes", ge=0
     )
 
     class Config:
@@ -403,12 +421,12 @@ class Sources(pa.DataFrameModel):
 
 
 class Porteurs(pa.DataFrameModel):
-    """Un porteur, un indicateur, une date de mesure : sommes de ses ESSMS."""
+    """Un porteur, une fenêtre, un indicateur, une date de mesure : sommes de ses ESSMS mesurés sur cette fenêtre."""
 
     porteur: pl.String = champ("texte", _PORTEUR, requis=True)
     nom_porteur: pl.String = champ("texte", "Nom du porteur", requis=True)
     indicateur: pl.String = champ("liste", "Indicateur d'usage", requis=True, valeurs=INDICATEURS)
-    nb_essms: pl.Int64 = champ("entier", "ESSMS du porteur", unite="ESSMS", requis=True, ge=1)
+    nb_essms: pl.Int64 = champ("entier", "ESSMS du porteur mesurés sur la fenêtre", unite="ESSMS", requis=True, ge=1)
     nb_calcules: pl.Int64 = champ("entier", _COMPTES, unite="ESSMS", requis=True, ge=0)
     nb_partiels: pl.Int64 = champ("entier", _PARTIELS, unite="ESSMS", requis=True, ge=0)
     numerateur: pl.Int64 = champ("entier", _NUMERATEURS, ge=0)
@@ -420,6 +438,10 @@ class Porteurs(pa.DataFrameModel):
         "entier", "ESSMS pour lesquels la cible conditionne le solde", unite="ESSMS", requis=True, ge=0
     )
     version: pl.String = champ("texte", _VERSION, requis=True)
+    debut_fenetre: pl.Date = champ("date", "Premier " + _FENETRE, requis=True)
+    fin_fenetre: pl.Date = champ("date", "Dernier " + _FENETRE, requis=True)
+    nb_personnes: pl.Int64 = champ("entier", _PERSONNES, unite="personnes", ge=0)
+    nb_a_confirmer: pl.Int64 = champ("entier", _A_CONFIRMER + " ; vide sans cible", unite="ESSMS", ge=0)
 
     class Config:
         """Sorted, strict."""
@@ -429,7 +451,7 @@ class Porteurs(pa.DataFrameModel):
 
 
 class Territoires(pa.DataFrameModel):
-    """Un territoire, un sous-secteur, un indicateur, une date de mesure : sommes des ESSMS, petits effectifs masqués."""
+    """Un territoire, un sous-secteur, une fenêtre, un indicateur, une date de mesure : sommes des ESSMS."""
 
     niveau: pl.String = champ("liste", "Échelle du territoire", requis=True, valeurs=NIVEAUX)
     code: pl.String = champ("texte", "Code du département ou de la région ; FR pour le pays", requis=True)
@@ -442,27 +464,36 @@ class Territoires(pa.DataFrameModel):
         valeurs=(*SOUS_SECTEURS, SECTEUR_INCONNU, TOUS),
     )
     indicateur: pl.String = champ("liste", "Indicateur d'usage", requis=True, valeurs=INDICATEURS)
-    nb_essms: pl.Int64 = champ("entier", "ESSMS du territoire", unite="ESSMS", requis=True, ge=1)
+    nb_essms: pl.Int64 = champ("entier", "ESSMS du territoire mesurés sur la fenêtre", unite="ESSMS", requis=True, ge=1)
     masque: pl.Boolean = champ(
         "bool",
-        "Les chiffres sont retirés : ils montreraient un petit effectif, ou permettraient d'en retrouver un",
+        "Dans l'export public, les chiffres sont retirés : ils montreraient un petit effectif, ou permettraient d'en "
+        "retrouver un ; toujours faux dans la table de l'agence",
         requis=True,
     )
     nb_calcules: pl.Int64 = champ("entier", _COMPTES + " ; vide si masqué", unite="ESSMS", ge=0)
     nb_partiels: pl.Int64 = champ("entier", _PARTIELS + " ; vide si masqué", unite="ESSMS", ge=0)
     numerateur: pl.Int64 = champ("entier", _NUMERATEURS + ", ou si masqué", ge=0)
-    denominateur: pl.Int64 = champ("entier", _DENOMINATEURS + ", ou si masqué", ge=0)
+    denominateur: pl.Int64 = champ("entier", _DENOMINATEURS + ", si masqué, ou toutes fenêtres additionnées", ge=0)
     taux: pl.Float64 = champ("decimal", _TAUX_DES_SOMMES, unite="%", ge=0)
     cible: pl.Float64 = champ("decimal", _CIBLE_COMMUNE, unite="%")
-    nb_atteints: pl.Int64 = champ("entier", _ATTEINTS + " ; vide sans cible ou si masqué", unite="ESSMS", ge=0)
+    nb_atteints: pl.Int64 = champ("entier", _ATTEINTS + _SANS_CIBLE, unite="ESSMS", ge=0)
     objectif: pl.Int64 = champ(
         "entier",
-        "Objectif du programme, pour les dossiers actifs du pays tous sous-secteurs ; vide ailleurs",
+        "Objectif du programme, sur la seule ligne nationale des dossiers actifs qui ajoute toutes les fenêtres",
         unite="dossiers",
         ge=1,
     )
     part_objectif: pl.Float64 = champ("decimal", "100 × numérateur / objectif", unite="%", ge=0)
     version: pl.String = champ("texte", _VERSION, requis=True)
+    debut_fenetre: pl.Date = champ("date", "Premier " + _FENETRE + _TOUTES_FENETRES)
+    fin_fenetre: pl.Date = champ("date", "Dernier " + _FENETRE + _TOUTES_FENETRES)
+    nb_personnes: pl.Int64 = champ("entier", _PERSONNES + " ; vide dans l'export public", unite="personnes", ge=0)
+    nb_a_confirmer: pl.Int64 = champ("entier", _A_CONFIRMER + _SANS_CIBLE, unite="ESSMS", ge=0)
+    perimetre: pl.String = champ(
+        "texte",
+        "Régions des ESSMS de ces données, sur la ligne de l'objectif (ce n'est pas tout le pays) ; vide ailleurs",
+    )
 
     class Config:
         """Sorted, strict."""
@@ -722,8 +753,8 @@ CLES = {
     "alertes": ("date_mesure", "porteur", "finess_et", "code", "indicateur", "table", "message"),
     "populations": ("date_mesure", "finess_et"),
     "sources": ("date_mesure", "finess_et", "table"),
-    "porteurs": ("date_mesure", "porteur", "indicateur"),
-    "territoires": ("date_mesure", "niveau", "code", "sous_secteur", "indicateur"),
+    "porteurs": ("date_mesure", "porteur", "debut_fenetre", "fin_fenetre", "indicateur"),
+    "territoires": ("date_mesure", "niveau", "code", "sous_secteur", "debut_fenetre", "fin_fenetre", "indicateur"),
     "evolution": ("finess_et", "indicateur"),
     "fraicheur": ("porteur", "table"),
     "financement": ("date_mesure", "porteur"),

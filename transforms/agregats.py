@@ -41,10 +41,10 @@ _LIEUX = ("finess_et", "porteur", "nom_porteur", "sous_secteur", "departement")
 
 
 def sommer(indicateurs: pl.DataFrame, essms: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Sums of each porteur (`porteurs`) and of each territory before anything is hidden (`territoires`), all dates.
+    """Sums of each porteur (`porteurs`) and of each territory (`territoires`), per window, all dates.
 
     `indicateurs`: columns of the published table and `date_mesure`. `essms`: at least `finess_et`, `porteur`,
-    `nom_porteur`, `sous_secteur`, `departement`.
+    `nom_porteur`, `sous_secteur`, `departement`. `territoires` is whole (`masque` false): see `suppression.masquer`.
     """
     entrees = {
         "indicateurs": indicateurs,
@@ -52,7 +52,16 @@ def sommer(indicateurs: pl.DataFrame, essms: pl.DataFrame) -> dict[str, pl.DataF
         "departements": departements(),
         "objectifs": regles.relations_publication()["objectifs"],
     }
-    return _executer(entrees, ("contributions", "porteurs", "territoires"), ("porteurs", "territoires"))
+    return _executer(entrees, ("comptes", "contributions", "porteurs", "territoires"), ("porteurs", "territoires"))
+
+
+def suivre_panels(indicateurs: pl.DataFrame) -> pl.DataFrame:
+    """The sums of the same ESSMS at all the dates of a curve, per porteur and for all ('' as `porteur`).
+
+    `indicateurs` as for `sommer`, the dates of the curves. Out: `porteur`, `date_mesure`, `debut_fenetre`, `mois` (length
+    of the window, which says the curve), `indicateur`, `nb_calcules` (ESSMS), `numerateur`, `denominateur`, `taux` (%).
+    """
+    return _executer({"indicateurs": indicateurs}, ("comptes", "panels"), ("panels",))["panels"]
 
 
 def suivre_projets(

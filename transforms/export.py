@@ -18,7 +18,7 @@ from transforms.agregats import situer_depots, sommer
 from transforms.dire.formats import jour as en_jour
 from transforms.dire.texte_sur import csv_excel, sans_formule
 from transforms.publication import disposer
-from transforms.suppression import masquer
+from transforms.suppression import Seuils, masquer
 from transforms.tables_publiees import TablesPubliees
 
 # Limit of the format, header left out.
@@ -27,13 +27,15 @@ _FUSEAU = ZoneInfo("Europe/Paris")
 _LISEZMOI = """duimètre — mesure du {jour}
 
 territoires.csv et territoires.parquet : les mêmes lignes. Une ligne par territoire (département, région, pays),
-sous-secteur (TOUS : ensemble) et indicateur ; colonnes décrites dans dictionnaire.csv.
+sous-secteur (TOUS : ensemble), fenêtre et indicateur ; colonnes décrites dans dictionnaire.csv. Les taux de fenêtres
+différentes ne s'additionnent pas ; seule la ligne de l'objectif (fenêtre vide) ajoute les dossiers actifs de toutes.
 
 Petits effectifs
 Une ligne est masquée (masque = true, chiffres vides) quand un de ses effectifs, ou la différence de deux effectifs
-emboîtés (file active moins dossiers actifs…), compte moins de {seuil} personnes. D'autres lignes le sont pour qu'aucune
-de celles-là ne puisse être retrouvée en soustrayant des totaux ce qui est montré. Une ligne vide mais non masquée
-n'a pas d'ESSMS dont le taux soit calculable.
+emboîtés (file active moins dossiers actifs…), compte moins de {personnes} personnes ; quand elle ajoute moins de
+{essms} ESSMS, ou quand la comparer à un autre indicateur donnerait les chiffres de moins de {essms} ESSMS. D'autres
+lignes le sont pour qu'aucune de celles-là ne puisse être retrouvée en soustrayant des totaux ce qui est montré. Une
+ligne vide mais non masquée n'a pas d'ESSMS dont le taux soit calculable. nb_personnes est toujours vide ici.
 Les chiffres par ESSMS et par porteur ne sont pas publiés : ils permettraient de retrouver ce qui est masqué.
 Publier deux dates de mesure rapprochées permet de les comparer : la protection vaut pour chaque date prise seule.
 """
@@ -64,24 +66,27 @@ def exporter_classeur(version: Path, fichier: Path, date_mesure: date | None = N
     return fichier
 
 
-def publics(version: Path, dossier: Path, date_mesure: date | None, seuil: int) -> list[Path]:
+def publics(version: Path, dossier: Path, date_mesure: date | None, seuils: Seuils) -> list[Path]:
     """Write the tables that may be published outside the agency, for one measure date: `territoires`, its dictionary.
 
-    The sums are made again from the published figures and hidden with `seuil` (specification §8). Raises `Inconnu`,
-    `OSError`.
+    The sums are made again from the published figures and hidden with `seuils` (specification §8). Raises
+    `Inconnu`, `OSError`.
     """
     publiees = TablesPubliees(version)
     retenue = publiees.choisir(date_mesure)
-    indicateurs = publiees.table("indicateurs", retenue).with_columns(date_mesure=pl.lit(retenue))
+    # A file of a former version lacks the columns that came since: what they would say is not known.
+    lus = [pl.DataFrame(schema=curated.dtypes("indicateurs")), publiees.table("indicateurs", retenue)]
+    indicateurs = pl.concat(lus, how="diagonal_relaxed").with_columns(date_mesure=pl.lit(retenue))
     essms = situer_depots(publiees.table("maturin_sms", retenue))
-    territoires = masquer(sommer(indicateurs, essms)["territoires"], seuil)
+    territoires = masquer(sommer(indicateurs, essms)["territoires"], seuils)
     dossier.mkdir(parents=True, exist_ok=True)
     chemins = [dossier / nom for nom in ("territoires.parquet", "territoires.csv", "dictionnaire.csv", "LISEZMOI.txt")]
     prete = disposer("territoires", territoires, version.name)
     pq.write_table(prete, chemins[0], compression="zstd")
     chemins[1].write_bytes(csv_excel(pl.DataFrame(prete)))
     chemins[2].write_bytes(csv_excel(_descriptions("territoires")))
-    chemins[3].write_text(_LISEZMOI.format(jour=en_jour(retenue), seuil=seuil), encoding="utf-8")
+    lisez_moi = _LISEZMOI.format(jour=en_jour(retenue), personnes=seuils.personnes, essms=seuils.essms)
+    chemins[3].write_text(lisez_moi, encoding="utf-8")
     return chemins
 
 

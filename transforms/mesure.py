@@ -7,7 +7,7 @@ they are made and what they read; no rule of §6 is here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -39,6 +39,7 @@ RELATIONS = (
     "dossiers_courants",
     "sejours_courants",
     "projets_courants",
+    "ins_de_personne",
     "personnes",
     "file_active",
     "file_active_annuelle",
@@ -88,20 +89,23 @@ DEPOTS = {
     "fichier_faits": pl.String,
 }
 BILANS = {"depot": pl.String, "finess_et": pl.String, "lignes_utilisees": pl.Int64, "lignes_rejetees": pl.Int64}
-PRECEDENTS = {"finess_et": pl.String, "indicateur": pl.String, "taux": pl.Float64}
+PRECEDENTS = {"finess_et": pl.String, "indicateur": pl.String, "taux": pl.Float64, "denominateur": pl.Int64}
+AUTRES_MESURES = {"date_mesure": pl.Date}
 
 
 @dataclass(frozen=True)
 class Entrees:
     """What a measure reads.
 
-    `essms`: the ESSMS of the register at that date (columns of the table `essms_mesures`, and `seau`). `autres_numeros`: number
-    received → the one of `essms` that it counts for, where they differ. `depots` (columns `DEPOTS`): accepted deposits, and
-    those refused (`motif`: why) that stand or are pending; `ordre` follows the extraction date, then the name (§6.2); `fichier`
-    is the staged parquet file that holds its rows, maybe with those of others; `fichier_faits` the one to read its facts in,
-    the same or a fold of it (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and rejected per deposit and
-    FINESS received. `regles`: the relations of `transforms.regles.relations`. `precedents` (columns `PRECEDENTS`): rates at
-    the previous measure date of each ESSMS.
+    `essms`: the ESSMS of the register at that date (columns of the table `essms_mesures`, and `seau`: null for one that is
+    there only because its project counts it). `autres_numeros`: number received → the one of `essms` that it counts for, where
+    they differ. `depots` (columns `DEPOTS`): accepted deposits, and those refused (`motif`: why) that stand or are pending;
+    `ordre` follows the extraction date, then the name (§6.2); `fichier` is the staged parquet file that holds its rows, maybe
+    with those of others; `fichier_faits` the one to read its facts in, the same or a fold of it
+    (`transforms.faits_replies`). `bilans` (columns `BILANS`): rows used and rejected per deposit and FINESS received.
+    `regles`: the relations of `transforms.regles.relations`. `precedents` (columns `PRECEDENTS`): rates and denominators at
+    the previous measure date of each ESSMS. `premiere_publication`: its day, None when it is to come. `autres_mesures`
+    (column `date_mesure`): the dates published or being measured beside this one.
     """
 
     essms: pl.DataFrame
@@ -109,6 +113,8 @@ class Entrees:
     bilans: pl.DataFrame
     regles: Mapping[str, pl.DataFrame]
     precedents: pl.DataFrame
+    premiere_publication: date | None = None
+    autres_mesures: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=AUTRES_MESURES))
     autres_numeros: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -199,7 +205,11 @@ def _preparer(
     base.execute("SET TimeZone = 'UTC'")
     base.execute(texte_sql("macros/duckdb"))
     tables = {
-        "mesure": pl.DataFrame({"date_mesure": [date_mesure]}),
+        "mesure": pl.DataFrame(
+            {"date_mesure": [date_mesure], "premiere_publication": [entrees.premiere_publication]},
+            schema={"date_mesure": pl.Date, "premiere_publication": pl.Date},
+        ),
+        "autres_mesures": entrees.autres_mesures,
         "numeros": entrees.numeros,
         "essms": entrees.essms if seaux is None else entrees.essms.filter(pl.col("seau").is_in(sorted(seaux))),
         "essms_des_projets": entrees.essms.select("projet", "finess_et", "sous_secteur"),
@@ -213,6 +223,14 @@ def _preparer(
         base.execute(f"CREATE TEMP TABLE {nom} AS SELECT * FROM _{nom}")
     for relation in PRELIMINAIRES:
         base.execute(f"CREATE TEMP TABLE {relation} AS {texte_sql(relation)}")
+
+
+def depots_utiles(entrees: Entrees, date_mesure: date) -> pl.DataFrame:
+    """The deposits that can matter for one measure date (column `depot`)."""
+    with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as base:
+        _preparer(base, replace(entrees, bilans=entrees.bilans.clear()), date_mesure)
+        utiles: pl.DataFrame = base.sql("SELECT depot FROM depots_utiles").pl()
+    return utiles
 
 
 def fichiers_lus(entrees: Mapping[date, Entrees]) -> list[str]:

@@ -151,7 +151,13 @@ def lire_projets(feuille: Feuille) -> RegistreProjets:
     attributs = [c for c in type_.columns if c != LIGNE]
     return RegistreProjets(
         lignes=type_.filter(~mauvaises).sort(LIGNE).unique(attributs, keep="first", maintain_order=True),
-        fautives=fautives.select(nommable, "finess_et", "projet", "debut", "fin"),
+        # A period that cannot be is none: such a row may be of any day.
+        fautives=fautives.select(
+            nommable,
+            "finess_et",
+            "projet",
+            pl.when(~(pl.col("fin") < pl.col("debut")).fill_null(False)).then(pl.col("debut", "fin")),
+        ),
         alertes=alertes,
     )
 

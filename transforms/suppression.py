@@ -1,26 +1,31 @@
-"""Small counts hidden before publication (specification §8): the rule, all of it, is `masquer`.
+"""Small counts hidden from what leaves the agency (specification §8): the rule, all of it, is `masquer`.
 
-A *case* is one territory × sub-sector (totals included). The figures of a case are hidden together, for all indicators
-that share a count: the denominator of one is the numerator of another, so hiding them apart would hide nothing.
+A *case* is one territory × sub-sector (totals included) × window. The figures of a case are hidden together, for all
+indicators that share a count: the denominator of one is the numerator of another, so hiding them apart would hide nothing.
 
-1. *Primary*: a case is hidden when one of its counts is below the threshold, or when the difference of two counts nested
-   in one another (file active − dossiers actifs…) is, without being zero: it counts persons too.
+1. *Primary*: a case is hidden when one of its counts, or its persons, is below the threshold of persons; when the difference
+   of two counts nested in one another (file active − dossiers actifs…) is, without being zero: it counts persons too; when
+   a sum adds fewer ESSMS than their own threshold; when two sums of one count differ by fewer: their difference is
+   the figure of the ESSMS that one of them lacks.
 2. *Secondary*: what is hidden must not come back by subtracting what is shown from a total. The counts of a publication
-   obey two kinds of equations: the sub-sectors of a territory add up to its `TOUS`, the départements to their région,
-   the régions to the country. For each hidden case and each of its counts there must be a *déplacement*: persons moved
-   from one département × sub-sector to another, or exchanged between two, that changes hidden cases only. The published
-   figures are then the same before and after it, and nobody can tell which of the two is true. Where no such move
-   exists, the cases of the one that costs fewest persons are hidden too, up to the totals if need be.
+   obey these equations: the sub-sectors of a territory add up to its `TOUS`, the départements to their région, the régions
+   to the country, and the windows of the country to the row of the objective. For each hidden case and each of its counts
+   there must be a *déplacement*: persons moved from one département × sub-sector × window to another, or exchanged between
+   two, that changes hidden cases only. The published figures are then the same before and after it, and nobody can tell
+   which of the two is true. Where no such move exists, the cases of the one that costs fewest persons are hidden too, up
+   to the totals if need be. The number of ESSMS counted is a count like the others, with its own threshold.
 
 Guaranteed, for whoever solves all published equations and knows that counts are not negative: from the lowest to the
-highest value a hidden count may have there is at least the threshold. Each publication is protected by itself: comparing
-two dates, or what other sources say, is not covered.
+highest value a hidden count may have there is at least its threshold; so what is left of a total once all that is shown
+of it is taken away adds that many persons, and that many ESSMS. Each publication is protected by itself: comparing two
+dates, or what other sources say, is not covered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from math import inf
 
@@ -43,37 +48,70 @@ _EMBOITES = (
     ("agenda.denominateur", "agenda.numerateur"),
     ("dmp.denominateur", "dmp.numerateur"),
 )
-_RETIRES = ("nb_calcules", "nb_partiels", "numerateur", "denominateur", "taux", "nb_atteints", "part_objectif")
+# Counts that are one and the same where the same ESSMS are counted.
+_PARTAGES = (
+    ("dossiers_actifs.numerateur", "projet_personnalise.denominateur"),
+    ("dossiers_actifs.numerateur", "agenda.denominateur"),
+    ("projet_personnalise.denominateur", "agenda.denominateur"),
+    ("mss.denominateur", "dmp.denominateur"),
+)
+_RETIRES = (
+    "nb_calcules",
+    "nb_partiels",
+    "numerateur",
+    "denominateur",
+    "taux",
+    "nb_atteints",
+    "nb_a_confirmer",
+    "part_objectif",
+)
+_ESSMS = "nb_calcules"
+_JAMAIS_MONTRE = "nb_personnes"
 
 Lieu = tuple[str, str]
-Case = tuple[Lieu, str]
+Fenetre = tuple[date, date] | None
+Case = tuple[Lieu, str, Fenetre]
 Effectifs = Mapping[str, int]
 
 _NATIONAL: Lieu = ("national", "FR")
+# The row of the objective, where there is one: dossiers actifs of all windows.
+_PROGRAMME: Case = (_NATIONAL, TOUS, None)
 
 
-def masquer(territoires: pl.DataFrame, seuil: int) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Seuils:
+    """The smallest numbers of persons, and of ESSMS, that a shown figure may count; from 1."""
+
+    personnes: int
+    essms: int
+
+    def de(self, nom: str) -> int:
+        """That of a count of a case (`agenda.numerateur`)."""
+        return self.essms if nom.endswith(_ESSMS) else self.personnes
+
+
+def masquer(territoires: pl.DataFrame, seuils: Seuils) -> pl.DataFrame:
     """Hide the small counts of the sums by territory, and what would give them back.
 
-    In: `date_mesure`, `niveau`, `code`, `code_region`, `sous_secteur`, `indicateur`, `numerateur`, `denominateur` and
-    the other figures of the table `territoires`, totals included. Out: the same rows with `masque`; where it is true
-    the figures are null (not `nb_essms`, which counts structures). `seuil`: the smallest count that may be shown, from 1.
+    In: the table `territoires`, totals included. Out: the same rows with `masque`; where it is true the figures are null
+    (not `nb_essms`, which says how many structures there are). `nb_personnes` is null everywhere: from one indicator to
+    another it would give, by subtraction, the persons of an ESSMS.
     """
     masquees = [
-        (date_mesure, *lieu, secteur, indicateur)
+        (date_mesure, *lieu, secteur, *(fenetre or (None, None)), indicateur)
         for (date_mesure,), lignes in territoires.group_by("date_mesure", maintain_order=True)
         for ensemble in _ENSEMBLES
-        for lieu, secteur in sorted(_a_masquer(_grille(lignes, ensemble), seuil))
+        for lieu, secteur, fenetre in _a_masquer(_grille(lignes, ensemble), seuils)
         for indicateur in ensemble
     ]
-    cle = ["date_mesure", "niveau", "code", "sous_secteur", "indicateur"]
+    cle = ["date_mesure", "niveau", "code", "sous_secteur", "debut_fenetre", "fin_fenetre", "indicateur"]
     marques = pl.DataFrame(masquees, schema=[(c, territoires.schema[c]) for c in cle], orient="row")
-    reunies = territoires.join(marques.with_columns(masque=pl.lit(True)), on=cle, how="left").with_columns(
-        pl.col("masque").fill_null(False)
+    reunies = (
+        territoires.drop("masque")
+        .join(marques.with_columns(masque=pl.lit(True)), on=cle, how="left", nulls_equal=True)
+        .with_columns(pl.col("masque").fill_null(False), nb_personnes=pl.lit(None, pl.Int64))
     )
-    return reunies.with_columns(
-        pl.when(~pl.col("masque")).then(pl.col(nom)).alias(nom) for nom in _RETIRES if nom in reunies.columns
-    )
+    return reunies.with_columns(pl.when(~pl.col("masque")).then(pl.col(nom)).alias(nom) for nom in _RETIRES)
 
 
 @dataclass(frozen=True)
@@ -89,7 +127,7 @@ class Grille:
     @cached_property
     def cases(self) -> tuple[Case, ...]:
         """All cases, in an order that does not depend on that of the rows."""
-        return tuple(sorted(self.effectifs))
+        return tuple(sorted(self.effectifs, key=lambda case: (*case[:2], case[2] or ())))
 
     @cached_property
     def bits(self) -> Mapping[Case, int]:
@@ -103,12 +141,13 @@ class Grille:
 
     @cached_property
     def fermetures(self) -> Mapping[Case, int]:
-        """For each leaf (département × sub-sector): itself and the totals it is part of."""
+        """For each leaf (département × sub-sector × window): itself and the totals it is part of."""
         return {
-            (lieu, secteur): sum(
-                self.bits[ou, quoi] for ou in (lieu, self.regions[lieu], _NATIONAL) for quoi in (secteur, TOUS)
+            (lieu, secteur, fenetre): self.bits.get(_PROGRAMME, 0)
+            + sum(
+                self.bits[ou, quoi, fenetre] for ou in (lieu, self.regions[lieu], _NATIONAL) for quoi in (secteur, TOUS)
             )
-            for lieu, secteur in self.cases
+            for lieu, secteur, fenetre in self.cases
             if lieu in self.regions and secteur != TOUS
         }
 
@@ -126,10 +165,10 @@ class Grille:
             for origine, depart in self.fermetures.items():
                 if not depart & bit:
                     yield arrivee & ~depart, depart & ~arrivee
-                if feuille[0] == origine[0] or feuille[1] == origine[1]:
+                if feuille[0] == origine[0] or feuille[1] == origine[1] or feuille[2] != origine[2]:
                     continue
-                premiere = self.fermetures.get((feuille[0], origine[1]))
-                seconde = self.fermetures.get((origine[0], feuille[1]))
+                premiere = self.fermetures.get((feuille[0], *origine[1:]))
+                seconde = self.fermetures.get((origine[0], *feuille[1:]))
                 if premiere and seconde:
                     plus, moins = arrivee | depart, premiere | seconde
                     if plus & ~moins & bit:
@@ -146,54 +185,64 @@ class Grille:
 def _grille(lignes: pl.DataFrame, indicateurs: Collection[str]) -> Grille:
     effectifs: dict[Case, dict[str, int]] = {}
     regions: dict[Lieu, Lieu] = {}
-    utiles = lignes.filter(pl.col("indicateur").is_in(indicateurs)).select(
-        "niveau", "code", "code_region", "sous_secteur", "indicateur", "numerateur", "denominateur"
-    )
-    for niveau, code, region, secteur, indicateur, numerateur, denominateur in utiles.iter_rows():
-        case = effectifs.setdefault(((niveau, code), secteur), {})
-        for nom, valeur in (("numerateur", numerateur), ("denominateur", denominateur)):
-            if valeur is not None:
-                case[f"{indicateur}.{nom}"] = valeur
-        if niveau == "departement":
-            regions[(niveau, code)] = ("region", region)
+    for ligne in lignes.filter(pl.col("indicateur").is_in(indicateurs)).iter_rows(named=True):
+        lieu = ligne["niveau"], ligne["code"]
+        debut, fin = ligne["debut_fenetre"], ligne["fin_fenetre"]
+        case = effectifs.setdefault((lieu, ligne["sous_secteur"], (debut, fin) if debut else None), {})
+        for nom in ("numerateur", "denominateur", "nb_personnes", _ESSMS):
+            if ligne[nom] is not None:
+                case[f"{ligne['indicateur']}.{nom}"] = ligne[nom]
+        if ligne["niveau"] == "departement":
+            regions[lieu] = ("region", ligne["code_region"])
     return Grille(effectifs, regions)
 
 
-def _differences(effectifs: Effectifs) -> dict[str, int]:
-    """Counts of the rest of a whole, where a part of it is known."""
-    return {
-        f"{tout} − {partie}": effectifs[tout] - effectifs[partie]
-        for tout, partie in _EMBOITES
-        if tout in effectifs and partie in effectifs
-    }
+def _ecarts(effectifs: Effectifs, paires: Collection[tuple[str, str]]) -> Iterator[tuple[str, str, int]]:
+    """Each pair of counts that are both known, with their difference."""
+    for premier, second in paires:
+        if premier in effectifs and second in effectifs:
+            yield premier, second, effectifs[premier] - effectifs[second]
 
 
-def _sensible(effectifs: Effectifs, seuil: int) -> bool:
-    return any(valeur < seuil for valeur in effectifs.values()) or any(
-        0 < valeur < seuil for valeur in _differences(effectifs).values()
+def _sensible(effectifs: Effectifs, seuils: Seuils) -> bool:
+    def essms(nom: str) -> int:
+        return effectifs[f"{nom.partition('.')[0]}.{_ESSMS}"]
+
+    return (
+        # No ESSMS at all has no figure to hide.
+        any(valeur < seuils.de(nom) for nom, valeur in effectifs.items() if valeur or not nom.endswith(_ESSMS))
+        or any(0 < ecart < seuils.personnes for *_, ecart in _ecarts(effectifs, _EMBOITES))
+        or any(
+            ecart and (abs(ecart) < seuils.personnes or abs(essms(un) - essms(autre)) < seuils.essms)
+            for un, autre, ecart in _ecarts(effectifs, _PARTAGES)
+        )
     )
 
 
-def _a_masquer(grille: Grille, seuil: int) -> set[Case]:
+def _a_masquer(grille: Grille, seuils: Seuils) -> list[Case]:
     """Primary then secondary suppression: the cases to hide."""
-    a_voir = [case for case in grille.cases if _sensible(grille.effectifs[case], seuil)]
+    a_voir = [case for case in grille.cases if _sensible(grille.effectifs[case], seuils)]
     masquees = sum(grille.bits[case] for case in a_voir)
     while a_voir:
-        nouvelles = _compagnes(grille, a_voir.pop(), masquees, seuil)
+        nouvelles = _compagnes(grille, a_voir.pop(), masquees, seuils)
         masquees |= nouvelles
         a_voir += [grille.cases[rang] for rang in grille.eclater(nouvelles)]
-    return {grille.cases[rang] for rang in grille.eclater(masquees)}
+    return [grille.cases[rang] for rang in grille.eclater(masquees)]
 
 
-def _compagnes(grille: Grille, case: Case, masquees: int, seuil: int) -> int:
+def _compagnes(grille: Grille, case: Case, masquees: int, seuils: Seuils) -> int:
     """The cases to hide with `case` so that none of its counts can be told: the cheapest moves that blur them all."""
-    restent = set(grille.effectifs[case])
+    restent = {
+        nom
+        for nom, valeur in grille.effectifs[case].items()
+        if not nom.endswith(_JAMAIS_MONTRE) and (valeur or not nom.endswith(_ESSMS))
+    }
     possibles = []
     for plus, moins in grille.deplacements(case):
         if (plus | moins) & ~masquees:
             possibles.append((plus, moins))
             continue
-        restent -= _floutes(grille, plus, moins, restent, seuil)
+        restent -= _floutes(grille, plus, moins, restent, seuils)
         if not restent:
             return 0
     ajoutees = 0
@@ -204,7 +253,7 @@ def _compagnes(grille: Grille, case: Case, masquees: int, seuil: int) -> int:
             cout = sum(grille.couts[rang] for rang in grille.eclater(nouvelles))
             if choix is not None and cout / len(restent) >= choix[0]:
                 continue
-            floutes = _floutes(grille, plus, moins, restent, seuil)
+            floutes = _floutes(grille, plus, moins, restent, seuils)
             if floutes and (choix is None or cout / len(floutes) < choix[0]):
                 choix = cout / len(floutes), nouvelles, floutes
         assert choix is not None  # a move from outside takes from no case: nothing bounds it
@@ -214,19 +263,25 @@ def _compagnes(grille: Grille, case: Case, masquees: int, seuil: int) -> int:
     return ajoutees
 
 
-def _floutes(grille: Grille, plus: int, moins: int, noms: Collection[str], seuil: int) -> set[str]:
+def _floutes(grille: Grille, plus: int, moins: int, noms: Collection[str], seuils: Seuils) -> set[str]:
     """The counts that a move changes far enough."""
-    return {nom for nom in noms if _largeur(grille, plus, moins, nom) >= seuil}
+    return {nom for nom in noms if _largeur(grille, plus, moins, nom) >= seuils.de(nom)}
 
 
 def _largeur(grille: Grille, plus: int, moins: int, nom: str) -> float:
     """How far a count may go one way and the other along a move, no count of it turning negative.
 
-    Zero when it is null in a case of the move: whoever knows which structures have no figure knows that it stays so.
+    Zero when it is null in a case of the move: whoever knows which structures have no figure knows that it stays so. But
+    what the row of the objective never says binds nothing.
     """
     baisse = hausse = inf
     for rang in grille.eclater(plus):
-        baisse = min(baisse, grille.effectifs[grille.cases[rang]].get(nom, -1))
+        baisse = min(baisse, _valeur(grille, rang, nom))
     for rang in grille.eclater(moins):
-        hausse = min(hausse, grille.effectifs[grille.cases[rang]].get(nom, -1))
+        hausse = min(hausse, _valeur(grille, rang, nom))
     return 0 if baisse < 0 or hausse < 0 else baisse + hausse
+
+
+def _valeur(grille: Grille, rang: int, nom: str) -> float:
+    case = grille.cases[rang]
+    return grille.effectifs[case].get(nom, inf if case == _PROGRAMME else -1)

@@ -53,7 +53,7 @@ def option_dates(parseur: argparse.ArgumentParser) -> None:
         type=date_iso,
         action="append",
         metavar="AAAA-MM-JJ",
-        help="date de mesure (défaut : aujourd'hui dans la région) ; peut être répétée",
+        help="date de mesure, peut être répétée (défaut : aujourd'hui, et les dates officielles qui ont changé)",
     )
 
 

@@ -27,12 +27,14 @@ def _executer(options: argparse.Namespace) -> int:
     from flows import reglages  # noqa: PLC0415
     from flows.versions.version import lecture  # noqa: PLC0415
     from transforms import export  # noqa: PLC0415
+    from transforms.suppression import Seuils  # noqa: PLC0415
 
     r = reglages.lire_reglages(options.data)
     with lecture(r.curated) as version:
         if options.xlsx:
             ecrits = [export.exporter_classeur(version, options.xlsx, options.date_mesure)]
         else:
-            ecrits = export.publics(version, options.public, options.date_mesure, r.seuil_publication)
+            seuils = Seuils(r.seuil_publication, r.seuil_publication_essms)
+            ecrits = export.publics(version, options.public, options.date_mesure, seuils)
     afficher("\n".join(f"Écrit : {chemin}" for chemin in ecrits))
     return Sortie.OK

@@ -40,7 +40,8 @@ _PART_CHANGEE = 0.02
 _DEPOTS = (
     "SELECT u.depot, r.porteur, r.chemin AS nom, u.membre, u.nom_table, u.sha256, u.date_extraction, u.partiel,"
     " r.recu_le, e.statut, e.motif, e.lignes_lues, e.lignes_utilisees, e.lignes_rejetees, e.lignes_hors_projet,"
-    " e.fichier, r.taille, r.sha256 AS sha256_fichier, numero_de_recu(r.porteur, r.chemin, r.sha256) AS recu, r.id AS reception"
+    " e.fichier, e.contexte, r.taille, r.sha256 AS sha256_fichier,"
+    " numero_de_recu(r.porteur, r.chemin, r.sha256) AS recu, r.id AS reception"
     " FROM unites AS u JOIN receptions AS r ON r.id = u.reception JOIN examens AS e ON e.depot = u.depot"
 )
 _COMPTES = ("lignes_lues", "lignes_utilisees", "lignes_rejetees", "lignes_hors_projet")
@@ -311,8 +312,8 @@ class RegistreDepots:
         """Every unit ever received, with its fate, in an order that does not depend on arrival.
 
         Columns: `depot`, `porteur`, `nom`, `membre`, `nom_table`, `sha256`, `date_extraction`, `partiel`, `recu_le`
-        (UTC), `statut`, `motif`, the four counts, `fichier`, `taille`, `sha256_fichier` (of the whole file), `recu`
-        (receipt number of the file), `rang` (order of names, §6.2),
+        (UTC), `statut`, `motif`, the four counts, `fichier`, `contexte` (that it was judged in), `taille`,
+        `sha256_fichier` (of the whole file), `recu` (receipt number of the file), `rang` (order of names, §6.2),
         and those of `transforms.en_place.mettre_en_place`. So neither the
         order of arrival nor a second copy changes a figure.
         """

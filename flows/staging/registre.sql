@@ -186,3 +186,12 @@ SELECT reception, depot, 1 AS deplace FROM deplaces;
 
 -- A fold is no longer good either when the contents of its file that count nowhere are not those of then (JSON).
 ALTER TABLE replis ADD COLUMN ecartes TEXT NOT NULL DEFAULT '[]';
+
+== 7
+
+-- The context is among what the copy of `depots` holds.
+DROP TRIGGER examen_change;
+
+CREATE TRIGGER examen_change
+AFTER UPDATE OF contexte, statut, motif, lignes_lues, lignes_utilisees, lignes_rejetees, lignes_hors_projet, fichier ON examens
+BEGIN INSERT OR IGNORE INTO changes VALUES (new.depot); END;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,16 @@ def verifier_chaine(curated: Path) -> list[str]:
     except LienInvalide as erreur:
         problemes.append(str(erreur))
     return problemes
+
+
+def premiere_publication(curated: Path) -> date | None:
+    """The day, in the region, of the first publication, even if retention has removed its version; None before it."""
+    chemins = [*(curated / "chaine").glob("[!.]*.json"), *(v.dossier / MAILLON for v in lister_versions(curated))]
+    dates = []
+    for chemin in chemins:
+        with suppress(OSError, ValueError):  # `verifier_chaine` says which link is damaged
+            dates.append(comprendre_maillon(chemin.read_bytes()).cree_le)
+    return min(dates).date() if dates else None
 
 
 def _examiner(dossier: Path, empreintes: dict[Inode, dict[str, Any]]) -> list[tuple[str, str]]:

@@ -53,7 +53,7 @@ _QUESTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...], 
         ("un_porteur", _DATE_FACULTATIVE),
         ("indicateurs", "essms_mesures"),
         (),
-        "Les cibles opposables qu'un porteur n'atteint pas, la plus proche d'abord. "
+        "Les cibles opposables qu'un porteur n'atteint pas ou qui sont à confirmer, la plus proche d'abord. "
         "Exemple : FROM manquants('trois-ravines')",
     ),
 )

@@ -6,15 +6,27 @@ structures are invented.
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
-from oracle import CLES_ETAT, REGLES, Depot, Essms, Ligne, fenetre, reculer
+from mondes_registre import tirer_depenses, tirer_publie, tirer_registre
+from oracle import CLES_ETAT, REGLES, Depot, Essms, Ligne, Publie, fenetre, reculer
+from oracle_conventions import Depense
+from oracle_registre import chaine, numeros_du_porteur, registre_du
 
-Monde = tuple[tuple[Essms, ...], tuple[Depot, ...], date]
+
+class Monde(NamedTuple):
+    """A register, the deposits that stand or are pending, a measure date, statements of expenses, what was published."""
+
+    registre: tuple[Essms, ...]
+    depots: tuple[Depot, ...]
+    d: date
+    depenses: tuple[Depense, ...] = ()
+    publie: Publie = Publie()
+
 
 TABLES = (
     "dossiers",
@@ -40,7 +52,6 @@ DATES_MESURE = (
     date(2026, 2, 1),
     date(2025, 7, 15),
 )
-FINESS = ("010000123", "2A0000014", "970400019", "750000001", "2B0000020", "970200025", "980500033", "690000042")
 
 DOSSIERS = ("1", "2", "3", "4")
 PERSONNES = ("1", "2", "3", "p")
@@ -87,6 +98,10 @@ class Decor:
     dossiers: tuple[str, ...]
     archives: tuple[str, ...]
     formes: tuple[str, ...]
+    ins: tuple[str | None, ...] = (None, None, *INS)
+    personnes: tuple[str, ...] = (*PERSONNES, *PERSONNES, INS[0])
+    # FINESS → one number of its chain: rows of a file under two numbers of a chain are rows of one ESSMS.
+    familles: Mapping[str, str] = field(default_factory=dict)
 
 
 def jours_pivots(essms: Sequence[Essms], d: date) -> tuple[date, ...]:
@@ -107,23 +122,6 @@ def extractions_pivots(d: date) -> tuple[date, ...]:
     return (*autour_d, *autour_debut, d - timedelta(days=7), reculer(d, 14))
 
 
-def tirer_essms(rng: random.Random, d: date) -> tuple[Essms, ...]:
-    """Draw 1 to 4 ESSMS under 1 to 3 porteurs, with rules, first measure, sub-sector and exemption of all kinds."""
-    nombre = rng.choice((1, 1, 2, 2, 3, 4))
-    porteurs = [f"p{i}" for i in range(1, rng.choice((1, 1, 1, 2, 3)) + 1)]
-    return tuple(
-        Essms(
-            finess,
-            rng.choice(porteurs),
-            rng.choice(("2025", "2025", "2023")),
-            rng.choice((None, None, d, d, d - timedelta(days=1), d + timedelta(days=1))),
-            rng.choice((None, None, "PA", "PH", "PJM")),
-            rng.random() < 0.15,
-        )
-        for finess in rng.sample(FINESS, nombre)
-    )
-
-
 def tirer_fait(rng: random.Random, decor: Decor, extraction: date) -> datetime:
     """Draw the moment of a fact, at most one day after the extraction (§5)."""
     possibles = [x for x in decor.jours if x <= extraction + timedelta(days=1)]
@@ -134,11 +132,11 @@ def tirer_fait(rng: random.Random, decor: Decor, extraction: date) -> datetime:
 def ligne_dossiers(rng: random.Random, decor: Decor, extraction: date) -> Ligne:
     """Draw one row of `dossiers`: persons shared by dossiers, 0 to several INS, an INS used as `id_personne`."""
     id_dossier = rng.choice(DOSSIERS)
-    id_personne = id_dossier if rng.random() < 0.4 else rng.choice((*PERSONNES, *PERSONNES, INS[0]))
+    id_personne = id_dossier if rng.random() < 0.4 else rng.choice(decor.personnes)
     return {
         "id_dossier": id_dossier,
         "id_personne": id_personne,
-        "ins": rng.choice((None, None, *INS)),
+        "ins": rng.choice(decor.ins),
         "date_derniere_maj": tirer_fait(rng, decor, extraction) if rng.random() < 0.5 else None,
         "eligible_projet": rng.choice((True, True, False, None)),
     }
@@ -242,7 +240,8 @@ def tirer_lignes(rng: random.Random, decor: Decor, table: str, extraction: date)
     for _ in range(rng.choice((0, 1, 2, 3, 4, 5, 6, 8))):
         ligne = {"finess_et": rng.choice(nommes), **LIGNES[table](rng, decor, extraction)}
         if table in CLES_ETAT:
-            cle = (ligne["finess_et"], *(ligne[x] for x in CLES_ETAT[table]))
+            finess = ligne["finess_et"]
+            cle = (decor.familles.get(finess, finess), *(ligne[x] for x in CLES_ETAT[table]))
             if cle in cles:
                 continue
             cles.add(cle)
@@ -296,14 +295,17 @@ def tirer_depots(rng: random.Random, decor: Decor, table: str, agitation: int) -
         yield Depot(decor.porteur, chemin, table, extraction, partiel, membre, **etat)
 
 
-def lignes_socle(rng: random.Random, table: str, finess: str, nombre: int, d: date) -> list[Ligne]:
+def lignes_socle(rng: random.Random, table: str, finess: str, nombre: int, d: date, exemplaire: bool) -> list[Ligne]:
     """Draw the rows of a table for an ESSMS in order: `nombre` dossiers accompanied, most of them in use.
 
-    With ten dossiers the targets of 70 and 90 % fall on whole numbers.
+    With ten dossiers the targets of 70 and 90 % fall on whole numbers. `exemplaire`: nearly all of them in use.
     """
     fait = datetime.combine(d - timedelta(days=rng.choice((1, 2))), rng.choice(HEURES))
     dossiers = [str(x + 1) for x in range(nombre)]
-    servis = dossiers[: max(0, nombre - rng.choice((0, 0, 1, 1, 2, 3, 4)))] or dossiers[:1]
+    oublies = 0 if exemplaire and rng.random() < 0.95 else rng.choice((0, 0, 1, 1, 2, 3, 4))
+    servis = dossiers[: max(0, nombre - oublies)] or dossiers[:1]
+    if exemplaire and rng.random() < 0.04:  # a structure where nobody is, or nobody's dossier is in use
+        servis = []
     debuts = [reculer(d, mois) for mois in (1, 3)]
     bords = [x - timedelta(days=recul) for x in (*debuts, d) for recul in (0, 1)]
     ancienne = reculer(d, 24)
@@ -315,7 +317,7 @@ def lignes_socle(rng: random.Random, table: str, finess: str, nombre: int, d: da
                 "date_entree": rng.choice([ancienne] * 9 + [d - timedelta(days=1)]),
                 "date_sortie": rng.choice([None] * 9 + [d, d - timedelta(days=1)]),
             }
-            if rng.random() < 0.8
+            if exemplaire or rng.random() < 0.8
             else {"id_dossier": x, "date_entree": ancienne, "date_sortie": rng.choice(bords)}
             for x in dossiers
         ],
@@ -324,67 +326,104 @@ def lignes_socle(rng: random.Random, table: str, finess: str, nombre: int, d: da
             {
                 "id_dossier": x,
                 "id_projet": f"s{x}",
-                "statut": rng.choice(("actif", "actif", "actif", "en_preparation", "termine", "suspendu")),
-                "date_debut": rng.choice((None, ancienne, *bords)),
+                "statut": "actif"
+                if exemplaire
+                else rng.choice(("actif", "actif", "actif", "en_preparation", "termine", "suspendu")),
+                "date_debut": rng.choice((None, ancienne, *bords[: 4 if exemplaire else 6])),
                 "date_fin": rng.choice((None, None, None, d, *bords)),
             }
             for x in servis
         ],
         "agenda": [{"id_dossier": x, "id_evenement": "s", "debut": fait, "statut": "realise"} for x in servis],
         "mss": [{"horodatage": fait, "sens": "envoye", "nb_messages": len(servis)}],
-        "dmp": [{"id_dossier": x, "horodatage": fait, "statut": "succes"} for x in servis],
+        "dmp": [
+            {"id_dossier": x, "horodatage": fait, "statut": "succes"} for x in (*servis, *(["z"] * (fait.day % 2)))
+        ],
         "eprescription": [{"id_import": "s", "horodatage": fait}],
         "eparcours": [{"id_echange": "s", "horodatage": fait}],
     }
+    if table == "sejours" and rng.random() < 0.12:
+        lignes[table].append({"id_dossier": "x", "date_entree": ancienne, "date_sortie": rng.choice((None, *bords))})
     return [{"finess_et": finess, **x} for x in lignes[table]]
 
 
-def tirer_socle(rng: random.Random, decor: Decor, d: date) -> Iterator[Depot]:
+def tirer_socle(rng: random.Random, decor: Decor, essms: Sequence[str], d: date, exemplaire: bool) -> Iterator[Depot]:
     """Draw a complete deposit of every table after the window, so that most worlds have rates to disturb."""
-    nombres = {x: rng.choice((1, 2, 3, 4, 10, 10)) for x in decor.finess}
+    nombres = {x: rng.choice((1, 2, 3, 4, 10, 10)) for x in essms}
     for table in TABLES:
-        if table not in ("dossiers", "sejours") and rng.random() < 0.2:
+        if table not in ("dossiers", "sejours") and rng.random() < (0.03 if exemplaire else 0.2):
             continue
-        extraction = rng.choice((*[decor.extractions[0]] * 5, d - timedelta(days=1)))
-        lignes = [x for finess, nombre in nombres.items() for x in lignes_socle(rng, table, finess, nombre, d)]
+        habituelle = decor.extractions[0]
+        if exemplaire:
+            habituelle = min(habituelle, d + timedelta(days=45))
+        ancienne = rng.random() < (0.04 if exemplaire else 1 / 6)
+        extraction = d - timedelta(days=1) if ancienne else habituelle
+        lignes = [
+            x for finess, nombre in nombres.items() for x in lignes_socle(rng, table, finess, nombre, d, exemplaire)
+        ]
         chemin = f"{table}_{extraction}{rng.choice(decor.suffixes)}.csv"
-        yield Depot(
-            decor.porteur, chemin, table, extraction, lignes=tuple({**x, "ligne": i + 2} for i, x in enumerate(lignes))
-        )
+        numerotees = tuple({**x, "ligne": i + 2} for i, x in enumerate(lignes))
+        rejets: tuple[str | None, ...] = ()
+        if rng.random() < 0.05:
+            rejets = (rng.choice((None, *decor.finess)),)
+        statut = "accepte_avec_rejets" if rejets or not lignes else "accepte"
+        yield Depot(decor.porteur, chemin, table, extraction, statut=statut, lignes=numerotees, rejets=rejets)
+
+
+def numero_ecrit(rng: random.Random, finess: str, numeros: frozenset[str], connus: frozenset[str]) -> str:
+    """Choose the number under which a porteur writes an ESSMS: its own, or another of its chain that it may name."""
+    return finess if rng.random() < 0.6 else rng.choice(sorted(numeros & connus))
+
+
+def tirer_du_porteur(rng: random.Random, registre: tuple[Essms, ...], porteur: str, d: date) -> Iterator[Depot]:
+    """Draw the deposits of one porteur, under all the numbers it may name."""
+    connus = numeros_du_porteur(registre, porteur)
+    if not connus:
+        return
+    du_jour = registre_du(registre, d)
+    jours = jours_pivots([x for x in registre if x.porteur == porteur], d)
+    pivots = extractions_pivots(d)
+    # Few dates, the first of them after the window: ties and complete worlds must be frequent.
+    extractions = (rng.choice(pivots[1:9]), *rng.choices(pivots, k=rng.randint(1, 3)))
+    courants = tuple(x for x in sorted(connus) if not x.startswith("99"))
+    decor = Decor(
+        porteur,
+        courants,
+        tuple(rng.sample(jours, min(len(jours), rng.randint(2, 8)))),
+        tuple(rng.sample(HEURES, 2)),
+        extractions,
+        rng.choice(SUFFIXES),
+        rng.choice(SUFFIXES_PARTIELS),
+        tuple(rng.sample(DOSSIERS_DE_DEPOT, 2)),
+        tuple(rng.sample(ARCHIVES, rng.randint(1, 2))),
+        rng.choice((FORMES, FORMES, ("archive",), ("fichier",))),
+        # At times an INS or an id_personne on nearly everything.
+        rng.choice(((None, None, *INS), (INS[0], INS[0], INS[1], None))),
+        rng.choice(((*PERSONNES, *PERSONNES, INS[0]), ("1", "1", "2"))),
+        {x: min(chaine(x, registre)) for x in courants},
+    )
+    exemplaire = rng.random() < 0.5
+    siens = [x.finess_et for x in du_jour.valides if x.porteur == porteur]
+    if exemplaire or rng.random() < 0.75:
+        ecrits = [numero_ecrit(rng, x, du_jour.numeros[x], connus) for x in siens]
+        yield from tirer_socle(rng, decor, ecrits, d, exemplaire)
+    agitation = rng.choice((0, 0, 1)) if exemplaire else rng.choice((2, 4, 8))
+    for table in TABLES:
+        if courants and (not exemplaire or rng.random() < 0.4):
+            yield from tirer_depots(rng, decor, table, agitation)
 
 
 def monde(rng: random.Random) -> Monde:
-    """Draw a world: (essms, depots, measure date), with the deposits in no order and each name once."""
+    """Draw a world, with the deposits in no order and each name once."""
     d = rng.choice(DATES_MESURE)
-    essms = tirer_essms(rng, d)
-    jours = jours_pivots(essms, d)
-    depots: list[Depot] = []
-    for porteur in sorted({x.porteur for x in essms}):
-        finess = tuple(x.finess_et for x in essms if x.porteur == porteur)
-        pivots = extractions_pivots(d)
-        # Few dates, the first of them after the window: ties and complete worlds must be frequent.
-        extractions = (rng.choice(pivots[1:9]), *rng.choices(pivots, k=rng.randint(1, 3)))
-        decor = Decor(
-            porteur,
-            finess,
-            tuple(rng.sample(jours, rng.randint(2, 8))),
-            tuple(rng.sample(HEURES, 2)),
-            extractions,
-            rng.choice(SUFFIXES),
-            rng.choice(SUFFIXES_PARTIELS),
-            tuple(rng.sample(DOSSIERS_DE_DEPOT, 2)),
-            tuple(rng.sample(ARCHIVES, rng.randint(1, 2))),
-            rng.choice((FORMES, FORMES, ("archive",), ("fichier",))),
-        )
-        if rng.random() < 0.75:
-            depots += tirer_socle(rng, decor, d)
-        agitation = rng.choice((1, 3, 6))
-        for table in TABLES:
-            depots += tirer_depots(rng, decor, table, agitation)
+    registre = tirer_registre(rng, d)
+    depots = [
+        x for porteur in sorted({x.porteur for x in registre}) for x in tirer_du_porteur(rng, registre, porteur, d)
+    ]
     uniques = {(x.porteur, x.chemin, x.membre, x.table): x for x in depots}
     melange = list(uniques.values())
     rng.shuffle(melange)
-    return essms, tuple(melange), d
+    return Monde(registre, tuple(melange), d, tirer_depenses(rng, registre, d), tirer_publie(rng, registre, d))
 
 
 def repr_valeur(valeur: object) -> str:
@@ -397,16 +436,27 @@ def repr_valeur(valeur: object) -> str:
 
 
 def repr_monde(un_monde: Monde) -> str:
-    """Write a world as text: measure, ESSMS with their windows, deposits in the order of date and name with rows."""
-    essms, depots, d = un_monde
+    """Write a world as text: measure, rows of the register with windows, expenses, deposits in order with rows."""
+    registre, depots, d, depenses, publie = un_monde
     textes = [f"D = {d}   D+45 = {d + timedelta(days=45)}"]
-    for un in essms:
+    for un in registre:
         debut, fin = fenetre(un, d, REGLES[un.regles])
+        autres = {x.name: getattr(un, x.name) for x in fields(un) if getattr(un, x.name) != x.default}
+        propres = [
+            f"{nom} {repr_valeur(x)}" for nom, x in autres.items() if nom not in ("finess_et", "porteur", "regles")
+        ]
         textes.append(
-            f"ESSMS {un.finess_et} | porteur {un.porteur} | règles {un.regles} | fenêtre {debut} → {fin} | "
-            f"première mesure {un.date_premiere_mesure} | sous-secteur {un.sous_secteur} | "
-            f"exemption {repr_valeur(un.exemption_socles)}"
+            " | ".join(
+                (
+                    f"ESSMS {un.finess_et} | porteur {un.porteur} | règles {un.regles} | fenêtre {debut} → {fin}",
+                    *propres,
+                )
+            )
         )
+    textes += [f"dépenses | {x.projet} | {x.montant} | {x.date}" for x in depenses]
+    textes += [f"cibles_usage remplie | {projet} | {jour}" for projet, jour in publie.atteintes]
+    textes += [f"précédent | {finess} | {nom} | {x}" for (finess, nom), x in publie.precedents.items()]
+    textes += [f"publié depuis {publie.premiere} | {', '.join(map(str, publie.dates))}"] if publie.premiere else []
     cle = {x: i for i, x in enumerate(TABLES)}
     for depot in sorted(
         depots, key=lambda x: (x.porteur, cle[x.table], x.date_extraction, PurePosixPath(x.chemin).name, x.chemin)
@@ -426,31 +476,52 @@ def repr_monde(un_monde: Monde) -> str:
     return "\n".join(textes)
 
 
+def accorder(un_monde: Monde) -> Monde:
+    """Leave out of the deposits and expenses what the register does not know (any more)."""
+    registre, depots, d, depenses, publie = un_monde
+    gardes = []
+    for x in depots:
+        if connus := numeros_du_porteur(registre, x.porteur):
+            lignes = tuple(ligne for ligne in x.lignes if ligne["finess_et"] in connus)
+            gardes.append(replace(x, lignes=lignes, rejets=tuple(r for r in x.rejets if r is None or r in connus)))
+    projets = {x.convention for x in registre}
+    return Monde(
+        registre,
+        tuple(gardes),
+        d,
+        tuple(x for x in depenses if x.projet in projets),
+        replace(
+            publie,
+            atteintes=tuple(x for x in publie.atteintes if x[0] in projets),
+            precedents={k: x for k, x in publie.precedents.items() if k[0] in {y.finess_et for y in registre}},
+        ),
+    )
+
+
 def plus_petits(un_monde: Monde) -> Iterator[Monde]:
-    """Give the worlds one step smaller: without a deposit, an ESSMS and its rows, a row, or a rejected row."""
-    essms, depots, d = un_monde
+    """Give the worlds one step smaller: without a deposit, a row of any table, a rejected row, a value of the register."""
+    registre, depots, _, depenses, publie = un_monde
     for i in range(len(depots)):
-        yield essms, (*depots[:i], *depots[i + 1 :]), d
-    for un in essms if len(essms) > 1 else ():
-        restants = tuple(x for x in essms if x != un)
-        porteurs = {x.porteur for x in restants}
-        sans_lui = tuple(
-            replace(
-                x,
-                lignes=tuple(ligne for ligne in x.lignes if ligne["finess_et"] != un.finess_et),
-                rejets=tuple(rejet for rejet in x.rejets if rejet != un.finess_et),
-            )
-            for x in depots
-            if x.porteur in porteurs
-        )
-        yield restants, sans_lui, d
+        yield un_monde._replace(depots=(*depots[:i], *depots[i + 1 :]))
+    for i in range(len(registre) if len(registre) > 1 else 0):
+        yield accorder(un_monde._replace(registre=(*registre[:i], *registre[i + 1 :])))
+    for i in range(len(depenses)):
+        yield un_monde._replace(depenses=(*depenses[:i], *depenses[i + 1 :]))
+    if publie != Publie():
+        yield un_monde._replace(publie=Publie())
     for i, depot in enumerate(depots):
         for j in range(len(depot.lignes)):
             reduit = replace(depot, lignes=(*depot.lignes[:j], *depot.lignes[j + 1 :]))
-            yield essms, (*depots[:i], reduit, *depots[i + 1 :]), d
+            yield un_monde._replace(depots=(*depots[:i], reduit, *depots[i + 1 :]))
         for j in range(len(depot.rejets)):
             reduit = replace(depot, rejets=(*depot.rejets[:j], *depot.rejets[j + 1 :]))
-            yield essms, (*depots[:i], reduit, *depots[i + 1 :]), d
+            yield un_monde._replace(depots=(*depots[:i], reduit, *depots[i + 1 :]))
+    for i, un in enumerate(registre):
+        for champ in fields(un)[2:]:
+            if getattr(un, champ.name) != champ.default:
+                reduit_a = replace(un, **{champ.name: champ.default})
+                if reduit_a not in registre:
+                    yield accorder(un_monde._replace(registre=(*registre[:i], reduit_a, *registre[i + 1 :])))
 
 
 def reduire(un_monde: Monde, echoue: Callable[[Monde], bool]) -> Monde:

@@ -19,6 +19,7 @@ VERSION = "20260702T040000000000Z"
 CIBLES = {"dossiers_actifs": 90.0, "projet_personnalise": 90.0, "agenda": 90.0, "mss": 70.0, "dmp": 70.0}
 DEPARTEMENTS = {"09": "Ariège", "31": "Haute-Garonne", "34": "Hérault", "974": "La Réunion"}
 REGIONS = {"09": "Occitanie", "31": "Occitanie", "34": "Occitanie", "974": "La Réunion"}
+DUREES = (3, 1)  # months, of the windows
 DEPOSEES = ("dossiers", "sejours", "mises_a_jour", "projets", "agenda", "mss", "dmp", "eprescription", "eparcours")
 
 
@@ -43,9 +44,10 @@ def region(
         "alertes": [_alerte(hasard, e, d) for d in dates for e in essms for _ in range(hasard.randint(0, 6))]
         + [{"date_mesure": d, "code": "REFERENTIEL", "message": f"{nom} : ligne 3 écartée"} for d in dates],
         "porteurs": [
-            {"porteur": p, "nom_porteur": n, **_somme(hasard, i, d), "nb_opposables": 1}
+            {"porteur": p, "nom_porteur": n, **_somme(hasard, i, d, mois), "nb_opposables": 1}
             for d in dates
             for p, n in porteurs
+            for mois in (DUREES if p in ("porteur-0", "porteur-1") else DUREES[:1])
             for i in INDICATEURS
         ],
         "territoires": [
@@ -54,13 +56,16 @@ def region(
                 "code": code,
                 "nom": lieu,
                 "sous_secteur": s,
-                **_masquer(hasard, niveau, s, _somme(hasard, i, d)),
+                "masque": False,
+                **_somme(hasard, i, d, mois),
             }
             for d in dates
             for niveau, code, lieu in territoires
             for s in (*SOUS_SECTEURS, "TOUS")
+            for mois in DUREES
             for i in INDICATEURS
-        ],
+        ]
+        + [_programme(hasard, d) for d in dates],
         "evolution": [_evolution(hasard, e, i, dates) for e in essms for i in INDICATEURS],
         "fraicheur": [_fraicheur(hasard, p, n, t) for p, n in porteurs for t in DEPOSEES],
         "financement": [_financement(hasard, p, n, d) for d in dates for p, n in porteurs],
@@ -124,8 +129,7 @@ def _mesure(hasard: Random, essms: dict[str, Any], indicateur: str, jour: date) 
         "atteint": atteint,
         "reste_a_faire": None if atteint is None else 0 if atteint else hasard.choice([1, 3, 12, 27, 1234]),
         "statut": statut,
-        "debut_fenetre": date(2026, 1, 1),
-        "fin_fenetre": jour - timedelta(days=1),
+        **fenetre(jour, 1 if int(essms["finess_et"]) in range(0, 80, 5) else 3),
         "regles": "2025",
     }
 
@@ -138,7 +142,8 @@ def _maturin(hasard: Random, essms: dict[str, Any], jour: date) -> dict[str, Any
         "file_active": _rien(hasard, hasard.choice([0, 7, 64, 112, 1999])),
         "file_active_annuelle": _rien(hasard, hasard.choice([0, 7, 64, 112, 1999])),
         "personnes_eligibles": _rien(hasard, hasard.choice([0, 7, 64, 112, 1999])),
-        "cibles_atteintes": hasard.random() < 0.4,
+        "cibles_atteintes": (atteintes := hasard.random() < 0.4),
+        "cibles_a_confirmer": not atteintes and hasard.random() < 0.3,
     }
 
 
@@ -178,11 +183,22 @@ def _alerte(hasard: Random, essms: dict[str, Any], jour: date) -> dict[str, Any]
     }
 
 
-def _somme(hasard: Random, indicateur: str, jour: date) -> dict[str, Any]:
+def fenetre(jour: date, mois: int) -> dict[str, date]:
+    """The window of that many months (at most 12) before a 1st of a month."""
+    debut = (
+        jour.replace(month=jour.month - mois)
+        if jour.month > mois
+        else jour.replace(jour.year - 1, jour.month + 12 - mois)
+    )
+    return {"debut_fenetre": debut, "fin_fenetre": jour - timedelta(days=1)}
+
+
+def _somme(hasard: Random, indicateur: str, jour: date, mois: int) -> dict[str, Any]:
     cible = CIBLES.get(indicateur)
     numerateur, denominateur = hasard.randint(0, 40_000), hasard.randint(1, 40_000) if cible else None
     return {
         "date_mesure": jour,
+        **fenetre(jour, mois),
         "indicateur": indicateur,
         "nb_essms": hasard.randint(1, 2000),
         "nb_calcules": hasard.randint(0, 2000),
@@ -192,16 +208,18 @@ def _somme(hasard: Random, indicateur: str, jour: date) -> dict[str, Any]:
         "taux": hasard.uniform(0, 130) if cible else None,
         "cible": cible,
         "nb_atteints": hasard.randint(0, 2000) if cible else None,
+        "nb_personnes": _rien(hasard, hasard.randint(0, 40_000)),
+        "nb_a_confirmer": hasard.choice([0, 3, 2000]) if cible else None,
     }
 
 
-def _masquer(hasard: Random, niveau: str, secteur: str, somme: dict[str, Any]) -> dict[str, Any]:
-    if niveau == "national" and secteur == "TOUS" and somme["indicateur"] == "dossiers_actifs":
-        return {**somme, "masque": False, "objectif": 410_000, "part_objectif": hasard.uniform(0, 100)}
-    if hasard.randrange(4):
-        return {**somme, "masque": False}
-    caches = ("nb_calcules", "nb_partiels", "numerateur", "denominateur", "taux", "nb_atteints")
-    return {**somme, **dict.fromkeys(caches), "masque": True}
+def _programme(hasard: Random, jour: date) -> dict[str, Any]:
+    """The row of the objective: all windows added, so neither window, nor denominator, nor rate."""
+    somme = _somme(hasard, "dossiers_actifs", jour, 3)
+    vides = dict.fromkeys(("debut_fenetre", "fin_fenetre", "denominateur", "taux"))
+    lieu = {"niveau": "national", "code": "FR", "nom": "France", "sous_secteur": "TOUS", "masque": False}
+    objectif = {"objectif": 410_000, "part_objectif": hasard.uniform(0, 100), "perimetre": "La Réunion, Occitanie"}
+    return somme | vides | lieu | objectif
 
 
 def _evolution(hasard: Random, essms: dict[str, Any], indicateur: str, dates: Sequence[date]) -> dict[str, Any]:

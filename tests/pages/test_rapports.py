@@ -208,40 +208,95 @@ def test_every_figure_of_an_essms_is_the_tables(publie: tuple[dict[str, pl.DataF
         assert sorted((code, message) for _, message, code in lues) == sorted(alertes.select("code", "message").rows())
 
 
-def historique_attendu(lignes: pl.DataFrame, indicateurs: tuple[str, ...], *, avec_statut: bool) -> list[list[str]]:
+def ajoutes(nombre: int) -> str:
+    return f" {entier(nombre)} ESSMS"
+
+
+def historique_attendu(lignes: pl.DataFrame, indicateurs: tuple[str, ...], *, de_sommes: bool) -> list[list[str]]:
     def case(m: Mapping[str, Any]) -> str:
+        combien = ajoutes(m["nb_calcules"]) if de_sommes else ""
         if m["indicateur"] not in CIBLES:
-            return entier(m["numerateur"])
+            return entier(m["numerateur"]) + combien
         if m["taux"] is not None:
-            return f"{nombre(m['taux'], m['cible'])} ({entier(m['numerateur'])}/{entier(m['denominateur'])})"
-        if avec_statut:
-            return f"— {STATUTS[m['statut']]}"
-        return "— masqué" if m.get("masque") else "—"
+            return f"{nombre(m['taux'], m['cible'])} ({entier(m['numerateur'])}/{entier(m['denominateur'])})" + combien
+        return f"—{combien}" if de_sommes else f"— {STATUTS[m['statut']]}"
 
     par = cle(lignes, "date_mesure", "indicateur")
     dates = sorted({d for d, _ in par}, reverse=True)
-    return [[jour(d), *(case(par[d, i]) for i in indicateurs)] for d in dates]
+    return [[jour(d), *(case(par[d, i]) if (d, i) in par else "—" for i in indicateurs)] for d in dates]
+
+
+def panel_attendu(indicateurs: pl.DataFrame) -> pl.DataFrame:
+    """By hand: of each indicator, the ESSMS counted at every date where one is."""
+    comptes = indicateurs.filter(
+        pl.col("taux").is_not_null()
+        | (pl.col("denominateur").is_null() & pl.col("statut").is_in(["calcule", "source_partielle"]))
+    )
+    sommes = []
+    for (indicateur,), lignes in comptes.group_by("indicateur"):
+        dates = lignes["date_mesure"].n_unique()
+        gardees = lignes.filter(pl.len().over("finess_et") == dates)
+        for (jour_mesure,), a_la_date in indicateurs.group_by("date_mesure"):
+            restent = gardees.filter(pl.col("date_mesure") == jour_mesure)
+            numerateur, denominateur = (
+                (int(restent[c].sum()) if restent[c].count() else None) for c in ("numerateur", "denominateur")
+            )
+            sommes.append(
+                {
+                    "date_mesure": jour_mesure,
+                    "indicateur": indicateur,
+                    "nb_calcules": restent.height,
+                    "numerateur": numerateur,
+                    "denominateur": denominateur,
+                    "taux": 100 * numerateur / denominateur if denominateur and numerateur is not None else None,
+                    "cible": CIBLES.get(str(indicateur)),
+                }
+            )
+            assert a_la_date.height
+    return pl.DataFrame(sommes)
+
+
+def durees(table: pl.DataFrame) -> list[pl.DataFrame]:
+    """The rows by length of window, the longest first (all have a latest date in these tables)."""
+    mois = table.with_columns(duree=(pl.col("fin_fenetre") - pl.col("debut_fenetre")).dt.total_days() > 40)
+    return [m.drop("duree") for _, m in sorted(mois.group_by("duree"), key=lambda g: not g[0][0])]
 
 
 def test_every_history_is_the_tables(publie: tuple[dict[str, pl.DataFrame], Site]) -> None:
+    """One table per length of window; beside it the constant panel, where structures come or go."""
     tables, site = publie
     for finess in tables["essms"]["finess_et"]:
         lignes = tables["indicateurs"].filter(pl.col("finess_et") == finess)
         lues = site[f"essms/{finess}.html"].par_id("historique").lignes()
-        assert lues == historique_attendu(lignes, tuple(CIBLES), avec_statut=True)
+        assert lues == historique_attendu(lignes, tuple(CIBLES), de_sommes=False)
+    pays = (pl.col("niveau") == "national") & (pl.col("sous_secteur") == "TOUS") & pl.col("objectif").is_null()
+    scenes = [("index.html", tables["territoires"].filter(pays), tables["indicateurs"])]
     for porteur in tables["essms"]["porteur"].unique():
-        lignes = tables["porteurs"].filter(pl.col("porteur") == porteur)
-        lues = site[f"porteurs/{porteur}.html"].par_id("historique").lignes()
-        assert lues == historique_attendu(lignes, INDICATEURS, avec_statut=False)
-    lignes = tables["territoires"].filter((pl.col("niveau") == "national") & (pl.col("sous_secteur") == "TOUS"))
-    assert site["index.html"].par_id("historique").lignes() == historique_attendu(
-        lignes, INDICATEURS, avec_statut=False
-    )
+        siennes = (tables[t].filter(pl.col("porteur") == porteur) for t in ("porteurs", "indicateurs"))
+        scenes.append((f"porteurs/{porteur}.html", *siennes))
+    panels = 0
+    for page, sommes, indicateurs in scenes:
+        suffixes = ["", *(f"-{rang}" for rang in range(2, len(durees(sommes)) + 1))]
+        ids = {n.attributs.get("id") for n in site[page].tous("table")}
+        for suffixe, lignes, mesures in zip(suffixes, durees(sommes), durees(indicateurs), strict=True):
+            lues = site[page].par_id(f"historique{suffixe}").lignes()
+            assert lues == historique_attendu(lignes, INDICATEURS, de_sommes=True)
+            panel = panel_attendu(mesures)
+            memes = cle(panel, "date_mesure", "indicateur")
+            stable = all(
+                s["nb_calcules"] == memes.get((s["date_mesure"], s["indicateur"]), {}).get("nb_calcules", 0)
+                for s in lignes.filter(pl.col("indicateur").is_in(list(CIBLES))).iter_rows(named=True)
+            )
+            assert (f"panel{suffixe}" in ids) == (not stable)
+            if not stable:
+                panels += 1
+                attendu = historique_attendu(panel, tuple(CIBLES), de_sommes=True)
+                assert site[page].par_id(f"panel{suffixe}").lignes() == attendu
+        assert not {f"historique-{len(suffixes) + 1}", "historique-1"} & ids
+    assert panels
 
 
 def somme_attendue(s: Mapping[str, Any]) -> list[str]:
-    if s.get("masque"):
-        return ["— masqué", "—", "—", cible(s["cible"]), "—", "—", "—"]
     absent = "— aucun ESSMS calculé" if s["indicateur"] in CIBLES else "—"
     return [
         absent if s["taux"] is None else taux(s["taux"], s["cible"]),
@@ -249,24 +304,40 @@ def somme_attendue(s: Mapping[str, Any]) -> list[str]:
         entier(s["denominateur"]),
         cible(s["cible"]),
         entier(s["nb_atteints"]),
+        entier(s["nb_a_confirmer"]),
         f"{entier(s['nb_calcules'])} sur {entier(s['nb_essms'])}",
         entier(s["nb_partiels"]),
+        entier(s["nb_personnes"]),
     ]
+
+
+def derriere(s: Mapping[str, Any]) -> str:
+    """What is behind a sum: structures, persons, verdicts."""
+    n = s["nb_personnes"]
+    personnes = "" if n is None else f", {entier(n)} personne{'s' * (n > 1)}"
+    a_confirmer = f", {entier(s['nb_a_confirmer'])} à confirmer" if s["nb_a_confirmer"] else ""
+    return f"{entier(s['nb_calcules'])} ESSMS{personnes} {entier(s['nb_atteints'])} à la cible{a_confirmer}"
 
 
 def case_attendue(s: Mapping[str, Any] | None) -> str:
     if s is None:
         return "—"
-    if s.get("masque"):
-        return "— masqué"
     if s["taux"] is None:
         return "— aucun ESSMS calculé"
-    return f"{taux(s['taux'], s['cible'])} {entier(s['nb_atteints'])} sur {entier(s['nb_essms'])} à la cible"
+    return f"{taux(s['taux'], s['cible'])} {derriere(s)}"
+
+
+def blocs(sommes: pl.DataFrame) -> list[tuple[str, tuple[date, date], pl.DataFrame]]:
+    """The windows, the longest first: what ends the names of their tables, the window, their rows."""
+    par_fenetre = sorted(sommes.drop_nulls("debut_fenetre").group_by("debut_fenetre", "fin_fenetre"))
+    return [
+        (f"-{rang}" if rang > 1 else "", fenetre, lignes)  # type: ignore[misc]
+        for rang, (fenetre, lignes) in enumerate(sorted(par_fenetre, key=lambda g: g[0]), start=1)
+    ]
 
 
 def test_every_figure_of_a_porteur_is_the_tables(publie: tuple[dict[str, pl.DataFrame], Site]) -> None:
     tables, site = publie
-    sommes = cle(du_jour(tables, "porteurs"), "porteur", "indicateur")
     mesures = cle(du_jour(tables, "indicateurs"), "finess_et", "indicateur")
     maturin = cle(du_jour(tables, "maturin_sms"), "finess_et")
     financement = cle(du_jour(tables, "financement"), "porteur")
@@ -274,8 +345,13 @@ def test_every_figure_of_a_porteur_is_the_tables(publie: tuple[dict[str, pl.Data
     par_essms = Counter(alertes["finess_et"])
     for porteur in tables["essms"]["porteur"].unique():
         page = site[f"porteurs/{porteur}.html"]
-        lues = page.par_id("sommes").lignes()
-        assert [ligne[1:] for ligne in lues] == [somme_attendue(sommes[porteur, i]) for i in INDICATEURS]
+        for suffixe, (debut, fin), lignes in blocs(du_jour(tables, "porteurs").filter(pl.col("porteur") == porteur)):
+            sommes = cle(lignes, "indicateur")
+            lues = page.par_id(f"sommes{suffixe}").lignes()
+            assert [ligne[1:] for ligne in lues] == [somme_attendue(sommes[(i,)]) for i in INDICATEURS]
+            assert (
+                f"fenêtre du {jour(debut)} au {jour(fin)}" in page.par_id(f"sommes{suffixe}").tous("caption")[0].texte
+            )
         f = financement[(porteur,)]
         montants = ("montant_usage", "montant_equipement", "montant_total", "avance", "solde")
         assert page.par_id("financement").lignes() == [[euros(f[m]) for m in montants]]
@@ -324,50 +400,64 @@ def test_every_figure_of_a_porteur_is_the_tables(publie: tuple[dict[str, pl.Data
             assert ligne[4:] == [entier(d[c]) for c in ("lignes_lues", "lignes_utilisees", "lignes_rejetees")]
 
 
-def test_every_figure_of_the_first_page_is_the_tables(publie: tuple[dict[str, pl.DataFrame], Site]) -> None:
-    tables, site = publie
-    page = site["index.html"]
-    territoires = cle(du_jour(tables, "territoires"), "niveau", "code", "sous_secteur", "indicateur")
-    ensemble = {i: territoires["national", "FR", "TOUS", i] for i in INDICATEURS}
-    assert [ligne[1:] for ligne in page.par_id("sommes").lignes()] == [somme_attendue(ensemble[i]) for i in INDICATEURS]
-    actifs = ensemble["dossiers_actifs"]
-    if actifs["numerateur"] is not None:
-        assert page.par_id("objectif").texte == (
-            f"{entier(actifs['numerateur'])} dossiers actifs "
-            f"{taux(actifs['part_objectif'])} de l'objectif national de {entier(actifs['objectif'])}"
-        )
+def verifier_bloc(page: Noeud, suffixe: str, territoires: Mapping[Any, Mapping[str, Any]]) -> None:
+    """The sums of one window on the first page."""
+    ensemble = [territoires["national", "FR", "TOUS", i] for i in INDICATEURS]
+    assert [ligne[1:] for ligne in page.par_id(f"sommes{suffixe}").lignes()] == [somme_attendue(s) for s in ensemble]
     lieux = {(niveau, code) for niveau, code, *_ in territoires}
-    secteurs = sorted({s for _, _, s, _ in territoires} - {"TOUS"})
-    secteurs = [s for s in secteurs if ("national", "FR", s, "agenda") in territoires]
-    assert [ligne[1:] for ligne in page.par_id("secteurs").lignes()] == [
+    secteurs = sorted({s for niveau, _, s, _ in territoires if niveau == "national"} - {"TOUS"})
+    assert [ligne[1:] for ligne in page.par_id(f"secteurs{suffixe}").lignes()] == [
         [case_attendue(territoires["national", "FR", s, i]) for i in CIBLES]
         + [entier(territoires["national", "FR", s, "dossiers_actifs"]["nb_essms"])]
         for s in secteurs
     ]
     regions = sorted(code for niveau, code in lieux if niveau == "region")
-    assert [ligne[1:-1] for ligne in page.par_id("regions").lignes()] == [
-        [case_attendue(territoires["region", code, "TOUS", i]) for i in CIBLES] for code in regions
-    ]
+    if len(regions) > 1:
+        assert [ligne[1:-1] for ligne in page.par_id(f"regions{suffixe}").lignes()] == [
+            [case_attendue(territoires["region", code, "TOUS", i]) for i in CIBLES] for code in regions
+        ]
     departements = sorted(code for niveau, code in lieux if niveau == "departement")
-    tuiles = [li for li in page.par_id("departements").enfants if isinstance(li, Noeud)]
+    tuiles = [li for li in page.par_id(f"departements{suffixe}").enfants if isinstance(li, Noeud)]
     for tuile, code in zip(tuiles, departements, strict=True):
-        d = {i: territoires["departement", code, "TOUS", i] for i in CIBLES}
-        attendu = ["masqué" if s["masque"] else taux(s["taux"], s["cible"]) for s in d.values()]
-        if all(s["masque"] for s in d.values()):
-            assert tuile.texte.endswith("Chiffres masqués.")
-        else:
-            assert [dd.texte for dd in tuile.tous("dd")] == attendu
-    sommes = cle(du_jour(tables, "porteurs"), "porteur", "indicateur")
+        attendu = [case_attendue(territoires["departement", code, "TOUS", i]) for i in CIBLES]
+        assert [dd.texte for dd in tuile.tous("dd")] == [a.replace("— aucun ESSMS calculé", "—") for a in attendu]
+
+
+def test_every_figure_of_the_first_page_is_the_tables(publie: tuple[dict[str, pl.DataFrame], Site]) -> None:
+    tables, site = publie
+    page = site["index.html"]
+    territoires = du_jour(tables, "territoires")
+    (programme,) = territoires.filter(pl.col("objectif").is_not_null()).to_dicts()
+    assert page.par_id("objectif").texte == (
+        f"{entier(programme['numerateur'])} dossiers actifs "
+        f"{taux(programme['part_objectif'])} de l'objectif national de {entier(programme['objectif'])}. "
+        f"Périmètre\u00a0: {programme['perimetre']}\u00a0; toutes fenêtres additionnées."
+    )
+    maturin = du_jour(tables, "maturin_sms")
+    atteintes, a_confirmer = (
+        int(maturin[c].fill_null(False).sum()) for c in ("cibles_atteintes", "cibles_a_confirmer")
+    )
+    assert (
+        f"{entier(atteintes)} ESSMS à toutes leurs cibles opposables "
+        f"sur {entier(len(tables['essms']))}\u00a0; {entier(a_confirmer)} autre{'s' * (a_confirmer > 1)} à confirmer"
+    ) in page.texte
+    fenetres = blocs(territoires)
+    for suffixe, (debut, fin), lignes in fenetres:
+        assert f"enêtre du {jour(debut)} au {jour(fin)}" in page.texte
+        verifier_bloc(page, suffixe, cle(lignes, "niveau", "code", "sous_secteur", "indicateur"))
+    par_porteur = cle(du_jour(tables, "porteurs"), "porteur", "debut_fenetre", "indicateur")
     financement = cle(du_jour(tables, "financement"), "porteur")
     porteurs = sorted(set(tables["essms"]["porteur"]))
     assert [ligne[1:] for ligne in page.par_id("liste").lignes()] == [
         [
             entier(financement[(p,)]["nb_essms"]),
-            *(case_attendue(sommes[p, i]) for i in CIBLES),
+            *(case_attendue(par_porteur.get((p, debut, i))) for i in CIBLES),
             entier(financement[(p,)]["nb_a_la_cible"]),
             "oui" if financement[(p,)]["solde_du"] else "non",
         ]
         for p in porteurs
+        for _, (debut, _), _ in fenetres
+        if (p, debut, "agenda") in par_porteur
     ]
     alertes = du_jour(tables, "alertes")
     dites = {ligne[5]: ligne[2:5] for ligne in page.par_id("alertes").lignes()}
@@ -508,6 +598,6 @@ def test_two_thousand_essms_stay_light_and_quick() -> None:
     statiques = Path(donnees.__file__).parent / "statiques"
     total = sum(tailles.values()) + sum(f.stat().st_size for f in statiques.rglob("*") if f.is_file())
     assert len(tailles) == 2000 + 50 + 3
-    assert total < 20_000_000
+    assert total < 21_000_000
     assert max(tailles.values()) < 1_000_000
     assert duree_secondes < 20

@@ -6,17 +6,21 @@ E1 of porteur p.
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from mondes import TABLES, Monde, monde, reduire, repr_monde
 from oracle import (
+    CIBLES,
     CLES_ETAT,
     REGLES,
     Depot,
     Essms,
     Ligne,
+    Publie,
     Resultat,
     est_atteint,
     etat_courant,
@@ -27,6 +31,8 @@ from oracle import (
     rejets_nommant,
     reste,
 )
+from oracle_conventions import Depense, mesurer_monde
+from oracle_registre import numeros_du_porteur, registre_du
 
 D = date(2026, 4, 1)
 DEBUT, FIN = date(2026, 1, 1), date(2026, 3, 31)
@@ -125,7 +131,11 @@ def fraction(indicateur: str, *depots: Depot, **essms: Any) -> tuple[int | None,
         ("2023", "2026-04-01", None, "2026-03-01", "2026-03-31"),
         ("2023", "2026-03-31", None, "2026-02-28", "2026-03-30"),
         ("2023", "2026-04-01", "2026-04-01", "2026-01-01", "2026-03-31"),
-        ("2023", "2026-04-01", "2026-03-01", "2026-03-01", "2026-03-31"),
+        ("2023", "2026-04-01", "2026-03-31", "2026-01-01", "2026-03-31"),
+        ("2023", "2026-04-01", "2026-03-30", "2026-03-01", "2026-03-31"),
+        ("2023", "2026-04-01", "2026-04-02", "2026-03-01", "2026-03-31"),
+        ("2022", "2026-04-01", "2026-03-31", "2026-01-01", "2026-03-31"),
+        ("2025-martinique", "2026-04-01", "2026-03-01", "2026-01-01", "2026-03-31"),
     ],
 )
 def test_fenetre(regles: str, d: str, premiere: str | None, debut: str, fin: str) -> None:
@@ -259,16 +269,26 @@ PROJETS = "id_dossier | id_projet | statut"
         pytest.param([], {("1", "a"), ("1", "b"), ("2", "c")}, id="reference seule"),
         pytest.param(["1 | d | actif"], {("1", "d"), ("2", "c")}, id="les lignes du dossier sont remplacees"),
         pytest.param(["2 | a | actif"], {("1", "b"), ("2", "a")}, id="un projet change de dossier"),
-        pytest.param(["2 | a | actif", "2 | c | actif"], {("1", "b"), ("2", "c")}, id="puis n'est plus nulle part"),
+        pytest.param(
+            ["2 | a | actif", "2 | c | actif"], {("1", "b"), ("2", "a"), ("2", "c")}, id="deux fichiers d'un jour"
+        ),
         pytest.param(["2 | a | actif", "1 | a | actif"], {("1", "a")}, id="puis revient"),
         pytest.param(["1 | c | actif\n2 | a | actif"], {("1", "c"), ("2", "a")}, id="echange"),
     ],
 )
-def test_partiels_appliques_un_a_un(partiels: list[str], attendu: set[tuple[str, str]]) -> None:
+def test_partiels_d_une_date_ensemble(partiels: list[str], attendu: set[tuple[str, str]]) -> None:
     depots = [depot("projets", "2026-04-02", PROJETS + "\n1 | a | actif\n1 | b | actif\n2 | c | actif")]
     depots += [depot("projets", "2026-04-03", PROJETS + "\n" + x, f"_partiel_{i}") for i, x in enumerate(partiels)]
     etat = etat_courant(depots[::-1], "projets", E1, DEBUT, D)
     assert {(x["id_dossier"], x["id_projet"]) for x in etat.lignes} == attendu
+
+
+def test_partiels_appliques_date_par_date() -> None:
+    depots = [depot("projets", "2026-04-02", PROJETS + "\n1 | a | actif\n1 | b | actif\n2 | c | actif")]
+    for jour, texte in (("03", "2 | a | actif"), ("04", "2 | c | actif")):
+        depots.append(depot("projets", f"2026-04-{jour}", PROJETS + "\n" + texte, "_partiel"))
+    etat = etat_courant(depots[::-1], "projets", E1, DEBUT, D)
+    assert {(x["id_dossier"], x["id_projet"]) for x in etat.lignes} == {("1", "b"), ("2", "c")}
 
 
 def test_un_partiel_remplace_tous_les_sejours_du_dossier() -> None:
@@ -341,6 +361,9 @@ MSS = "id_message | bal_emettrice | horodatage | nb_messages | sens"
             id="message deplace",
         ),
         pytest.param(1, ["02: | | 2026-02-01 | 3 | ; m | | 2026-02-01 | |"], id="sans boite"),
+        pytest.param(1, ["02: | | 2026-02-01 | 3 | ; m | c | 2026-02-01 | |"], id="sans boite, un message d'une boite"),
+        pytest.param(4, ["02: | b | 2026-02-01 | 3 | ; m | | 2026-02-01 | |"], id="une boite, un message sans boite"),
+        pytest.param(3, ["02: | | 2026-02-01 | 3 | ; m | c | 2026-02-01 | | recu"], id="sans boite, l'autre sens"),
         pytest.param(2, ["02: | b | 2025-12-31 | 3 | ; | b | 2026-01-01 | 2 |"], id="debut"),
         pytest.param(4, ["02: | b | 2026-04-01 | 8 | ; | b | 2026-03-31 23:59:59 | 4 |"], id="fin"),
     ],
@@ -372,18 +395,24 @@ def test_sources_facultatives(table: str, cle: str) -> None:
         pytest.param("1 | p | A\n2 | q | A", 1, None, 1, id="un INS pour deux id_personne"),
         pytest.param("1 | p | A\n2 | p |", 1, None, 1, id="INS sur un des dossiers"),
         pytest.param("1 | p | A\n2 | p |\n3 | q | A", 1, None, 1, id="trois dossiers, une personne"),
-        pytest.param("1 | p | A\n2 | p | B", 1, 1, 1, id="deux INS pour un id_personne"),
-        pytest.param("1 | p | A\n2 | p | B\n3 | q | A", 2, 1, 1, id="l'incoherent n'absorbe pas l'autre"),
+        pytest.param("1 | p | A\n2 | p | B", 1, True, 1, id="deux INS pour un id_personne"),
+        pytest.param("1 | p | A\n2 | p | B\n3 | q | A", 2, True, 1, id="l'incoherent n'absorbe pas l'autre"),
+        pytest.param(
+            "1 | p | A\n2 | q | A\n3 | r | A", 3, True, None, id="un INS pour trois id_personne n'est personne"
+        ),
+        pytest.param("1 | p | A\n2 | p | A\n3 | p | A", 1, None, 1, id="trois dossiers au meme INS"),
+        pytest.param("1 | p | A\n2 | p |\n3 | p | A", 2, True, 1, id="trois dossiers, un sans INS"),
+        pytest.param("1 | p |\n2 | p |\n3 | p |", 3, True, None, id="trois dossiers sans INS"),
         pytest.param("1 | p |\n2 | q |", 2, None, None, id="sans INS"),
         pytest.param("1 | A |\n2 | q | A", 2, None, None, id="un id_personne n'est pas un INS"),
     ],
 )
-def test_personnes(lignes: str, file_active: int, incoherents: int | None, doublons: int | None) -> None:
+def test_personnes(lignes: str, file_active: int, incoherents: bool | None, doublons: int | None) -> None:
     base = depot("dossiers", "2026-04-02", "id_dossier | id_personne | ins\n" + lignes)
     resultat = mesure(base, sejours("1 2 3"))
     assert resultat.maturin[E1]["file_active"] == file_active
     nombres = {code: nombre for code, _, _, nombre in resultat.alertes}
-    assert nombres.get("IDENTITE_INCOHERENTE") == incoherents
+    assert ("IDENTITE_INCOHERENTE" in nombres) == bool(incoherents)
     assert nombres.get("DOUBLON_PERSONNE") == doublons
 
 
@@ -488,7 +517,9 @@ def test_comptes_de_personnes_nuls_sans_dossiers_ou_sejours() -> None:
         ("actif", "2026-03-31", "", 1),
         ("actif", "2026-04-01", "", 0),
         ("actif", "2025-01-01", "2026-01-01", 1),
-        ("en_preparation", "2025-01-01", "2025-12-31", 0),
+        ("actif", "2025-01-01", "2025-12-31", 1),
+        ("en_preparation", "2025-01-01", "2025-12-31", 1),
+        ("en_preparation", "2026-04-01", "", 1),
         ("termine", "2025-01-01", "2026-01-01", 1),
         ("termine", "2025-01-01", "2025-12-31", 0),
         ("termine", "2025-01-01", "", 0),
@@ -506,40 +537,66 @@ def test_projet_en_vigueur(statut: str, date_debut: str, date_fin: str, attendu:
     assert fraction("projet_personnalise", dossiers("1 2"), sejours("1 2"), maj("1 2"), projets) == (attendu, 2)
 
 
+def test_projet_echu() -> None:
+    projets = depot(
+        "projets", "2026-04-02",
+        """id_dossier | id_projet | statut | date_debut | date_fin
+        1 | a | actif | | 2025-12-31
+        2 | b | actif | | 2025-12-31
+        2 | c | termine | | 2026-01-01
+        3 | d | actif | | 2026-01-01
+        4 | e | termine | | 2025-12-31""",
+    )  # fmt: skip
+    resultat = mesure(dossiers("1 2 3 4"), sejours("1 2 3 4"), maj("1 2 3 4"), projets)
+    assert resultat.indicateurs[(E1, "projet_personnalise")]["numerateur"] == 3
+    assert {x for x in resultat.alertes if x[0] == "PROJET_ECHU"} == {("PROJET_ECHU", E1, None, 1)}
+
+
 @pytest.mark.parametrize(
-    ("documents", "attendu"),
+    ("documents", "attendu", "dehors"),
     [
-        pytest.param("1 | | |\n1 | | |", 1, id="deux documents, une personne"),
-        pytest.param("1 | | |\n | A | |", 1, id="dossier connu: son INS"),
-        pytest.param("1 | B | |\n | A | |", 1, id="le dossier connu passe avant l'INS"),
-        pytest.param("9 | A | |\n1 | | |", 1, id="dossier inconnu: l'INS"),
-        pytest.param("9 | A | q |\n1 | | |", 1, id="l'INS passe avant id_personne"),
-        pytest.param(" | | p |\n1 | | |", 1, id="id_personne connu: son INS"),
-        pytest.param(" | | q |\n2 | | |", 1, id="id_personne connu sans INS"),
-        pytest.param(" | | z |\n9 | | z |", 1, id="id_personne inconnu, tel quel"),
-        pytest.param("9 | | |\n8 | | |", 2, id="dossier inconnu, tel quel"),
-        pytest.param("z | | |\n | | z |", 2, id="un id_dossier n'est pas un id_personne"),
-        pytest.param("3 | | |\n | C | |", 2, id="identite incoherente: id_personne, et non un de ses INS"),
-        pytest.param("1 | | | echec\n2 | | |", 1, id="echec"),
+        pytest.param("1 | | |\n1 | | |", 1, 0, id="deux documents, une personne"),
+        pytest.param("1 | | |\n | A | |", 1, 0, id="dossier connu: son INS"),
+        pytest.param("1 | B | |\n | A | |", 1, 0, id="le dossier connu passe avant l'INS"),
+        pytest.param("9 | A | |\n1 | | |", 1, 0, id="dossier inconnu: l'INS"),
+        pytest.param("9 | A | q |\n1 | | |", 1, 0, id="l'INS passe avant id_personne"),
+        pytest.param(" | | p |\n1 | | |", 1, 0, id="id_personne connu: son INS"),
+        pytest.param(" | | q |\n2 | | |", 1, 0, id="id_personne connu sans INS"),
+        pytest.param(" | | z |\n9 | | z |", 0, 1, id="id_personne inconnu, tel quel"),
+        pytest.param("9 | | |\n8 | | |", 0, 2, id="dossier inconnu, tel quel"),
+        pytest.param("z | | |\n | | z |", 0, 2, id="un id_dossier n'est pas un id_personne"),
+        pytest.param("3 | | |\n | C | |", 0, 1, id="identite incoherente: son INS mene a elle"),
+        pytest.param("1 | | | echec\n2 | | |", 1, 0, id="echec"),
     ],
 )
-def test_personne_d_un_document(documents: str, attendu: int) -> None:
+def test_personne_d_un_document(documents: str, attendu: int, dehors: int) -> None:
     base = depot("dossiers", "2026-04-02", "id_dossier | id_personne | ins\n1 | p | A\n2 | q |\n3 | r | C\n4 | r | D")
     entete = "id_dossier | ins | id_personne | statut | horodatage\n"
     lignes = "\n".join(f"{x} | 2026-02-01" for x in documents.splitlines())
-    dmp = depot("dmp", "2026-04-02", entete + lignes)
-    assert fraction("dmp", base, sejours("1 2"), dmp) == (attendu, 2)
+    resultat = mesure(base, sejours("1 2"), depot("dmp", "2026-04-02", entete + lignes))
+    x = resultat.indicateurs[(E1, "dmp")]
+    assert (x["numerateur"], x["denominateur"]) == (attendu, 2)
+    assert resultat.maturin[E1]["nb_dmp_hors_population"] == dehors
+    alerte = {x for x in resultat.alertes if x[0] == "DMP_HORS_POPULATION"}
+    assert alerte == ({("DMP_HORS_POPULATION", E1, None, dehors)} if dehors else set())
 
 
-def test_dmp_compte_les_personnes_hors_file_active_et_rien_hors_fenetre() -> None:
+def test_un_ins_de_trop_de_gens_ne_mene_a_personne() -> None:
+    base = depot("dossiers", "2026-04-02", "id_dossier | id_personne | ins\n1 | p | A\n2 | q | A\n3 | r | A")
+    dmp = depot("dmp", "2026-04-02", "ins | id_personne | horodatage\nA | | 2026-02-01\nA | q | 2026-02-01")
+    resultat = mesure(base, sejours("1 2 3"), dmp)
+    assert resultat.indicateurs[(E1, "dmp")]["numerateur"] == 1
+    assert resultat.maturin[E1]["nb_dmp_hors_population"] == 0
+
+
+def test_dmp_ne_compte_rien_hors_fenetre() -> None:
+    base = depot("dossiers", "2026-04-02", "id_dossier | id_personne | ins\n1 | p | A\n2 | q | B\n3 | r | C\n4 | s | E")
     dmp = depot(
         "dmp",
         "2026-04-02",
         "ins | horodatage\nA | 2026-01-01\nB | 2026-03-31 23:59:59\nC | 2025-12-31 23:59:59\nE | 2026-04-01",
     )
-    resultat = mesure(dossiers("1"), sejours("1"), dmp)
-    assert resultat.indicateurs[(E1, "dmp")]["taux"] == 200.0
-    assert ("TAUX_SUP_100", E1, "dmp", None) in resultat.alertes
+    assert fraction("dmp", base, sejours("1 2 3 4"), dmp) == (2, 4)
 
 
 @pytest.mark.parametrize(
@@ -558,6 +615,8 @@ def test_decision_sur_entiers(numerateur: int, denominateur: int, cible: int, at
         ({}, "dossiers_actifs projet_personnalise agenda mss dmp"),
         ({"sous_secteur": "PH"}, "dossiers_actifs projet_personnalise agenda mss dmp"),
         ({"sous_secteur": "PJM"}, "dossiers_actifs projet_personnalise agenda"),
+        ({"sous_secteur": "PJM", "regles": "2023"}, "dossiers_actifs projet_personnalise agenda mss dmp"),
+        ({"sous_secteur": "PJM", "regles": "2025-martinique"}, "dossiers_actifs projet_personnalise agenda"),
         ({"exemption_socles": True, "regles": "2023"}, "dossiers_actifs projet_personnalise agenda"),
     ],
 )
@@ -594,7 +653,7 @@ def test_non_opposable_calcule_tout_de_meme() -> None:
         pytest.param("agenda", [DOS, SEJ, MAJ], (None, 1), id="sans agenda"),
         pytest.param("mss", [UN_MESSAGE], (1, None), id="messages seuls"),
         pytest.param("mss", [DOS, SEJ], (None, 1), id="sans messages"),
-        pytest.param("dmp", [UN_DOCUMENT], (1, None), id="dmp seul"),
+        pytest.param("dmp", [UN_DOCUMENT], (None, None), id="dmp seul"),
         pytest.param("dmp", [DOS, SEJ], (None, 1), id="sans dmp"),
         pytest.param("dossiers_actifs", [DOS, SEJ, maj("9", "2025-12-31")], (None, 1), id="maj pas utilisable"),
         pytest.param("dossiers_actifs", [DOS, SEJ, maj("9", "2026-01-01")], (0, 1), id="maj utilisable"),
@@ -638,6 +697,7 @@ def sejours_refuses(extraction: str) -> Depot:
     return depot("sejours", extraction, statut="refuse", rejets=(E1,) * 3)
 
 
+SANS_LIGNE = depot("sejours", "2026-04-03", statut="refuse")
 PARTIEL_REJETE = depot("sejours", "2026-04-03", "", "_partiel", statut="accepte_avec_rejets", rejets=(E1,))
 
 
@@ -667,11 +727,10 @@ PARTIEL_REJETE = depot("sejours", "2026-04-03", "", "_partiel", statut="accepte_
         pytest.param("source_partielle", [DOS, SEJ, MAJ, sejours_refuses("2026-04-02")], id="(c) a la reference"),
         pytest.param("calcule", [DOS, SEJ, MAJ, sejours_refuses("2026-04-01")], id="(c) avant la reference"),
         pytest.param("source_partielle", [DOS, SEJ, MAJ, PARTIEL_REJETE], id="(c) partiel"),
-        pytest.param(
-            "calcule",
-            [DOS, SEJ, MAJ, depot("sejours", "2026-04-03", statut="refuse")],
-            id="(c) refuse, aucune ligne lue",
-        ),
+        pytest.param("source_partielle", [dossiers("1", "2026-05-17"), SEJ, MAJ], id="(b) reference tardive"),
+        pytest.param("source_partielle", [DOS, sejours("1 2"), MAJ], id="(d) dossier inconnu"),
+        pytest.param("source_partielle", [DOS, SEJ, MAJ, SANS_LIGNE], id="(e) refuse, aucune ligne lue"),
+        pytest.param("calcule", [DOS, SEJ, MAJ, replace(SANS_LIGNE, date_extraction=D)], id="(e) avant la reference"),
     ],
 )
 def test_statut(statut: str, depots: list[Depot]) -> None:
@@ -749,10 +808,16 @@ def test_rejets_sans_extraction_de_reference(extraction: str, nombre: int | None
     assert {x for x in alertes if x[0] == "REJETS"} == ({("REJETS", E1, "sejours", nombre)} if nombre else set())
 
 
-def test_valeur_nulle_seulement_si_opposable() -> None:
-    tables = (dossiers("1"), sejours("1"), depot("mss", "2026-04-02", MSS + "\nm | b | 2025-12-31 | |"))
-    assert ("VALEUR_NULLE", E1, "mss", None) in mesure(*tables).alertes
-    assert not any(x[0] == "VALEUR_NULLE" for x in mesure(*tables, sous_secteur="PJM").alertes)
+def test_valeur_nulle_des_montees_de_version() -> None:
+    """The three DUI rates, at zero or not supplied."""
+    tables = (
+        dossiers("1"),
+        sejours("1"),
+        depot("mises_a_jour", "2026-04-02", "id_dossier | horodatage\n1 | 2025-12-31"),
+    )
+    nulles = {("VALEUR_NULLE", E1, x, None) for x in ("dossiers_actifs", "projet_personnalise", "agenda")}
+    assert {x for x in mesure(*tables, type="montee_de_version").alertes if x[0] == "VALEUR_NULLE"} == nulles
+    assert not any(x[0] == "VALEUR_NULLE" for x in mesure(*tables, type="acquisition").alertes)
 
 
 def test_maturin_et_cibles_atteintes() -> None:
@@ -783,10 +848,47 @@ def test_maturin_et_cibles_atteintes() -> None:
         "taux_mss": 150.0,
         "taux_dmp": 50.0,
         "cibles_atteintes": False,
+        "projet": "p",
+        "cibles_a_confirmer": True,  # whether dmp binds it is not known: its sub-sector is not
+        "nb_dmp_hors_population": 0,
     }
+    assert mesure(*tables, messages, documents, sous_secteur="PH").maturin[E1]["cibles_a_confirmer"] is False
     assert mesure(*tables, messages, documents, exemption_socles=True).maturin[E1]["cibles_atteintes"] is True
     assert mesure(*tables, messages).maturin[E1]["cibles_atteintes"] is False
     assert mesure().maturin[E1]["cibles_atteintes"] is False
+
+
+@pytest.mark.parametrize(
+    ("precedents", "attendu"),
+    [
+        ({"dossiers_actifs": (80.0, 2)}, set()),
+        ({"dossiers_actifs": (80.1, 2)}, {"CHUTE"}),
+        ({"dossiers_actifs": (None, 3)}, {"POPULATION_CHUTE"}),
+        ({"agenda": (100.0, 3)}, set()),
+    ],
+)
+def test_alertes_de_chute(precedents: dict[str, Any], attendu: set[str]) -> None:
+    publie = Publie(precedents={(E1, x): y for x, y in precedents.items()})
+    alertes = mesurer([Essms(E1, "p")], [dossiers("1 2"), sejours("1 2"), maj("1")], D, publie).alertes
+    assert {x[0] for x in alertes if "CHUTE" in x[0]} == attendu
+
+
+@pytest.mark.parametrize(
+    ("premiere", "publie", "attendu"),
+    [
+        ("2026-03-30", Publie(DEBUT), True),
+        ("2026-03-31", Publie(DEBUT), False),
+        ("2026-03-30", Publie(), False),
+        ("2026-03-30", Publie(date(2026, 3, 30)), True),
+        ("2026-03-30", Publie(date(2026, 3, 31)), False),
+        ("2026-03-30", Publie(DEBUT, (date(2026, 3, 30),)), False),
+        ("2026-03-30", Publie(DEBUT, (date(2026, 3, 31),)), False),
+        ("2026-03-29", Publie(DEBUT, (date(2026, 3, 31),)), True),
+    ],
+)
+def test_premiere_mesure_manquee(premiere: str, publie: Publie, attendu: bool) -> None:
+    essms = Essms(E1, "p", "2023", date.fromisoformat(premiere))
+    assert any(x[0] == "PREMIERE_MESURE_MANQUEE" for x in mesurer([essms], [], D, publie).alertes) is attendu
 
 
 # The random worlds
@@ -802,14 +904,15 @@ def test_un_monde_ne_depend_que_de_sa_graine() -> None:
 
 
 def test_l_ordre_d_arrivee_ne_change_rien(mondes: list[Monde]) -> None:
-    for essms, depots, d in mondes[:50]:
-        assert mesurer(essms[::-1], depots[::-1], d) == mesurer(essms, depots, d)
+    for x in mondes[:50]:
+        assert mesurer_monde(x.registre, x.depots[::-1], x.d, x.depenses[::-1], x.publie) == mesurer_monde(*x)
 
 
 def test_les_mondes_auraient_passe_la_validation(mondes: list[Monde]) -> None:
     faits = {"mises_a_jour", "mss", "dmp", "eprescription", "eparcours"}
-    for essms, depots, _ in mondes:
-        projet = {(x.porteur, x.finess_et) for x in essms}
+    for registre, depots, *_ in mondes:
+        porteurs = {x.porteur for x in registre}
+        projet = {(porteur, numero) for porteur in porteurs for numero in numeros_du_porteur(registre, porteur)}
         assert len({(x.porteur, x.chemin, x.membre, x.table) for x in depots}) == len(depots)
         for x in depots:
             nom = (x.membre if x.chemin.endswith(".zip") else x.chemin).rpartition("/")[2].lower()
@@ -836,35 +939,57 @@ def test_les_mondes_auraient_passe_la_validation(mondes: list[Monde]) -> None:
 def test_les_mondes_atteignent_toutes_les_issues(mondes: list[Monde]) -> None:
     issues: Counter[str] = Counter()
     for un_monde in mondes:
-        resultat = mesurer(*un_monde)
+        resultat = mesurer_monde(*un_monde)
         issues.update({x[0] for x in resultat.alertes})
         issues.update({x["statut"] for x in resultat.indicateurs.values()})
-        issues.update({f"{x} {y['atteint']}" for (_, x), y in resultat.indicateurs.items() if y["opposable"]})
-        issues.update({f"regles {x.regles}" for x in un_monde[0]})
-        issues.update({f"{x.table} {x.partiel} {x.statut}" for x in un_monde[1]})
+        issues.update({f"{x} {y['verdict']}" for (_, x), y in resultat.indicateurs.items()})
+        issues.update({f"{condition} {x['etat']}" for (_, condition), x in resultat.conditions.items()})
+        issues.update({f"exigible {x['solde_exigible']}" for x in resultat.conventions.values()})
+        issues.update({f"theorique {x['montant_theorique'] is None}" for x in resultat.conventions.values()})
+        issues.update({x["etat"] for x in resultat.aptitudes.values()})
+        issues.update({f"regles {x.regles}" for x in un_monde.registre})
+        issues.update({f"{x.table} {x.partiel} {x.statut}" for x in un_monde.depots})
+        du_jour = registre_du(un_monde.registre, un_monde.d)
+        issues.update(["ecartee"] * bool(du_jour.ecartees))
+        issues.update(["numeros"] * any(len(x) > 1 for x in du_jour.numeros.values()))
+        issues.update(["pas valide"] * (len(du_jour.valides) + len(du_jour.ecartees) < len(un_monde.registre)))
     attendues = {"TAUX_SUP_100", "DOUBLON_PERSONNE", "ELIGIBILITE_ABSENTE", "IDENTITE_INCOHERENTE", "REJETS"}
     attendues |= {"SOURCE_ABSENTE", "SOURCE_PARTIELLE", "SOURCE_TARDIVE", "DOSSIER_INCONNU", "VALEUR_NULLE"}
-    attendues |= {"source_absente", "denominateur_nul", "source_partielle", "calcule", "regles 2023", "regles 2025"}
-    cibles = ("dossiers_actifs", "projet_personnalise", "agenda", "mss", "dmp")
-    attendues |= {f"{x} {atteint}" for x in cibles for atteint in (True, False, None)}
+    attendues |= {"PROJET_ECHU", "DMP_HORS_POPULATION", "FIN_DE_MOIS", "MONTANT", "DELAI_DEPASSE"}
+    attendues |= {"CHUTE", "POPULATION_CHUTE", "PREMIERE_MESURE_MANQUEE"}
+    attendues |= {"source_absente", "denominateur_nul", "source_partielle", "calcule", "pret", "bloque"}
+    attendues |= {f"regles {x}" for x in REGLES} | {"ecartee", "numeros", "pas valide"}
+    verdicts = ("atteint", "a_confirmer", "non_atteint", "non_demontre")
+    attendues |= {f"{x} {verdict}" for x in CIBLES for verdict in verdicts}
+    attendues |= {"projet_personnalise sans_objet", "agenda sans_objet", "mss non_opposable", "dmp non_opposable"}
+    attendues |= {f"cibles_usage {x}" for x in ("remplie", "a_confirmer", "non_remplie")}
+    attendues |= {f"service_regulier {x}" for x in ("remplie", "non_remplie", "inconnue", "sans_objet")}
+    attendues |= {f"{x} {y}" for x in ("exigible", "theorique") for y in (True, False)}
+    attendues |= {"depenses remplie", "depenses inconnue"}
     etats = ("accepte", "accepte_avec_rejets", "refuse")
     attendues |= {f"{table} {partiel} {etat}" for table in TABLES for partiel in (True, False) for etat in etats}
     assert {x for x in attendues if issues[x] < 4} == set()
 
 
 def test_repr_monde_montre_tout() -> None:
-    un_monde = (
-        (Essms(E1, "p", "2023"),),
+    un_monde = Monde(
+        (Essms(E1, "p", "2023", projet="c", exemption_socles=True, montant_accorde=Decimal(21000)),),
         (
             dossiers("1:q"),
             depot("sejours", "2026-04-02", statut="refuse", rejets=(E1, None), chemin="a.zip", membre="s.csv"),
         ),
         D,
+        (Depense("c", Decimal(5000), D),),
+        Publie(D, (D,), {(E1, "mss"): (3.0, 2)}, (("c", date(2026, 1, 1)),)),
     )
     assert repr_monde(un_monde).splitlines() == [
         "D = 2026-04-01   D+45 = 2026-05-16",
-        "ESSMS 010000001 | porteur p | règles 2023 | fenêtre 2026-03-01 → 2026-03-31 | première mesure None | "
-        "sous-secteur None | exemption non",
+        "ESSMS 010000001 | porteur p | règles 2023 | fenêtre 2026-03-01 → 2026-03-31 | "
+        "exemption_socles oui | projet c | montant_accorde 21000",
+        "dépenses | c | 5000 | 2026-04-01",
+        "cibles_usage remplie | c | 2026-01-01",
+        "précédent | 010000001 | mss | (3.0, 2)",
+        "publié depuis 2026-04-01 | 2026-04-01",
         "",
         "dossiers | 2026-04-02 | complet | accepte | p/dossiers_2026-04-02.csv",
         "  ligne | finess_et | id_dossier | id_personne | eligible_projet",
@@ -877,10 +1002,11 @@ def test_repr_monde_montre_tout() -> None:
 
 def test_reduire_garde_le_plus_petit_monde_qui_echoue(mondes: list[Monde]) -> None:
     def echoue(un_monde: Monde) -> bool:
-        return any(code == "DOUBLON_PERSONNE" for code, *_ in mesurer(*un_monde).alertes)
+        return any(code == "DOUBLON_PERSONNE" for code, *_ in mesurer_monde(*un_monde).alertes)
 
-    essms, depots, _ = reduire(next(x for x in mondes if echoue(x)), echoue)
-    assert len(essms) == 1
+    registre, depots, _, depenses, _ = reduire(next(x for x in mondes if echoue(x)), echoue)
+    assert len(registre) == 1
+    assert not depenses
     assert {x.table for x in depots} == {"dossiers"}
     assert sum(len(x.lignes) for x in depots) == 2
     assert sum(len(x.rejets) for x in depots) == 0

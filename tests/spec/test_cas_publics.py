@@ -83,7 +83,7 @@ SANS_DOSSIERS = {
     "projet_personnalise": ("None/None", "source_absente"),
     "agenda": ("None/None", "source_absente"),
     "mss": ("8/None", "source_absente"),
-    "dmp": ("6/None", "source_absente"),
+    "dmp": ("None/None", "source_absente"),
 }
 SANS_MAJ = {
     "dossiers_actifs": ("None/10", "source_absente"),

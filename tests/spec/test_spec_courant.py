@@ -96,6 +96,24 @@ def test_une_extraction_partielle_remplace_les_lignes_de_ses_dossiers(verifier: 
     """)
 
 
+def test_les_extractions_partielles_d_une_date_se_completent(verifier: Verifier) -> None:
+    """« Date by date: […] their rows together replace those of that dossier; one row per key throughout, the later wins ».
+
+    D1: its séjour in course is in the first file of 3 April, a past one in the second: both stand. D2: on one key the later
+    name wins, he left. D3: a partial file of the next day replaces what those of 3 April said.
+    """
+    verifier("""
+    dossiers 2026-04-04 | sejours 2026-04-02 | sejours 2026-04-03 partiel a | sejours 2026-04-03 partiel b
+    D1                  | D1 2024-06-01 →    | D1 2025-01-01 →              | D1 2024-01-01 → 2024-02-01
+    D2                  | D4 2025-01-01 →    | D2 2025-01-01 →              | D2 2025-01-01 → 2025-02-01
+    D3                  |                    | D3 2025-01-01 →              | D3 2024-01-01 → 2024-02-01
+    D4                  |                    |                              |
+
+    sejours 2026-04-04 partiel | attendu le 2026-04-01
+    D3 2024-01-01 → 2024-03-01 | file_active 2
+    """)
+
+
 def test_un_projet_partiel_change_de_dossier(verifier: Verifier) -> None:
     """« one row per key throughout, the later wins »: PP1 moves from D1 to D2, PP2 of D2 is replaced."""
     verifier("""
@@ -297,7 +315,9 @@ def test_comptages_quotidiens(verifier: Verifier) -> None:
     """§4.2: « inside a file such rows of one key add up; across files the latest extraction wins ».
 
     5 January: 2 + 3 in one file. 6 January: 10, extracted again as 4. 7 January: 1, not in the second file. 8 January:
-    the mailbox b2 is another key. 9 January, mailbox b: an identified message masks the daily count of 50, not that of b2.
+    the mailbox b2 is another key. 9 January, mailbox b: an identified message masks the daily count of 50, not that of b2;
+    « a daily count without bal_emettrice gives way to any identified message of that ESSMS, sens and day »: 5000, not 1000
+    (10 January) nor what was received.
     """
     verifier("""
     dossiers | sejours         | mss 2026-02-01       | mss 2026-04-02                    | attendu le 2026-04-01
@@ -307,6 +327,7 @@ def test_comptages_quotidiens(verifier: Verifier) -> None:
              |                 | 2026-01-07 bal=b     | 2026-01-09T10:00 bal=b message=M1 |
              |                 | 2026-01-08 bal=b ×10 | 2026-01-09 bal=b2 ×100            |
              |                 | 2026-01-09 bal=b ×50 | 2026-01-10 ×1000                  |
+             |                 | 2026-01-09 ×5000     | 2026-01-10T10:00 recu message=M2  |
     """)
 
 

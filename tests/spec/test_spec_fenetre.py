@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from nuits import publie
+from scenario import ESSMS, nuit_directe, projets
 
 Verifier = Callable[..., Any]
 
@@ -26,7 +29,7 @@ def test_regles_2025_trois_mois_avant_la_mesure(verifier: Verifier) -> None:
 
 
 def test_regles_2023_un_mois_et_trois_pour_la_premiere_mesure(verifier: Verifier) -> None:
-    """« the month before D: from D − 1 month to D − 1; 3 months when D equals the date_premiere_mesure of the ESSMS »."""
+    """« the month before D: from D − 1 month to D − 1; 3 months when D is the date_premiere_mesure or the day after »."""
     verifier(
         """
     dossiers 2026-06-01 | sejours 2026-06-01  | mises_a_jour 2026-06-01 | attendu le 2026-03-31
@@ -42,6 +45,10 @@ def test_regles_2023_un_mois_et_trois_pour_la_premiere_mesure(verifier: Verifier
     E2: fenêtre 2026-03-01 → 2026-03-31
     E2: dossiers_actifs 1/2
     E3: fenêtre 2026-01-01 → 2026-03-31
+
+    attendu le 2026-04-02               | attendu le 2026-04-03
+    fenêtre 2026-01-02 → 2026-04-01     | fenêtre 2026-03-03 → 2026-04-02
+    E2: fenêtre 2026-01-02 → 2026-04-01 | E2: fenêtre 2026-01-03 → 2026-04-02
     """,
         essms="""
         E1 regles=2023 date_premiere_mesure=2026-04-01
@@ -49,6 +56,45 @@ def test_regles_2023_un_mois_et_trois_pour_la_premiere_mesure(verifier: Verifier
         E3 date_premiere_mesure=2026-04-01
         """,
     )
+
+
+def test_fin_de_mois(verifier: Verifier) -> None:
+    """« FIN_DE_MOIS when the window is of whole months and D is the last day of a month », in every rule set."""
+    verifier(
+        """
+    attendu le 2026-03-30           | attendu le 2026-03-31           | attendu le 2026-04-01       | attendu le 2028-02-28
+    pas d'alerte FIN_DE_MOIS        | alerte FIN_DE_MOIS              | pas d'alerte FIN_DE_MOIS    | pas d'alerte FIN_DE_MOIS
+    E2: pas d'alerte FIN_DE_MOIS    | E2: alerte FIN_DE_MOIS          | E2: pas d'alerte FIN_DE_MOIS |
+
+    attendu le 2028-02-29
+    alerte FIN_DE_MOIS
+    """,
+        essms="E1\nE2 regles=2023",
+    )
+
+
+def test_premiere_mesure_manquee(tmp_path: Path) -> None:
+    """« PREMIERE_MESURE_MANQUEE when D is later, no version holds a measure of those two days, and the date is not before the
+    first publication »: 1 March, whose window of 3 months would have been E1's; E3's date is older than duimètre here.
+    """
+    projets(
+        tmp_path,
+        """
+        E1 regles=2023 date_premiere_mesure=2026-04-01
+        E2 regles=2023
+        E3 regles=2023 date_premiere_mesure=2026-02-28
+        """,
+    )
+
+    def manquees(jour: date, mesurees: list[date]) -> list[tuple[date, str]]:
+        nuit_directe(tmp_path, mesurees, datetime.combine(jour, time(4), UTC))
+        alertes = {Path(nom).parent.name: t for nom, t in publie(tmp_path).items() if nom.startswith("alertes/")}
+        cherchees = {jour: t.filter(code="PREMIERE_MESURE_MANQUEE")["finess_et"] for jour, t in alertes.items()}
+        return sorted((date.fromisoformat(nom[-10:]), essms) for nom, t in cherchees.items() for essms in t)
+
+    assert manquees(date(2026, 3, 1), [date(2026, 3, 1)]) == []
+    assert manquees(date(2026, 4, 3), [date(2026, 4, 3)]) == [(date(2026, 4, 3), ESSMS["E1"])]
+    assert manquees(date(2026, 4, 4), [date(2026, 4, 2), date(2026, 4, 3)]) == []
 
 
 # First instant of 1 January 2026 and of 1 April 2026 in each time zone of §6.1 (both sides of the change of hour in Paris

@@ -13,8 +13,8 @@ INS_A, INS_B = ins("1900175123001"), ins("2900175123002")
 
 
 def test_projet_en_vigueur(verifier: Verifier) -> None:
-    """« (date_debut null or ≤ fin_fenetre) and, for en_preparation or actif, (date_fin null or ≥ debut_fenetre); for
-    termine, date_fin not null and ≥ debut_fenetre. Others never. » A projet ended inside the window counts.
+    """« en_preparation always; actif if date_debut is null or ≤ fin_fenetre (a planned end that has passed does not end it);
+    termine if (date_debut null or ≤ fin_fenetre) and date_fin not null and ≥ debut_fenetre. Others never. »
 
     E1 has those that are en vigueur, E2 those that are not.
     """
@@ -22,19 +22,20 @@ def test_projet_en_vigueur(verifier: Verifier) -> None:
         "actif →",
         "actif 2026-03-31 →",
         "actif 2025-01-01 → 2026-01-01",
+        "actif 2025-01-01 → 2025-12-31",
+        "actif → 2020-01-01",
         "actif 2025-01-01 → 31/12/2099",
         "en_cours → 2026-02-15",
         "en_preparation →",
         "en_preparation 2026-03-31 → 2026-03-31",
+        "en_preparation 2026-04-01 →",
+        "en_preparation → 2025-12-31",
         "termine → 2026-02-15",
         "termine 2025-01-01 → 2026-01-01",
         "termine → 2026-12-31",
     )
     pas_en_vigueur = (
         "actif 2026-04-01 →",
-        "actif 2025-01-01 → 2025-12-31",
-        "en_preparation 2026-04-01 →",
-        "en_preparation → 2025-12-31",
         "termine →",
         "termine → 2025-12-31",
         "termine 2026-04-01 → 2026-06-01",
@@ -48,8 +49,25 @@ def test_projet_en_vigueur(verifier: Verifier) -> None:
         for e, cas in (("E1", en_vigueur), ("E2", pas_en_vigueur))
         for rang, projet in enumerate(cas)
     ]
-    lignes[0] += " projet_personnalise 10/10, E2: projet_personnalise 0/11"
+    lignes[0] += " projet_personnalise 14/14, E2: projet_personnalise 0/8"
     verifier("dossiers | sejours | mises_a_jour | projets | attendu le 2026-04-01\n" + "\n".join(lignes))
+
+
+def test_projets_echus(verifier: Verifier) -> None:
+    """« alert PROJET_ECHU with the number of dossiers actifs that only have such ones, date_fin < debut_fenetre ».
+
+    D1 and D2 (with a cancelled one beside); not D3 (another runs), D4 (its end is the first day), D5 (not active).
+    """
+    verifier("""
+    dossiers | sejours         | mises_a_jour  | projets                     | attendu le 2026-04-01
+    D1       | D1 2025-01-01 → | D1 2026-01-05 | D1 PP1 actif → 2025-12-31   | projet_personnalise 4/4
+    D2       | D2 2025-01-01 → | D2 2026-01-05 | D2 PP2 actif → 2024-12-31   | alerte PROJET_ECHU 2
+    D3       | D3 2025-01-01 → | D3 2026-01-05 | D2 PP3 annule →             |
+    D4       | D4 2025-01-01 → | D4 2026-01-05 | D3 PP4 actif → 2024-12-31   |
+    D5       | D5 2025-01-01 → |               | D3 PP5 en_preparation →     |
+             |                 |               | D4 PP6 actif → 2026-01-01   |
+             |                 |               | D5 PP7 actif → 2024-12-31   |
+    """)
 
 
 def test_deux_projets_d_un_dossier_comptent_une_fois(verifier: Verifier) -> None:
@@ -79,11 +97,11 @@ def test_agenda(verifier: Verifier) -> None:
 
 
 def test_personne_d_un_document_dmp(verifier: Verifier) -> None:
-    """« that of the dossier if known; else the valid ins; else that of id_personne if known; else the given id_personne,
-    else id_dossier ».
+    """« that of the dossier if known; else, where the current dossiers of exactly one person bear the valid ins, that
+    person, else that ins; else that of id_personne if known; else the given id_personne, else id_dossier ».
 
     E1: five ways of naming the person of D1, one person; a failure and the eve do not count for D2.
-    E2: unknown dossiers, persons and INS are each somebody.
+    E2: unknown dossiers, persons and INS are each somebody, out of the population.
     E3: the dossier wins over the INS and the id_personne of the same row, the INS over id_personne.
     """
     verifier(f"""
@@ -104,9 +122,40 @@ def test_personne_d_un_document_dmp(verifier: Verifier) -> None:
 
     attendu le 2026-04-01
     dmp 1/2 50 %
-    E2: dmp 3/1 300 % atteint
-    E2: alerte TAUX_SUP_100 dmp
-    E3: dmp 2/2
+    E2: dmp 0/1, E2: nb_dmp_hors_population 3
+    E2: alerte DMP_HORS_POPULATION 3
+    E3: dmp 1/2, E3: nb_dmp_hors_population 1
+    """)
+
+
+def test_dmp_par_un_ins_qui_n_est_pas_celui_de_la_personne(verifier: Verifier) -> None:
+    """« where the current dossiers of exactly one person bear the valid ins, that person, else that ins ».
+
+    E1: IPP1 bears two INS: both lead to it. E2: IPP2 bears one of them too: that INS is its person, the other is still IPP1.
+    """
+    verifier(f"""
+    dossiers                | sejours             | dmp                        | attendu le 2026-04-01
+    D1 IPP1 ins={INS_A}     | D1 2025-01-01 →     | 2026-01-02 ins={INS_A}     | dmp 1/1
+    D2 IPP1 ins={INS_B}     | D2 2025-01-01 →     | 2026-01-03 ins={INS_B}     | nb_dmp_hors_population 0
+    E2: D1 IPP1 ins={INS_A} | E2: D1 2025-01-01 → | E2: 2026-01-02 ins={INS_A} | pas d'alerte DMP_HORS_POPULATION
+    E2: D2 IPP1 ins={INS_B} | E2: D2 2025-01-01 → | E2: 2026-01-03 ins={INS_B} | E2: dmp 2/2
+    E2: D3 IPP2 ins={INS_A} | E2: D3 2025-01-01 → |                            | E2: nb_dmp_hors_population 0
+    """)
+
+
+def test_dmp_hors_population(verifier: Verifier) -> None:
+    """« Persons so fed who are not in the personnes éligibles are counted apart: both terms speak of the same people ».
+
+    D2 left before the window, D3 has no séjour, D4 is not eligible. Without séjours (E2) nothing is counted.
+    """
+    verifier("""
+    dossiers        | sejours                    | dmp                      | attendu le 2026-04-01
+    D1              | D1 2025-01-01 →            | 2026-01-02 dossier=D1    | dmp 1/1 100 % atteint
+    D2              | D2 2024-01-01 → 2025-12-31 | 2026-01-02 dossier=D2    | nb_dmp_hors_population 3
+    D3              | D4 2025-01-01 →            | 2026-01-02 dossier=D3    | alerte DMP_HORS_POPULATION 3
+    D4 eligible=non |                            | 2026-01-02 dossier=D4    | E2: dmp –/–
+    E2: D1          |                            | 2026-01-02 dossier=D4    | E2: nb_dmp_hors_population –
+                    |                            | E2: 2026-01-02 dossier=9 | E2: pas d'alerte DMP_HORS_POPULATION
     """)
 
 
@@ -114,8 +163,8 @@ def test_un_dossier_et_une_personne_de_meme_nom_sont_deux(verifier: Verifier) ->
     """An unknown dossier « 7 » and an unknown person « 7 » are not the same person."""
     verifier("""
     dossiers | sejours         | dmp                   | attendu le 2026-04-01
-    D1       | D1 2025-01-01 → | 2026-01-01 dossier=7  | dmp 2/1
-             |                 | 2026-01-01 personne=7 |
+    D1       | D1 2025-01-01 → | 2026-01-01 dossier=7  | dmp 0/1
+             |                 | 2026-01-01 personne=7 | nb_dmp_hors_population 2
     """)
 
 
@@ -214,9 +263,9 @@ def test_taux_au_dela_de_cent(verifier: Verifier) -> None:
 
     attendu le 2026-04-01
     dossiers_actifs 2/1 200 % atteint reste 0
-    mss 7/1 700 %, dmp 2/1 200 %
+    mss 7/1 700 %, dmp 1/1 100 %
     alerte TAUX_SUP_100 dossiers_actifs, alerte TAUX_SUP_100 mss
-    alerte TAUX_SUP_100 dmp
+    pas d'alerte TAUX_SUP_100 dmp
     """)
 
 
@@ -232,3 +281,17 @@ def test_chute_depuis_la_mesure_precedente(verifier: Verifier) -> None:
         "dossiers 2026-07-01 | sejours 2026-07-01 | mises_a_jour 2026-07-01 | attendu le 2026-04-01"
         " | attendu le 2026-07-01\n" + "\n".join(lignes)
     )
+
+
+def test_chute_de_la_file_active(verifier: Verifier) -> None:
+    """« POPULATION_CHUTE (file active more than 30 % under that of the previous measure date) »: E1 loses 4 of 10, E2 3 of 10."""
+    lignes = [
+        f"{e}: D{rang} | {e}: D{rang} 2025-01-01 → {'2026-01-15' if rang <= partis else ''} |"
+        + (" alerte POPULATION_CHUTE 4, E2: pas d'alerte POPULATION_CHUTE" if (e, rang) == ("E1", 1) else "")
+        for e, partis in (("E1", 4), ("E2", 3))
+        for rang in range(1, 11)
+    ]
+    lignes[1] += " file_active 6, E2: file_active 7"
+    avant = "| attendu le 2026-04-01 | attendu le 2026-07-01"
+    lignes = [ligne.replace(" |" + a, " | |" + a) if (a := ligne.rpartition("|")[2]) else ligne for ligne in lignes]
+    verifier(f"dossiers 2026-07-01 | sejours 2026-07-01 {avant}\n" + "\n".join(lignes))

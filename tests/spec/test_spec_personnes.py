@@ -38,6 +38,48 @@ def test_un_identifiant_a_deux_ins(verifier: Verifier) -> None:
     """)
 
 
+def test_un_ins_de_plus_de_deux_usagers(verifier: Verifier) -> None:
+    """« An ins borne by more than two id_personne of the ESSMS identifies nobody: it is left out everywhere (same alert) ».
+
+    E1: three usagers, three persons, and a document that bears that INS alone is nobody's. E2: two usagers, one person. E3:
+    one of the three has another INS, that is his.
+    """
+    verifier(f"""
+    dossiers                | sejours             | dmp                        | attendu le 2026-04-01
+    D1 IPP1 ins={INS_A}     | D1 2025-01-01 →     | 2026-01-02 ins={INS_A}     | file_active 3, dmp 0/3
+    D2 IPP2 ins={INS_A}     | D2 2025-01-01 →     |                            | nb_dmp_hors_population 0
+    D3 IPP3 ins={INS_A}     | D3 2025-01-01 →     |                            | alerte IDENTITE_INCOHERENTE 3
+    E2: D1 IPP1 ins={INS_A} | E2: D1 2025-01-01 → | E2: 2026-01-02 ins={INS_A} | E2: file_active 1, E2: dmp 1/1
+    E2: D2 IPP2 ins={INS_A} | E2: D2 2025-01-01 → |                            | E2: pas d'alerte IDENTITE_INCOHERENTE
+    E3: D1 IPP1 ins={INS_A} | E3: D1 2025-01-01 → | E3: 2026-01-02 ins={INS_B} | E3: file_active 3, E3: dmp 1/3
+    E3: D2 IPP1 ins={INS_B} | E3: D2 2025-01-01 → |                            | E3: alerte IDENTITE_INCOHERENTE 3
+    E3: D3 IPP2 ins={INS_A} | E3: D3 2025-01-01 → |                            |
+    E3: D4 IPP3 ins={INS_A} | E3: D4 2025-01-01 → |                            |
+    """)
+
+
+def test_un_usager_de_plus_de_deux_dossiers(verifier: Verifier) -> None:
+    """« An id_personne of more than two current dossiers that do not all bear one same valid ins identifies nobody either
+    (same alert): each of these dossiers is a person of its own (its ins, if valid) ».
+
+    E1: three dossiers without INS, three persons; a document of that usager is of none of them. E2: all bear one INS, one
+    person. E3: two of the three bear it, and IPP2 too: they are that INS, the third is somebody else.
+    """
+    verifier(f"""
+    dossiers                | sejours             | dmp                       | attendu le 2026-04-01
+    D1 IPP0                 | D1 2025-01-01 →     | 2026-01-02 personne=IPP0  | file_active 3, dmp 1/3
+    D2 IPP0                 | D2 2025-01-01 →     | 2026-01-02 dossier=D3     | nb_dmp_hors_population 1
+    D3 IPP0                 | D3 2025-01-01 →     |                           | alerte IDENTITE_INCOHERENTE 1
+    E2: D1 IPP1 ins={INS_A} | E2: D1 2025-01-01 → |                           | E2: file_active 1
+    E2: D2 IPP1 ins={INS_A} | E2: D2 2025-01-01 → |                           | E2: pas d'alerte IDENTITE_INCOHERENTE
+    E2: D3 IPP1 ins={INS_A} | E2: D3 2025-01-01 → |                           | E2: alerte DOUBLON_PERSONNE 1
+    E3: D1 IPP1 ins={INS_A} | E3: D1 2025-01-01 → |                           | E3: file_active 2
+    E3: D2 IPP1 ins={INS_A} | E3: D2 2025-01-01 → |                           | E3: alerte IDENTITE_INCOHERENTE 1
+    E3: D3 IPP1             | E3: D3 2025-01-01 → |                           |
+    E3: D4 IPP2 ins={INS_A} | E3: D4 2025-01-01 → |                           |
+    """)
+
+
 def test_un_ins_faux_ne_relie_personne(verifier: Verifier) -> None:
     """« the distinct valid ins »: a wrong key is dropped; a Corsican INS is valid, in any case of letters."""
     verifier(f"""

@@ -6,13 +6,23 @@ D = 2026-04-01, window from 1 January to 31 March 2026, D + 45 = 2026-05-16. A f
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from scenario import ESSMS, deposer, fichier_csv
+from scenario import ESSMS, deposer, fichier_csv, nuit_directe, projets
+from typographie import espaces
+
+from flows import etat, nuit, preuve
+from flows.reglages import lire_reglages
+from transforms.explication import dire, expliquer
+from transforms.preuve import verifier_preuve
 
 Verifier = Callable[..., Any]
+
+D = date(2026, 4, 1)
+NUIT = datetime(2026, 4, 12, 3, tzinfo=UTC)
 
 
 def dix(*autres: str, attendu: str, essms: str = "E1", actifs: int = 10) -> str:
@@ -445,3 +455,33 @@ def test_sous_secteur_inconnu_et_cible_atteinte(verifier: Verifier) -> None:
     """,
         essms="E1\nE2 exemption_socles=oui",
     )
+
+
+def test_la_nuit_l_etat_et_la_preuve_en_disent_autant(tmp_path: Path) -> None:
+    """One ESSMS à la cible, one à confirmer for a refused file: the summary, `etat`, and a proof that names that file."""
+    deposer(tmp_path, "sejours_2026-04-10.csv", sans_colonne("sejours", "E2"), porteur="p2")
+    tables = {
+        "dossiers": "D1",
+        "sejours": "D1 2025-01-01 →",
+        "mises_a_jour": "D1 2026-01-05",
+        "projets": "D1 PP1 actif →",
+        "agenda": "D1 R1 2026-01-05",
+        "mss": "2026-01-05",
+        "dmp": "2026-01-05 dossier=D1",
+    }
+    for table, ligne in tables.items():
+        for porteur, alias in (("asso", "E1"), ("p2", "E2")):
+            deposer(tmp_path, f"{table}_2026-04-01.csv", fichier_csv(table, [f"{alias}: {ligne}"]), porteur)
+    projets(tmp_path, "E1 sous_secteur=PA\nE2 porteur=p2 sous_secteur=PA")
+    bilan = nuit_directe(tmp_path, [D], NUIT)
+    reglages = lire_reglages(tmp_path)
+    resume = espaces("\n".join(nuit.resumer(bilan, reglages)))
+    assert "Mesure du 01/04/2026 : 2 ESSMS, 2 mesurés, 1 à la cible partout, 1 à confirmer" in resume
+    vu = etat.constater(reglages, NUIT)
+    assert (vu.a_la_cible, vu.a_confirmer) == (1, 1)
+    assert "À la cible partout : 1 ESSMS ; à confirmer : 1" in espaces(etat.dire(vu, reglages.zone))
+    assert "un fichier refusé attend d'être corrigé" in espaces(dire(expliquer(bilan.dossier, ESSMS["E2"])))
+    faite = preuve.constituer(reglages, ESSMS["E2"], D, tmp_path / "preuve.zip", NUIT)
+    (tmp_path / "deplie").mkdir()
+    entiere = verifier_preuve(faite.chemin, tmp_path / "deplie")
+    assert [d["statut"] for d in entiere.description["depots"] if d["date_extraction"] == "2026-04-10"] == ["refuse"]

@@ -223,6 +223,9 @@ def changements(avant: Mapping[str, pl.DataFrame], apres: Mapping[str, pl.DataFr
     for table, lignes in avant.items():
         autres = ~touchees(table)
         assert_frame_equal(apres[table].filter(autres), lignes.filter(autres))
+        if table in ("porteurs", "territoires") and apres[table].height != lignes.height:
+            trouvees.add(f"{table}.debut_fenetre")  # sums of another window: other rows
+            continue
         cle = [c for c in CLES.get(table, lignes.columns) if c in lignes.columns]
         assert_frame_equal(apres[table].select(cle), lignes.select(cle))
         trouvees |= {f"{table}.{c}" for c in lignes.columns if not lignes[c].equals(apres[table][c])}
@@ -261,29 +264,38 @@ indicateurs: regles
 maturin_sms: regles
 """)
 FENETRE = colonnes("""
-indicateurs: numerateur denominateur taux atteint reste_a_faire debut_fenetre
+indicateurs: numerateur denominateur taux atteint reste_a_faire debut_fenetre taux_plancher verdict
 maturin_sms: debut_fenetre nb_dossiers_actifs taux_dossiers_actifs taux_projet_personnalise nb_dossiers_agenda taux_agenda
 maturin_sms: nb_messages_mss taux_mss nb_dmp_alimentes taux_dmp
 populations: dossiers_actifs dossiers_agenda
-porteurs: numerateur denominateur taux nb_atteints
+porteurs: debut_fenetre
+territoires: debut_fenetre
 evolution: taux atteint premiere_date_atteinte atteint_depuis
 """)
 CIBLE = colonnes("""
-indicateurs: cible atteint reste_a_faire
-porteurs: cible nb_atteints
-territoires: cible
+indicateurs: cible atteint reste_a_faire verdict
+porteurs: cible nb_atteints nb_a_confirmer
+territoires: cible nb_atteints nb_a_confirmer
 evolution: atteint premiere_date_atteinte atteint_depuis
 """)
 OPPOSABLE = colonnes("""
-indicateurs: opposable
-porteurs: nb_opposables
+indicateurs: opposable verdict
+porteurs: nb_opposables nb_atteints nb_a_confirmer
+territoires: nb_atteints nb_a_confirmer
+evolution: premiere_date_atteinte atteint_depuis
 """)
+
+
+def de_sommes(noms: set[str]) -> set[str]:
+    """The columns of the sums, `debut_fenetre` left out: where windows change they are other rows."""
+    return {nom for nom in noms if nom.startswith(("porteurs.", "territoires.")) and not nom.endswith("debut_fenetre")}
 
 
 def test_le_reste_est_identique_colonne_pour_colonne(departement: Region, ajouter: Callable[..., None]) -> None:
     """Whoever stays under his rules keeps every published value; for those that change, what follows from the file alone."""
     ajouter()
-    assert changements(departement.avant, departement.nuit(basculer(AVANT))) == NOM | FENETRE | CIBLE | OPPOSABLE
+    attendus = NOM | FENETRE | CIBLE | OPPOSABLE
+    assert changements(departement.avant, departement.nuit(basculer(AVANT))) == attendus - de_sommes(attendus)
 
 
 _CHANGEMENTS = {

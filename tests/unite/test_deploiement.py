@@ -8,12 +8,10 @@ import importlib
 import inspect
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,7 +21,6 @@ import yaml
 from test_orchestration import petite_region, propre, query
 
 from flows.cli.principal import _parseur
-from flows.mesure import premiers_du_mois
 from flows.versions.version import actuelle
 
 RACINE = Path(__file__).parents[2]
@@ -36,10 +33,9 @@ def deploiements() -> dict[str, dict[str, Any]]:
     return {d["name"]: d for d in contenu["deployments"]}
 
 
-def test_prefect_deploys_the_night_the_monthly_measure_the_reception_and_one_on_demand() -> None:
+def test_prefect_deploys_the_night_the_reception_and_one_on_demand() -> None:
     assert {nom: [s["cron"] for s in d["schedules"]] for nom, d in deploiements().items()} == {
         "nuit": ["30 2 * * *"],
-        "mesure-mensuelle": ["0 6 1 * *"],
         "reception": ["*/10 * * * *"],
         "a-la-demande": [],
     }
@@ -47,7 +43,7 @@ def test_prefect_deploys_the_night_the_monthly_measure_the_reception_and_one_on_
     assert f"prefect=={version}" in (RACINE / "pyproject.toml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("nom", ["nuit", "mesure-mensuelle", "reception", "a-la-demande"])
+@pytest.mark.parametrize("nom", ["nuit", "reception", "a-la-demande"])
 def test_each_deployment_leads_to_a_flow_that_takes_its_parameters(nom: str) -> None:
     deploiement = deploiements()[nom]
     fichier, _, fonction = deploiement["entrypoint"].partition(":")
@@ -61,26 +57,6 @@ def test_each_deployment_leads_to_a_flow_that_takes_its_parameters(nom: str) -> 
     une = {"limit": 1, "collision_strategy": "CANCEL_NEW"} if nom == "reception" else 1
     assert deploiement["concurrency_limit"] == une
     assert all(ZoneInfo(s["timezone"]).key == "Indian/Reunion" for s in deploiement["schedules"])
-
-
-def test_the_monthly_measure_takes_the_last_three_firsts() -> None:
-    assert premiers_du_mois(date(2026, 4, 1)) == [date(2026, 2, 1), date(2026, 3, 1), date(2026, 4, 1)]
-    assert premiers_du_mois(date(2027, 1, 31)) == [date(2026, 11, 1), date(2026, 12, 1), date(2027, 1, 1)]
-
-
-def test_the_script_of_cron_gives_the_same_dates(tmp_path: Path) -> None:
-    shutil.copytree(DEPLOY, tmp_path / "deploy")
-    faux = tmp_path / ".venv" / "bin" / "duimetre"
-    faux.parent.mkdir(parents=True)
-    faux.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
-    faux.chmod(0o755)
-    dit = subprocess.run(
-        [tmp_path / "deploy" / "mensuelle.sh", "--data", "/d"], capture_output=True, text=True, check=True
-    ).stdout
-    options = _parseur().parse_args(dit.split())
-    assert sorted(options.date_mesure) == premiers_du_mois(max(options.date_mesure))
-    assert max(options.date_mesure).day == 1
-    assert str(options.data) == "/d"
 
 
 def commandes() -> list[str]:
@@ -98,12 +74,12 @@ def commandes() -> list[str]:
 @pytest.mark.parametrize("commande", commandes())
 def test_scheduled_commands_exist(commande: str) -> None:
     programme, *arguments = commande.split()
-    assert programme in ("/opt/duimetre/.venv/bin/duimetre", "/opt/duimetre/deploy/mensuelle.sh")
-    _parseur().parse_args(["nuit", *arguments] if programme.endswith(".sh") else arguments)
+    assert programme == "/opt/duimetre/.venv/bin/duimetre"
+    _parseur().parse_args(arguments)
 
 
 def test_there_are_commands_for_every_way_of_scheduling() -> None:
-    assert len(commandes()) == 8
+    assert len(commandes()) == 6
 
 
 @pytest.mark.parametrize("timer", UNITES, ids=lambda t: t.stem)
@@ -116,12 +92,12 @@ def test_timers_start_their_service_in_the_time_of_the_region(timer: Path) -> No
     calendrier = lu["Timer"]["OnCalendar"]
     assert calendrier.endswith(" Indian/Reunion")
     assert lu["Timer"]["Persistent"] == "true"
-    heures = {"nuit": " 02:30:00 ", "mensuelle": "-01 06:00:00 ", "alarme": " 07:00:00 ", "reception": " *:00/10:00 "}
+    heures = {"nuit": " 02:30:00 ", "alarme": " 07:00:00 ", "reception": " *:00/10:00 "}
     assert heures[timer.stem.removeprefix("duimetre-")] in calendrier
 
 
 def test_another_night_in_progress_is_no_failure_for_systemd() -> None:
-    for nom in ("nuit", "mensuelle", "reception"):
+    for nom in ("nuit", "reception"):
         unite = (DEPLOY / "systemd" / f"duimetre-{nom}.service").read_text(encoding="utf-8")
         assert "SuccessExitStatus=10" in unite
         # The drop folders are only read.

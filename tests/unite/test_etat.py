@@ -53,7 +53,7 @@ def test_one_screen_says_what_the_operator_must_know(region: Path) -> None:
     assert texte.startswith("OK — dernière publication le 03/04/2026 à 06 h 30")
     assert "Dépôts : accepté 2, refusé 2" in texte
     assert "Fichiers refusés ou en attente, à reprendre : asso 1, ght 1" in texte
-    assert "Dates de mesure : 01/04/2026" in texte
+    assert "Dates mesurées : 01/04/2026" in texte
     assert "Sources manquantes (ESSMS) : " in texte and "projet personnalisé 3" in texte
     assert len(texte.splitlines()) < 24
     assert all(len(ligne) < 200 for ligne in texte.splitlines())

@@ -88,6 +88,23 @@ def verifier_phrases(e: Explication) -> None:
     json.loads(en_json(e))
 
 
+def test_une_mesure_publiee_avant_les_verdicts_s_explique(tmp_path: Path) -> None:
+    """« Columns are added »: the files of an older version lack them, and nothing is said of a verdict."""
+    depuis = {
+        "indicateurs": ["projet", "taux_plancher", "verdict"],
+        "sources": ["tardive", "refusee", "sejours_inconnus"],
+    }
+    for table in ("indicateurs", "sources", "maturin_sms", "populations", "alertes"):
+        fichier = tmp_path / table / f"date_mesure={D}" / f"{table}.parquet"
+        fichier.parent.mkdir(parents=True)
+        publiee = demo_publiee.version() / table / f"date_mesure={D}" / f"{table}.parquet"
+        pl.read_parquet(publiee).drop(depuis.get(table, [])).write_parquet(fichier)
+    avant, apres = expliquer(tmp_path, FINESS), expliquer(demo_publiee.version(), FINESS)
+    assert {(i.verdict, i.taux_plancher, i.doutes) for i in avant.indicateurs} == {(None, None, ())}
+    assert [i.taux for i in avant.indicateurs] == [i.taux for i in apres.indicateurs]
+    assert "None" not in dire(avant)
+
+
 def test_inconnus() -> None:
     with pytest.raises(Inconnu, match="999999999"):
         expliquer(demo_publiee.version(), "999999999")

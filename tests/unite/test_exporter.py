@@ -18,6 +18,7 @@ import pytest
 from schemas import curated
 from schemas.erreurs import Inconnu
 from transforms.export import exporter_classeur, publics
+from transforms.suppression import Seuils
 
 D = demo_publiee.DATE_MESURE
 
@@ -82,7 +83,7 @@ def test_les_zeros_de_tete_et_les_textes_dangereux(tmp_path: Path) -> None:
 
 
 def test_l_export_public_n_a_aucun_petit_effectif(tmp_path: Path) -> None:
-    ecrits = publics(demo_publiee.version(), tmp_path / "public", None, 11)
+    ecrits = publics(demo_publiee.version(), tmp_path / "public", None, Seuils(11, 3))
     assert sorted(x.name for x in ecrits) == [
         "LISEZMOI.txt",
         "dictionnaire.csv",
@@ -90,29 +91,46 @@ def test_l_export_public_n_a_aucun_petit_effectif(tmp_path: Path) -> None:
         "territoires.parquet",
     ]
     table = pl.read_parquet(tmp_path / "public" / "territoires.parquet")
-    assert table.equals(publiee("territoires"))
-    for colonne in ("numerateur", "denominateur"):
-        assert table[colonne].drop_nulls().min() >= 11  # type: ignore[operator]
+    entiere = publiee("territoires").drop("masque", "nb_personnes")
+    assert table.drop("masque", "nb_personnes").filter(~table["masque"]).equals(entiere.filter(~table["masque"]))
+    assert table["nb_personnes"].null_count() == table.height
+    for colonne, seuil in (("numerateur", 11), ("denominateur", 11), ("nb_calcules", 3)):
+        assert table.filter(pl.col("nb_calcules") > 0)[colonne].drop_nulls().min() >= seuil  # type: ignore[operator]
     csv = pl.read_csv(tmp_path / "public" / "territoires.csv", separator=";", infer_schema=False)
     assert csv.height == table.height
     assert (csv["masque"] == "true").sum() == table["masque"].sum() > 0
-    assert "moins de 11 personnes" in (tmp_path / "public" / "LISEZMOI.txt").read_text(encoding="utf-8")
+    dit = (tmp_path / "public" / "LISEZMOI.txt").read_text(encoding="utf-8")
+    assert "moins de 11 personnes" in dit
+    assert "moins de\n3 ESSMS" in dit
     textes = b"".join(x.read_bytes() for x in ecrits)
     finess = publiee("essms")["finess_et"]
     assert not any(f.encode() in textes for f in finess)
 
 
+def test_une_mesure_d_une_version_ancienne_s_exporte_sans_verdicts(tmp_path: Path) -> None:
+    """Its figures are summed; how many ESSMS are at the target by verdict is not known, which is not none."""
+    for table in ("indicateurs", "maturin_sms"):
+        dossier = tmp_path / "v" / table / f"date_mesure={D}"
+        dossier.mkdir(parents=True)
+        anciennes = {"verdict", "taux_plancher", "projet", "cibles_a_confirmer"}
+        publiee(table).drop(anciennes, strict=False).write_parquet(dossier / f"{table}.parquet")
+    publics(tmp_path / "v", tmp_path / "public", D, Seuils(11, 3))
+    vues = pl.read_parquet(tmp_path / "public" / "territoires.parquet").filter(~pl.col("masque"))
+    assert vues["nb_atteints"].null_count() == vues["nb_a_confirmer"].null_count() == vues.height
+    assert vues["numerateur"].drop_nulls().len() > 0
+
+
 def test_le_seuil_change_ce_qui_est_cache(tmp_path: Path) -> None:
     caches = []
-    for seuil in (1, 11, 60):
-        publics(demo_publiee.version(), tmp_path / str(seuil), D, seuil)
-        caches.append(int(pl.read_parquet(tmp_path / str(seuil) / "territoires.parquet")["masque"].sum()))
-    assert caches[0] < caches[1] < caches[2]
+    for rang, seuils in enumerate((Seuils(1, 1), Seuils(11, 1), Seuils(11, 3), Seuils(60, 6))):
+        publics(demo_publiee.version(), tmp_path / str(rang), D, seuils)
+        caches.append(int(pl.read_parquet(tmp_path / str(rang) / "territoires.parquet")["masque"].sum()))
+    assert caches[0] < caches[1] < caches[2] < caches[3]
 
 
 def test_une_date_non_publiee_est_dite(tmp_path: Path) -> None:
     with pytest.raises(Inconnu, match="01/04/2026"):
-        publics(demo_publiee.version(), tmp_path, date(2025, 1, 1), 11)
+        publics(demo_publiee.version(), tmp_path, date(2025, 1, 1), Seuils(11, 3))
 
 
 @pytest.mark.parametrize(

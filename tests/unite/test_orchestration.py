@@ -149,7 +149,7 @@ def test_the_journal_and_two_artifacts_are_there_without_any_value(nuitee: tuple
 def test_the_parameters_are_described_and_none_is_for_tests() -> None:
     from flows import orchestration  # noqa: PLC0415 - Prefect takes a second to import
 
-    for flot in (orchestration.nuit, orchestration.mesure_mensuelle, orchestration.reception):
+    for flot in (orchestration.nuit, orchestration.reception):
         decrits = {nom: p.get("description", "") for nom, p in flot.parameters.properties.items()}
         assert decrits.keys() <= {"data", "dates_mesure", "fuseau", "reconstruire"}
         assert all(texte.endswith(".") for texte in decrits.values())

@@ -335,3 +335,36 @@ def test_members_with_foreign_names_are_never_unpacked(tmp_path: Path) -> None:
     with pytest.raises(PreuveInvalide, match="n'est pas une preuve"):
         preuve.verifier_preuve(tmp_path / "p.zip", tmp_path / "travail")
     assert not (tmp_path / "dehors.txt").exists()
+
+
+def test_une_date_passee_est_prouvee_avec_le_registre_de_ce_jour(
+    publiee: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """§4.6: whatever became of the structure since, its figure rests on the porteur, the number and the others of that date."""
+    avant = contenu(ecrire(publiee, "avant.zip"))
+    projets(publiee, "E1 fin=2026-06-30\nE2\nE3 porteur=ght\nPARIS porteur=ght debut=2026-07-01 finess_precedent=E1")
+    for table, texte in (
+        ("dossiers", f"finess_et;id_dossier;id_personne\n{E1};D1;P1\n{ESSMS['PARIS']};D2;P2\n"),
+        ("sejours", f"finess_et;id_dossier;date_entree\n{E1};D1;2026-01-05\n{E1};D2;2026-01-05\n"),
+        ("mises_a_jour", f"finess_et;id_dossier;horodatage\n{E1};D1;2026-09-10\n"),
+    ):
+        deposer(publiee, f"{table}_2026-10-01.csv", texte, "ght")
+    nuit_directe(publiee, [date(2026, 10, 1)], datetime(2026, 10, 2, 2, 30, tzinfo=UTC))
+    apres = contenu(ecrire(publiee))
+    for piece in ("entrees/essms.parquet", "entrees/bilans.parquet", "entrees/depose_dossiers.parquet"):
+        assert avant[piece] == apres[piece]
+    sortie = publiee.parent / "octobre.zip"
+    demande = ["preuve", ESSMS["PARIS"], "--date-mesure", "2026-10-01", "--sortie", str(sortie), "--data", str(publiee)]
+    assert lancer(*demande) == 0
+    chiffres = {c["indicateur"]: c for c in json.loads(contenu(sortie)["preuve.json"])["chiffres"]}
+    assert (chiffres["dossiers_actifs"]["numerateur"], chiffres["dossiers_actifs"]["denominateur"]) == (1, 2)
+    for chemin in (sortie, publiee.parent / "preuve.zip"):
+        assert lancer("preuve", "--verifier", str(chemin), "--data", str(publiee)) == 0
+    # When retention has removed the version that computed it, the former numbers are still in the table of that date.
+    calcul = (publiee / "curated" / "actuel").resolve()
+    nuit_directe(publiee, [date(2026, 10, 2)], datetime(2026, 10, 3, 2, 30, tzinfo=UTC))
+    chaine = publiee / "curated" / "chaine"
+    chaine.mkdir(exist_ok=True)
+    shutil.copy(calcul / "maillon.json", chaine / f"{calcul.name}.json")
+    shutil.rmtree(calcul)
+    assert lancer(*demande) == 0

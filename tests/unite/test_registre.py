@@ -114,16 +114,15 @@ def ancien(chemin: Path, version: int) -> None:
             base.executescript((ANCIENS / f"version_{numero}.sql").read_text(encoding="utf-8"))
         base.executescript("""
             INSERT INTO receptions VALUES (1, 'asso', 'a.zip', 'aa', 10, '2026-03-01T02:00:00+00:00', 'ctx');
-            INSERT INTO apercus VALUES ('asso', 'a.zip', 10, 11, 12, 1);
+            INSERT INTO apercus (porteur, chemin, taille, mtime_ns, inode, reception) VALUES ('asso', 'a.zip', 10, 11, 12, 1);
             INSERT INTO unites VALUES (1, 'a.csv', 'mss', '2026-03-01', 0, 'a1', 'd1'),
                 (1, 'b.csv', 'mss', '2026-03-02', 1, 'a2', 'd2'), (1, 'c.csv', 'mss', '2026-03-03', 0, 'a3', 'd3');
             INSERT INTO examens VALUES ('d1', 'ctx', 'accepte', NULL, 5, 5, 0, 0, 'mss/a.parquet'),
                 ('d2', 'ctx', 'accepte_avec_rejets', NULL, 5, 2, 3, 1, 'mss/a.parquet'),
                 ('d3', 'ctx', 'refuse', 'TROP_DE_REJETS', 9, 0, 9, 0, NULL);
         """)
-        base.execute(
-            f"INSERT INTO {'plis' if version < 5 else 'replis'} VALUES ('mss/a.parquet', 'mss/plie.parquet', 2)"
-        )
+        table = "plis (fichier, pli, depots)" if version < 5 else "replis (fichier, repli, depots)"
+        base.execute(f"INSERT INTO {table} VALUES ('mss/a.parquet', 'mss/plie.parquet', 2)")
 
 
 def schema(chemin: Path) -> set[tuple[str, str, str]]:
@@ -133,7 +132,7 @@ def schema(chemin: Path) -> set[tuple[str, str, str]]:
     return {(genre, nom, " ".join(sql.split())) for genre, nom, sql in objets}
 
 
-@pytest.mark.parametrize("version", [2, 3, 4, 5])
+@pytest.mark.parametrize("version", [2, 3, 4, 5, 6])
 def test_un_registre_ancien_est_mis_a_jour(tmp_path: Path, version: int) -> None:
     chemin, neuf = tmp_path / "registre.sqlite", tmp_path / "neuf.sqlite"
     ancien(chemin, version)
@@ -164,7 +163,8 @@ def test_un_registre_d_une_version_inconnue_reste_tel_quel(tmp_path: Path, versi
     chemin = tmp_path / "registre.sqlite"
     with sqlite3.connect(chemin) as base:
         base.execute(f"PRAGMA user_version = {version}")
-    with pytest.raises(RegistreInconnu, match=f"est de la version {version}, ce duimètre connaît les versions 2 à 6"):
+    attendu = f"est de la version {version}, ce duimètre connaît les versions 2 à {module.VERSION}"
+    with pytest.raises(RegistreInconnu, match=attendu):
         RegistreDepots(chemin)
     with sqlite3.connect(chemin) as base:
         assert base.execute("PRAGMA user_version").fetchone() == (version,)

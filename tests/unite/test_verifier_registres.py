@@ -68,8 +68,11 @@ def test_le_meme_registre(verifier: Verifier) -> None:
         ),
         # Moved.
         (
-            f"p1;Un;{E1};;;30/06/2026;;;1000\np2;Un;{E1};p1;01/07/2026;;;;1000\np1;Un;{E2};;;;;;1000\n",
-            [f"1 ESSMS ({E1}) : du porteur « p1 » au porteur « p2 » à partir du 01/07/2026."],
+            f"p1;Un;{E1};;;30/06/2026;;;1000\np2;Un;{E1};;01/07/2026;;;;7\np1;Un;{E2};;;;;;1000\n",
+            [
+                f"1 ESSMS ({E1}) : du porteur « p1 » au porteur « p2 » à partir du 01/07/2026.",
+                f"1 ESSMS ({E1}) : « projet » passe de « p1 » à « p2 » à partir du 01/07/2026.",
+            ],
         ),
         # Another number.
         (

@@ -77,6 +77,47 @@ ALERTES = {
         "Un taux a perdu plus de 30 points depuis la mesure précédente.",
         ("Le taux « {indicateur} » a baissé de {nombre} points depuis la mesure précédente.",),
     ),
+    "POPULATION_CHUTE": GenreAlerte(
+        "À vérifier",
+        "La file active a perdu plus de 30 % depuis la mesure précédente : un export est peut-être incomplet.",
+        (
+            "personne de moins dans la file active qu'à la mesure précédente, soit plus de 30 % : vérifiez que les exports "
+            "« dossiers » et « sejours » sont complets.",
+            "personnes de moins dans la file active qu'à la mesure précédente, soit plus de 30 % : vérifiez que les exports "
+            "« dossiers » et « sejours » sont complets.",
+        ),
+    ),
+    "DMP_HORS_POPULATION": GenreAlerte(
+        "À vérifier",
+        "Des documents de DMP sont de personnes qui ne sont pas parmi les personnes éligibles : ils ne comptent pas.",
+        (
+            "personne au DMP alimenté n'est pas parmi les personnes éligibles : elle ne compte pas dans le taux. Vérifiez "
+            "ses identifiants dans l'export « dmp » et ses séjours.",
+            "personnes au DMP alimenté ne sont pas parmi les personnes éligibles : elles ne comptent pas dans le taux. "
+            "Vérifiez leurs identifiants dans l'export « dmp » et leurs séjours.",
+        ),
+    ),
+    "PROJET_ECHU": GenreAlerte(
+        "À vérifier",
+        "Des dossiers actifs n'ont que des projets actifs dont la fin prévue est passée : ils comptent, à actualiser.",
+        (
+            "dossier actif n'a qu'un projet dont la fin prévue est passée : il compte, mais il est à actualiser.",
+            "dossiers actifs n'ont que des projets dont la fin prévue est passée : ils comptent, mais sont à actualiser.",
+        ),
+    ),
+    "PREMIERE_MESURE_MANQUEE": GenreAlerte(
+        "À vérifier",
+        "Aucune mesure n'est publiée à la date de la première mesure, ni au lendemain.",
+        (
+            "La première mesure de cet ESSMS n'est publiée ni à la « date_premiere_mesure » de projets.csv, ni le lendemain : "
+            "lancez « duimetre nuit --date-mesure » à cette date.",
+        ),
+    ),
+    "FIN_DE_MOIS": GenreAlerte(
+        "À vérifier",
+        "La mesure est datée du dernier jour d'un mois : ce jour n'est dans aucune fenêtre mensuelle.",
+        ("Cette mesure est datée du dernier jour d'un mois, qu'aucune fenêtre mensuelle ne compte : mesurez le 1er.",),
+    ),
     "DOSSIER_INCONNU": GenreAlerte(
         "À vérifier",
         "Des lignes portent sur un dossier absent de « dossiers » : sans effet.",
@@ -87,8 +128,13 @@ ALERTES = {
     ),
     "IDENTITE_INCOHERENTE": GenreAlerte(
         "À vérifier",
-        "Une même personne a plusieurs INS.",
-        ("personne a plusieurs INS.", "personnes ont plusieurs INS."),
+        "Un usager a plusieurs INS, un INS porté par plus de deux usagers, ou plus de deux dossiers sans un même INS.",
+        (
+            "usager dont l'identité est à corriger dans le logiciel : plusieurs INS, un INS porté par plus de deux usagers, "
+            "ou plus de deux dossiers sans un même INS.",
+            "usagers dont l'identité est à corriger dans le logiciel : plusieurs INS, un INS porté par plus de deux "
+            "usagers, ou plus de deux dossiers sans un même INS.",
+        ),
     ),
     "DOUBLON_PERSONNE": GenreAlerte(
         "À vérifier",

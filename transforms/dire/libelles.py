@@ -74,7 +74,7 @@ INDICATEURS = {
     ),
     "dmp": Libelle(
         "DMP",
-        "Personnes dont le dossier médical partagé a reçu au moins un document dans la fenêtre.",
+        "Personnes éligibles dont le dossier médical partagé a reçu au moins un document dans la fenêtre.",
         ("personne dont le DMP a été alimenté", "personnes dont le DMP a été alimenté"),
         "Personnes éligibles, comme pour MSSanté.",
         _ELIGIBLES,

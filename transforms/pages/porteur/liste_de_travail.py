@@ -24,7 +24,6 @@ _RAISONS = {
     "mis_a_jour_apres": "Aucune mise à jour du {debut} au {fin} ; mis à jour le {jour}, après la période.",
     "aucun_projet": "Dossier actif, sans aucun projet personnalisé.",
     "projet_a_venir": "Dossier actif ; son projet ne commence que le {jour}, après le {fin}.",
-    "projet_echu": "Dossier actif ; la date de fin de son projet est passée ({jour}).",
     "projet_termine_sans_date": "Dossier actif ; son projet est terminé sans date de fin.",
     "projet_termine": "Dossier actif ; son dernier projet est terminé depuis le {jour}.",
     "projet_suspendu": "Dossier actif ; son projet est suspendu.",

@@ -16,6 +16,7 @@ import polars as pl
 from schemas.curated import INDICATEURS, SOURCES, TOUS
 from schemas.depots import TABLES
 from transforms import regles
+from transforms.agregats import suivre_panels
 from transforms.dire.alertes import ALERTES
 from transforms.dire.libelles import AVEC_CIBLE, table_a_deposer
 from transforms.pages.environnement import remplir, style
@@ -97,6 +98,7 @@ class _Vue:
             maintain_order=True,
         )
         self._alertes_essms = par_cle(self._alertes, "finess_et")
+        self._panels = par_cle(suivre_panels(tables["indicateurs"]), "porteur")
 
     def _du_jour(self, table: str) -> pl.DataFrame:
         return self._tables[table].filter(pl.col("date_mesure") == self._derniere)
@@ -144,14 +146,12 @@ class _Vue:
             .sort(["recu_le", "nom", "membre", "table"], descending=[True, False, False, False])
         )
         lignes = [self.resume(f) for f, e in self._essms.items() if e["porteur"] == porteur]
-        du_jour = _par_indicateur(sommes, self._derniere)
         return {
             "porteur": porteur,
             "nom": lignes[0]["nom_porteur"],
             "lignes": lignes,
-            "sommes": du_jour,
-            "cibles": _cibles(du_jour),
-            "historique": _historique(sommes.iter_rows(named=True)),
+            "blocs": list(_par_fenetre(sommes.filter(pl.col("date_mesure") == self._derniere))),
+            "courbes": _courbes(sommes, self._panels.get(porteur, ())),
             "financement": financement.row(0, named=True) if len(financement) else None,
             "fraicheur": [f for t in TABLES for f in self._fraicheur.get((porteur, t), ())],
             "alertes": self._alertes_groupees(porteur),
@@ -176,10 +176,8 @@ class _Vue:
 
     def region(self) -> Ligne:
         """The first page: everything this version holds, one région most of the time."""
-        territoires = self._tables["territoires"]
-        du_jour = self._du_jour("territoires")
-        ensemble = territoires.filter((pl.col("niveau") == "national") & (pl.col("sous_secteur") == TOUS))
-        sommes_du_jour = _par_indicateur(ensemble, self._derniere)
+        territoires, du_jour = self._tables["territoires"], self._du_jour("territoires")
+        pays = (pl.col("niveau") == "national") & (pl.col("sous_secteur") == TOUS)
         essms = self._tables["essms"]
         alertes = self._alertes.group_by("code", maintain_order=True).agg(
             pl.len().alias("nb"),
@@ -187,34 +185,34 @@ class _Vue:
             pl.col("porteur").drop_nulls().n_unique().alias("nb_porteurs"),
         )
         financement = {f["porteur"]: f for f in self._du_jour("financement").iter_rows(named=True)}
-        sommes = par_cle(self._du_jour("porteurs"), "porteur")
+        regles_par_fenetre = par_cle(
+            self._du_jour("indicateurs").select("debut_fenetre", "fin_fenetre", "regles").unique().sort(pl.all()),
+            "debut_fenetre",
+            "fin_fenetre",
+        )
+        sommes = {p: list(_par_fenetre(s)) for (p,), s in self._du_jour("porteurs").group_by("porteur")}
         noms = dict(essms.select("porteur", "nom_porteur").unique().sort("porteur").iter_rows())
+        programme = du_jour.filter(pl.col("objectif").is_not_null())
         return {
             "regions": essms["region"].drop_nulls().unique().sort().to_list(),
-            "fenetres": self._du_jour("indicateurs")
-            .select("regles", "debut_fenetre", "fin_fenetre")
-            .unique()
-            .sort(pl.all())
-            .rows(),
+            "blocs": [
+                {
+                    **bloc,
+                    "regles": [r["regles"] for r in regles_par_fenetre.get((bloc["debut"], bloc["fin"]), ())],
+                    **_lieux(du_jour.filter(pl.col("debut_fenetre") == bloc["debut"])),
+                }
+                for bloc in _par_fenetre(du_jour.filter(pays))
+            ],
+            "programme": programme.row(0, named=True) if len(programme) else None,
             "nb_essms": len(essms),
+            "nb_a_confirmer": int(self._du_jour("maturin_sms")["cibles_a_confirmer"].fill_null(False).sum()),
             "nb_cibles_atteintes": int(self._du_jour("maturin_sms")["cibles_atteintes"].fill_null(False).sum()),
-            "ensemble": sommes_du_jour,
-            "cibles": _cibles(sommes_du_jour),
-            "historique": _historique(ensemble.iter_rows(named=True)),
-            "secteurs": _lignes_de(
-                du_jour.filter((pl.col("niveau") == "national") & (pl.col("sous_secteur") != TOUS)), "sous_secteur"
-            ),
-            "par_region": _lignes_de(
-                du_jour.filter((pl.col("niveau") == "region") & (pl.col("sous_secteur") == TOUS)), "code"
-            ),
-            "departements": _lignes_de(
-                du_jour.filter((pl.col("niveau") == "departement") & (pl.col("sous_secteur") == TOUS)), "code"
-            ),
+            "courbes": _courbes(territoires.filter(pays), self._panels.get("", ())),
             "porteurs": [
                 {
                     "porteur": p,
                     "nom": nom,
-                    "sommes": {s["indicateur"]: s for s in sommes.get(p, ())},
+                    "blocs": sommes.get(p, ()),
                     "financement": financement.get(p),
                     "fraicheur": {t: self._fraicheur[p, t][0] for t in TABLES if (p, t) in self._fraicheur},
                 }
@@ -225,8 +223,65 @@ class _Vue:
         }
 
 
-def _par_indicateur(sommes: pl.DataFrame, jour: date) -> dict[str, Ligne]:
-    return {s["indicateur"]: s for s in sommes.filter(pl.col("date_mesure") == jour).iter_rows(named=True)}
+def _par_fenetre(sommes: pl.DataFrame) -> Iterator[Ligne]:
+    """The sums of one measure date by indicator, window by window, the longest first: a sum is of one window only.
+
+    `suffixe` makes the names of what is shown of each window differ on a page.
+    """
+    fenetres = par_cle(
+        sommes.drop_nulls("debut_fenetre").sort("debut_fenetre", "fin_fenetre"), "debut_fenetre", "fin_fenetre"
+    )
+    for rang, ((debut, fin), lignes) in enumerate(fenetres.items(), start=1):
+        par_indicateur = {s["indicateur"]: s for s in lignes}
+        yield {
+            "debut": debut,
+            "fin": fin,
+            "suffixe": f"-{rang}" if rang > 1 else "",
+            "sommes": par_indicateur,
+            "cibles": _cibles(par_indicateur),
+        }
+
+
+def _lieux(territoires: pl.DataFrame) -> Ligne:
+    """The sums of one window by sub-sector, by région, by département."""
+    tous = pl.col("sous_secteur") == TOUS
+    return {
+        "secteurs": _lignes_de(territoires.filter((pl.col("niveau") == "national") & ~tous), "sous_secteur"),
+        "par_region": _lignes_de(territoires.filter((pl.col("niveau") == "region") & tous), "code"),
+        "departements": _lignes_de(territoires.filter((pl.col("niveau") == "departement") & tous), "code"),
+    }
+
+
+def _courbes(sommes: pl.DataFrame, panels: Sequence[Ligne]) -> list[Ligne]:
+    """The histories of sums, one per length of window (`mois`), the latest first, each with its constant panel.
+
+    `panels`: rows of `agregats.suivre_panels`. `stable`: the sums add the same ESSMS at all dates, the panel is them.
+    """
+    mois = {(p["date_mesure"], p["debut_fenetre"]): p["mois"] for p in panels}
+    lignes: dict[int, list[Ligne]] = {}
+    for somme in sommes.iter_rows(named=True):
+        duree = mois.get((somme["date_mesure"], somme["debut_fenetre"]))
+        if duree is not None:
+            lignes.setdefault(duree, []).append(somme)
+    courbes: list[Ligne] = []
+    for duree in sorted(lignes, key=lambda m: (max(s["date_mesure"] for s in lignes[m]), m), reverse=True):
+        constant = [p for p in panels if p["mois"] == duree and p["indicateur"] in AVEC_CIBLE]
+        comptes = {(p["date_mesure"], p["indicateur"]): p["nb_calcules"] for p in constant}
+        derniers = {s["indicateur"]: s for s in sorted(lignes[duree], key=lambda s: s["date_mesure"])}
+        courbe = {
+            **_historique(lignes[duree]),
+            "mois": duree,
+            "suffixe": f"-{len(courbes) + 1}" if courbes else "",
+            "cibles": _cibles(derniers),
+            "stable": all(
+                comptes.get((s["date_mesure"], s["indicateur"])) == s["nb_calcules"]
+                for s in lignes[duree]
+                if s["indicateur"] in AVEC_CIBLE
+            ),
+            "panel": _historique(constant, AVEC_CIBLE),
+        }
+        courbes.append(courbe)
+    return courbes
 
 
 def _cibles(mesures: Mapping[str, Ligne]) -> dict[str, float | None]:
@@ -267,7 +322,6 @@ def _lignes_de(territoires: pl.DataFrame, cle: str) -> list[Ligne]:
         {
             **lignes[0],
             "sommes": {s["indicateur"]: s for s in lignes},
-            "visible": any(not s["masque"] for s in lignes if s["indicateur"] in AVEC_CIBLE),
         }
         for _, lignes in sorted(par_cle(territoires, cle).items())
     ]

@@ -1,9 +1,11 @@
--- §7 porteurs, territoires: "sums of numerators and denominators, rates of the sums." What each ESSMS brings to a sum:
--- its figures where its rate can be computed, nothing elsewhere, so that a sum never sets a numerator against the
--- denominator of others. An indicator without a denominator counts where its numerator is known.
+-- §7 porteurs, territoires: "sums of numerators and denominators, rates of the sums, number of ESSMS calculated / at
+-- target / to confirm." What each ESSMS brings to the sums of its window: its figures where it is counted
+-- (comptes.sql), nothing elsewhere. Its persons are those of its file active, the denominator of `dossiers_actifs`.
 SELECT
     i.date_mesure,
     i.finess_et,
+    i.debut_fenetre,
+    i.fin_fenetre,
     e.porteur,
     e.nom_porteur,
     COALESCE(e.sous_secteur, 'INCONNU') AS sous_secteur,
@@ -14,19 +16,17 @@ SELECT
     i.indicateur,
     i.cible,
     i.opposable,
-    c.calcule,
-    CASE WHEN c.calcule THEN i.numerateur END AS numerateur,
-    CASE WHEN c.calcule THEN i.denominateur END AS denominateur,
-    c.calcule AND i.statut = 'source_partielle' AS partiel,
-    c.calcule AND COALESCE(i.atteint, FALSE) AS atteint
+    c.finess_et IS NOT NULL AS calcule,
+    c.numerateur,
+    c.denominateur,
+    CASE WHEN c.finess_et IS NOT NULL THEN f.denominateur END AS personnes,
+    COALESCE(c.partiel, FALSE) AS partiel,
+    i.verdict = 'atteint' AS atteint,
+    i.verdict = 'a_confirmer' AS a_confirmer
 FROM indicateurs AS i
-INNER JOIN (
-    SELECT
-        date_mesure,
-        finess_et,
-        indicateur,
-        taux IS NOT NULL OR (statut IN ('calcule', 'source_partielle') AND denominateur IS NULL) AS calcule
-    FROM indicateurs
-) AS c ON c.date_mesure = i.date_mesure AND c.finess_et = i.finess_et AND c.indicateur = i.indicateur
 INNER JOIN essms AS e ON e.finess_et = i.finess_et
+LEFT JOIN comptes AS c
+    ON c.date_mesure = i.date_mesure AND c.finess_et = i.finess_et AND c.indicateur = i.indicateur
+LEFT JOIN indicateurs AS f
+    ON f.date_mesure = i.date_mesure AND f.finess_et = i.finess_et AND f.indicateur = 'dossiers_actifs'
 LEFT JOIN departements AS d ON d.departement = e.departement

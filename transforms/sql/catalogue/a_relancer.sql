@@ -13,6 +13,14 @@ INNER JOIN indicateurs AS i
 WHERE
     i.opposable
     AND s.date_mesure = CAST(jour AS DATE)
-    AND (NOT s.presente OR s.sans_reference OR s.derniere_extraction <= i.fin_fenetre OR s.lignes_rejetees > 0)
+    AND (
+        NOT s.presente
+        OR s.derniere_extraction <= i.fin_fenetre
+        OR s.sans_reference
+        OR s.tardive
+        OR s.refusee
+        OR s.lignes_rejetees > 0
+        OR s.sejours_inconnus > 0
+    )
 GROUP BY s.porteur, s."table"
 ORDER BY nb_sans_la_table DESC, nb_essms DESC, s.porteur ASC, s."table" ASC

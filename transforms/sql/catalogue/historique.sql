@@ -12,7 +12,9 @@ SELECT
     statut,
     debut_fenetre,
     fin_fenetre,
-    regles
+    regles,
+    taux_plancher,
+    verdict
 FROM indicateurs
 WHERE finess_et = UPPER(finess)
 ORDER BY indicateur, date_mesure

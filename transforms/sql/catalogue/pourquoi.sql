@@ -13,13 +13,19 @@ SELECT
     s.presente,
     s.derniere_extraction,
     s.lignes_rejetees,
+    s.sejours_inconnus,
     CASE
         WHEN NOT s.presente THEN 'manque'
-        WHEN s.sans_reference THEN 'dépôts partiels seulement'
         WHEN s.derniere_extraction <= i.fin_fenetre THEN 'extraite avant la fin de la fenêtre'
+        WHEN s.sans_reference THEN 'dépôts partiels seulement'
+        WHEN s.tardive THEN 'extraite plus de 45 jours après la mesure'
+        WHEN s.refusee THEN 'fichier refusé'
         WHEN s.lignes_rejetees > 0 THEN 'lignes rejetées'
+        WHEN s.sejours_inconnus > 0 THEN 'séjours de dossiers inconnus'
         ELSE 'complète'
-    END AS constat
+    END AS constat,
+    i.taux_plancher,
+    i.verdict
 FROM indicateurs AS i
 INNER JOIN besoins AS b ON b.indicateur = i.indicateur
 INNER JOIN sources AS s

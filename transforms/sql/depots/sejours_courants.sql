@@ -1,6 +1,7 @@
--- §6.2 Current sejours of each ESSMS: "for every dossier of which a partial deposit has an accepted row, its rows replace
--- those of that dossier; one row per key throughout, the later wins." A row stays unless a later deposit names its
--- dossier (later step) or its key. Two numbers of one chain (§4.6) may give a key twice in one file: the later line wins.
+-- §6.2 Current sejours of each ESSMS: "for every dossier of which the partial deposits of a date have an accepted row, their
+-- rows together replace those of that dossier; one row per key throughout, the later wins." A row stays unless a later
+-- deposit names its dossier (later step) or its key. Two numbers of one chain (§4.6) may give a key twice in one file: the
+-- later line wins.
 WITH lignes AS (
     SELECT
         s.finess_et,

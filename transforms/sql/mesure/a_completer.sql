@@ -73,20 +73,14 @@ projets_candidats AS (
         s.finess_et,
         s.id_dossier,
         CASE
-            WHEN p.statut IN ('en_preparation', 'actif') AND p.date_fin < f.debut_fenetre THEN 2
-            WHEN p.statut IN ('en_preparation', 'actif') THEN 1
-            WHEN p.statut = 'termine' AND p.date_fin IS NULL THEN 3
-            WHEN p.statut = 'termine' THEN 4
-            WHEN p.statut = 'suspendu' THEN 5
-            ELSE 6
+            WHEN p.statut = 'actif' THEN 1
+            WHEN p.statut = 'termine' AND p.date_fin IS NULL THEN 2
+            WHEN p.statut = 'termine' THEN 3
+            WHEN p.statut = 'suspendu' THEN 4
+            ELSE 5
         END AS rang,
-        CASE
-            WHEN p.statut IN ('en_preparation', 'actif') AND (p.date_fin IS NULL OR p.date_fin >= f.debut_fenetre)
-                THEN p.date_debut
-            WHEN p.statut IN ('en_preparation', 'actif', 'termine') THEN p.date_fin
-        END AS jour
+        CASE p.statut WHEN 'actif' THEN p.date_debut WHEN 'termine' THEN p.date_fin END AS jour
     FROM sans_projet AS s
-    INNER JOIN fenetres AS f ON f.finess_et = s.finess_et
     INNER JOIN projets_courants AS p ON p.finess_et = s.finess_et AND p.id_dossier = s.id_dossier
 ),
 
@@ -136,11 +130,10 @@ restes AS (
         s.id_dossier,
         CASE p.rang
             WHEN 1 THEN 'projet_a_venir'
-            WHEN 2 THEN 'projet_echu'
-            WHEN 3 THEN 'projet_termine_sans_date'
-            WHEN 4 THEN 'projet_termine'
-            WHEN 5 THEN 'projet_suspendu'
-            WHEN 6 THEN 'projet_annule'
+            WHEN 2 THEN 'projet_termine_sans_date'
+            WHEN 3 THEN 'projet_termine'
+            WHEN 4 THEN 'projet_suspendu'
+            WHEN 5 THEN 'projet_annule'
             ELSE 'aucun_projet'
         END,
         p.jour

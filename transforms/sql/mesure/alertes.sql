@@ -31,11 +31,40 @@ WITH alertes_essms AS (
     SELECT finess_et, 'DOSSIER_INCONNU', NULL, nom_table, nombre
     FROM dossiers_inconnus
     UNION ALL
-    -- §6.3 several distinct valid ins for one id_personne
+    -- §6.3 several distinct valid ins for one id_personne, an ins or an id_personne that identifies nobody
     SELECT finess_et, 'IDENTITE_INCOHERENTE', NULL, NULL, COUNT(DISTINCT id_personne)
     FROM personnes
-    WHERE nb_ins > 1
+    WHERE incoherente
     GROUP BY finess_et
+    UNION ALL
+    -- §6.5 "the number of dossiers actifs that only have such ones"
+    SELECT a.finess_et, 'PROJET_ECHU', NULL, NULL, COUNT(*)
+    FROM dossiers_actifs AS a
+    INNER JOIN projets_en_vigueur AS p ON p.finess_et = a.finess_et AND p.id_dossier = a.id_dossier
+    WHERE p.echu
+    GROUP BY a.finess_et
+    UNION ALL
+    -- §6.5 "Persons so fed who are not in the personnes éligibles are counted apart"
+    SELECT finess_et, 'DMP_HORS_POPULATION', NULL, NULL, nb_dmp_hors_population
+    FROM maturin_sms
+    WHERE nb_dmp_hors_population > 0
+    UNION ALL
+    -- §6.1 "when D is later, no version holds a measure of those two days, and the date is not before the first publication"
+    SELECT e.finess_et, 'PREMIERE_MESURE_MANQUEE', NULL, NULL, NULL
+    FROM essms AS e
+    CROSS JOIN mesure AS m
+    WHERE
+        m.date_mesure > jours_apres(e.date_premiere_mesure, 1)
+        AND e.date_premiere_mesure >= m.premiere_publication
+        AND NOT EXISTS (
+            SELECT 1 FROM autres_mesures AS a
+            WHERE a.date_mesure BETWEEN e.date_premiere_mesure AND jours_apres(e.date_premiere_mesure, 1)
+        )
+    UNION ALL
+    -- §6.1 "when the window is of whole months and D is the last day of a month": every window is (`regles`)
+    SELECT finess_et, 'FIN_DE_MOIS', NULL, NULL, NULL
+    FROM fenetres
+    WHERE DAY(jours_apres(date_mesure, 1)) = 1
     UNION ALL
     SELECT finess_et, 'REJETS', NULL, nom_table, nombre
     FROM rejets
@@ -59,6 +88,12 @@ WITH alertes_essms AS (
     FROM indicateurs AS i
     INNER JOIN precedents AS p ON p.finess_et = i.finess_et AND p.indicateur = i.indicateur
     WHERE p.taux - i.taux > 30
+    UNION ALL
+    -- "file active more than 30 % under that of the previous measure date": how many persons fewer
+    SELECT i.finess_et, 'POPULATION_CHUTE', NULL, NULL, p.denominateur - i.denominateur
+    FROM indicateurs AS i
+    INNER JOIN precedents AS p ON p.finess_et = i.finess_et AND p.indicateur = i.indicateur
+    WHERE i.indicateur = 'dossiers_actifs' AND 100 * i.denominateur < 70 * p.denominateur
     UNION ALL
     -- §6.6 vérification d'aptitude: "the three DUI rates supplied and not zero […]. VALEUR_NULLE speaks of it for
     -- montee_de_version only, and also where a rate cannot be supplied"

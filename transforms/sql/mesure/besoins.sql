@@ -29,6 +29,8 @@ FROM (
     ('mss', 'denominateur', 'dossiers'),
     ('mss', 'denominateur', 'sejours'),
     ('dmp', 'numerateur', 'dmp'),
+    ('dmp', 'numerateur', 'dossiers'),
+    ('dmp', 'numerateur', 'sejours'),
     ('dmp', 'denominateur', 'dossiers'),
     ('dmp', 'denominateur', 'sejours'),
     ('eprescription', 'numerateur', 'eprescription'),

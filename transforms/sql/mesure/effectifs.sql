@@ -27,7 +27,9 @@ WITH decomptes AS (
     WHERE m.sens = 'envoye' AND m.jour BETWEEN f.debut_fenetre AND f.fin_fenetre
     GROUP BY m.finess_et
     UNION ALL
-    SELECT finess_et, 'personnes_dmp', COUNT(*) FROM personnes_dmp GROUP BY finess_et
+    SELECT finess_et, CASE WHEN eligible THEN 'personnes_dmp' ELSE 'dmp_hors_population' END, COUNT(*)
+    FROM personnes_dmp
+    GROUP BY finess_et, eligible
     UNION ALL
     SELECT finess_et, 'eprescriptions', COUNT(*) FROM eprescription_fenetre GROUP BY finess_et
     UNION ALL
@@ -46,6 +48,8 @@ SELECT
     CAST(COALESCE(SUM(CASE WHEN d.grandeur = 'dossiers_agenda' THEN d.nombre END), 0) AS BIGINT) AS dossiers_agenda,
     CAST(COALESCE(SUM(CASE WHEN d.grandeur = 'messages' THEN d.nombre END), 0) AS BIGINT) AS messages,
     CAST(COALESCE(SUM(CASE WHEN d.grandeur = 'personnes_dmp' THEN d.nombre END), 0) AS BIGINT) AS personnes_dmp,
+    CAST(COALESCE(SUM(CASE WHEN d.grandeur = 'dmp_hors_population' THEN d.nombre END), 0) AS BIGINT)
+        AS dmp_hors_population,
     CAST(COALESCE(SUM(CASE WHEN d.grandeur = 'eprescriptions' THEN d.nombre END), 0) AS BIGINT) AS eprescriptions,
     CAST(COALESCE(SUM(CASE WHEN d.grandeur = 'echanges_eparcours' THEN d.nombre END), 0) AS BIGINT)
         AS echanges_eparcours

@@ -60,7 +60,8 @@ SELECT
     l.nb_echanges_eparcours,
     l.nb_autres = 0 AS cibles_atteintes,
     e.projet,
-    l.nb_autres > 0 AND l.nb_autres = l.nb_a_confirmer AS cibles_a_confirmer
+    l.nb_autres > 0 AND l.nb_autres = l.nb_a_confirmer AS cibles_a_confirmer,
+    CASE WHEN l.nb_dmp_alimentes IS NOT NULL THEN t.dmp_hors_population END AS nb_dmp_hors_population
 FROM fenetres AS f
 INNER JOIN essms AS e ON e.finess_et = f.finess_et
 INNER JOIN effectifs AS t ON t.finess_et = f.finess_et

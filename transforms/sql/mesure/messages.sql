@@ -1,5 +1,6 @@
 -- §4.2 mss: "Where both grains give the same (finess_et, bal_emettrice, sens, day), the identified messages count and
--- the daily count does not."
+-- the daily count does not; a daily count without bal_emettrice gives way to any identified message of that ESSMS, sens and
+-- day."
 SELECT
     finess_et,
     sens,
@@ -20,5 +21,5 @@ WHERE NOT EXISTS (
         i.finess_et = c.finess_et
         AND i.sens = c.sens
         AND i.jour = c.jour
-        AND i.bal_emettrice IS NOT DISTINCT FROM c.bal_emettrice
+        AND (c.bal_emettrice IS NULL OR i.bal_emettrice = c.bal_emettrice)
 )

@@ -1,13 +1,16 @@
--- §6.5 "A projet is en vigueur if (date_debut null or ≤ fin_fenetre) and, for en_preparation or actif, (date_fin null or
--- ≥ debut_fenetre); for termine, date_fin not null and ≥ debut_fenetre. Others never." Dossiers that have one.
-SELECT DISTINCT
+-- §6.5 A projet is en vigueur: "en_preparation always; actif if date_debut is null or ≤ fin_fenetre (a planned end that has
+-- passed does not end it); termine if (date_debut null or ≤ fin_fenetre) and date_fin not null and ≥ debut_fenetre. Others
+-- never." Dossiers that have one. echu (PROJET_ECHU): they only have some actif whose "date_fin < debut_fenetre".
+SELECT
     p.finess_et,
-    p.id_dossier
+    p.id_dossier,
+    MIN(CASE WHEN p.statut = 'actif' AND p.date_fin < f.debut_fenetre THEN 1 ELSE 0 END) = 1 AS echu
 FROM projets_courants AS p
 INNER JOIN fenetres AS f ON f.finess_et = p.finess_et
 WHERE
-    (p.date_debut IS NULL OR p.date_debut <= f.fin_fenetre)
-    AND (
-        (p.statut IN ('en_preparation', 'actif') AND (p.date_fin IS NULL OR p.date_fin >= f.debut_fenetre))
-        OR (p.statut = 'termine' AND p.date_fin >= f.debut_fenetre)
+    p.statut = 'en_preparation'
+    OR (
+        (p.date_debut IS NULL OR p.date_debut <= f.fin_fenetre)
+        AND (p.statut = 'actif' OR (p.statut = 'termine' AND p.date_fin >= f.debut_fenetre))
     )
+GROUP BY p.finess_et, p.id_dossier

@@ -98,10 +98,21 @@
   const BLEU = "#123a7a";
   const ENCRE = "#1b1f2a";
 
+  const AMBRE = "#7a4a00";
+
   const cibleMarquee = (cible, regle) => (cible ? [regle([cible], { stroke: ENCRE, strokeDasharray: "4 3" })] : []);
 
-  function courbe(points, cible, largeur) {
-    const plafond = Math.max(100, ...points.map((p) => p.y ?? 0));
+  const essms = (n) => (n === null ? "" : ` (${fr.format(n)}\u00a0ESSMS)`);
+  const etendue = (nombres) => {
+    if (!nombres.length) return "aucun ESSMS";
+    const [mini, maxi] = [Math.min(...nombres), Math.max(...nombres)];
+    return mini === maxi ? `${fr.format(maxi)}\u00a0ESSMS` : `de ${fr.format(mini)} à ${fr.format(maxi)}\u00a0ESSMS`;
+  };
+
+  function courbe(points, cible, largeur, panel) {
+    const connus = points.filter((p) => p.y !== null);
+    const constants = panel.filter((p) => p.y !== null);
+    const plafond = Math.max(100, ...connus.map((p) => p.y), ...constants.map((p) => p.y));
     const [debut, fin] = [points[0].x, points[points.length - 1].x];
     return Plot.plot({
       width: largeur, height: 170, marginLeft: 34, marginRight: 18, style: POLICE,
@@ -112,10 +123,13 @@
       y: { domain: [0, plafond], ticks: [0, 50, 100], label: null, grid: true },
       marks: [
         ...cibleMarquee(cible, Plot.ruleY),
+        Plot.line(panel, { x: "x", y: "y", stroke: AMBRE, strokeWidth: 2, strokeDasharray: "2 3" }),
+        Plot.dot(constants, { x: "x", y: "y", stroke: AMBRE, fill: "white", r: points.length > 12 ? 2 : 3 }),
         Plot.line(points, { x: "x", y: "y", stroke: BLEU, strokeWidth: 2 }),
-        Plot.dot(points.filter((p) => p.y !== null), { x: "x", y: "y", fill: BLEU, r: points.length > 12 ? 2 : 3 }),
-        Plot.tip(points.filter((p) => p.y !== null),
-          Plot.pointerX({ x: "x", y: "y", ariaLabel: null, title: (p) => `${jourFr(p.x)}\n${pourcent(p.y)}` })),
+        Plot.dot(connus, { x: "x", y: "y", fill: BLEU, r: points.length > 12 ? 2 : 3 }),
+        Plot.tip([...connus, ...constants.map((p) => ({ ...p, de: "panel constant : " }))],
+          Plot.pointer({ x: "x", y: "y", ariaLabel: null,
+            title: (p) => `${jourFr(p.x)}\n${p.de ?? ""}${pourcent(p.y)}${essms(p.n)}` })),
       ],
     });
   }
@@ -138,31 +152,43 @@
   function dessiner(hote) {
     const table = document.getElementById(hote.dataset.graphique);
     const enCourbe = hote.dataset.forme === "courbe";
-    const lignes = [...table.tBodies[0].rows];
+    // In a curve of sums each cell says, under its rate, how many structures it adds.
+    const nombre = (cellule) => (cellule.querySelector("small") ? parseInt(cellule.querySelector("small").textContent.replace(/\s/g, ""), 10) : null);
+    const lire = (id, rang) => {
+      const points = [...document.getElementById(id).tBodies[0].rows].map((ligne) => (
+        { x: valeur(ligne.cells[0]), y: valeur(ligne.cells[rang]), n: enCourbe ? nombre(ligne.cells[rang]) : null }));
+      return enCourbe ? points.sort((a, b) => a.x - b.x) : points;
+    };
     const dessins = [];
     [...table.tHead.rows[0].cells].forEach((entete, rang) => {
       if (!entete.hasAttribute("data-cible")) return;
-      const points = lignes.map((ligne) => ({ x: valeur(ligne.cells[0]), y: valeur(ligne.cells[rang]) }));
-      if (enCourbe) points.sort((a, b) => a.x - b.x);
+      const points = lire(hote.dataset.graphique, rang);
+      const panel = hote.dataset.panel ? lire(hote.dataset.panel, rang) : [];
       if (!points.some((p) => p.y !== null)) return;
       const figure = document.createElement("figure");
       const legende = document.createElement("figcaption");
       const cible = Number(entete.dataset.cible);
       legende.append(entete.textContent);
-      if (cible) legende.append(Object.assign(document.createElement("small"), { textContent: `cible ${pourcent(cible)}` }));
+      const noter = (textContent) => legende.append(Object.assign(document.createElement("small"), { textContent }));
+      const ajoutes = points.filter((p) => p.y !== null && p.n !== null).map((p) => p.n);
+      if (cible) noter(`cible ${pourcent(cible)}`);
+      if (ajoutes.length) noter(etendue(ajoutes));
+      if (panel.length) noter(`panel constant : ${etendue(panel.filter((p) => p.y !== null).map((p) => p.n))}`);
       figure.append(legende);
       hote.append(figure);
-      dessins.push([figure, points, cible, entete.textContent]);
+      dessins.push([figure, points, cible, entete.textContent, panel]);
     });
     // Drawn once all are in place: only then is their width known.
-    for (const [figure, points, cible, titre] of dessins) {
-      const svg = (enCourbe ? courbe : barres)(points, cible, figure.clientWidth);
-      const dit = points.filter((p) => p.y !== null).map((p) => `${enCourbe ? jourFr(p.x) : p.x} : ${pourcent(p.y)}`);
+    for (const [figure, points, cible, titre, panel] of dessins) {
+      const svg = (enCourbe ? courbe : barres)(points, cible, figure.clientWidth, panel);
+      const dire = (suite) => suite.filter((p) => p.y !== null)
+        .map((p) => `${enCourbe ? jourFr(p.x) : p.x} : ${pourcent(p.y)}${essms(p.n)}`).join(" ; ");
+      const dit = dire(points) + (panel.length ? `. Panel constant : ${dire(panel)}` : "");
       const dite = cible ? ` Cible ${pourcent(cible)}.` : "";
       // The library names the parts of its drawing in English, for nobody: the drawing has one name and its table.
       svg.querySelectorAll("[aria-label]").forEach((partie) => partie.removeAttribute("aria-label"));
       svg.setAttribute("role", "img");
-      svg.setAttribute("aria-label", `${titre}. ${dit.join(" ; ")}.${dite} Valeurs dans le tableau qui suit.`);
+      svg.setAttribute("aria-label", `${titre}. ${dit}.${dite} Valeurs dans le tableau qui suit.`);
       figure.append(svg);
     }
   }
