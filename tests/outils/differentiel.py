@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
-from mondes import Monde, accorder
+from mondes import Monde
 from mondes_registre import ANCIENS, FINESS, MASSE
 from oracle import Alerte, Resultat, ordre
-from oracle_registre import Essms, registre_du
+from oracle_registre import Essms
 
-from schemas.curated import dtypes
+from flows.mesure import Inscrits
+from flows.reception.registres_ars import Referentiels, lire_registres
+from flows.reglages import Reglages
 from schemas.depots import champs_de
 from transforms import faits_replies, regles
-from transforms.mesure import BILANS, DEPOTS, PRECEDENTS, Entrees, mesurer
+from transforms.agregats import suivre_projets
+from transforms.mesure import AUTRES_MESURES, BILANS, DEPOTS, PRECEDENTS, Entrees, mesurer
 
 # One bucket for all worlds: what buckets change is tested elsewhere.
 SEAU = 0
 NUMEROS = (*FINESS, *ANCIENS, *(f"9900000{i:02d}" for i in range(MASSE)))
 # Alerts of one ESSMS are compared with what they are about and their number, but these: their number is not said (§6.3),
 # or they are about no indicator and no table.
-SANS_NOMBRE = frozenset({"IDENTITE_INCOHERENTE"})
-SANS_OBJET = frozenset({"IDENTITE_INCOHERENTE", "PROJET_ECHU", "DMP_HORS_POPULATION", "FIN_DE_MOIS"})
-# Columns and alerts of version 2 that the pipeline does not give yet.
-PAS_ENCORE = frozenset(
-    {"statut", "SOURCE_PARTIELLE", "projet", "taux_plancher", "verdict", "cibles_atteintes", "cibles_a_confirmer"}
-    | {"VALEUR_NULLE", "MONTANT", "DELAI_DEPASSE", "CHUTE", "POPULATION_CHUTE", "PREMIERE_MESURE_MANQUEE"}
+SANS_NOMBRE = frozenset({"IDENTITE_INCOHERENTE", "CHUTE", "POPULATION_CHUTE"})
+SANS_OBJET = frozenset(
+    {"IDENTITE_INCOHERENTE", "PROJET_ECHU", "DMP_HORS_POPULATION", "FIN_DE_MOIS", "PREMIERE_MESURE_MANQUEE"}
+    | {"POPULATION_CHUTE"}
 )
-# What needs other measures or other files than a world holds.
-NON_COMPAREES = frozenset({"CHUTE", "POPULATION_CHUTE", "PREMIERE_MESURE_MANQUEE"})
 
 
-def _finess(monde: int, finess: str | None) -> str | None:
+def _finess(monde: int, finess: str) -> str:
     """A FINESS that no other world has."""
-    return None if finess is None else f"1{monde:04d}{NUMEROS.index(finess):04d}"
+    return f"1{monde:04d}{NUMEROS.index(finess):04d}"
 
 
 def _du_monde(finess: str) -> tuple[int, str]:
@@ -52,28 +52,50 @@ def _nom(monde: int, nom: str) -> str:
     return f"{monde}-{nom}"
 
 
-def _essms(monde: int, un: Essms) -> dict[str, Any]:
-    ligne = {c.name: getattr(un, c.name) for c in fields(un) if c.name != "fautive"}
-    part = un.part_medico_sociale
+def _cellule(valeur: Any) -> str:
+    if isinstance(valeur, bool):
+        return "oui" if valeur else "non"
+    return "" if valeur is None else str(valeur)
+
+
+def _inscription(monde: int, un: Essms) -> dict[str, str]:
+    """A row of projets.csv; one in error has a type that does not exist."""
+    colonnes = {c.name: _cellule(getattr(un, c.name)) for c in fields(un) if c.name != "fautive"}
     return {
-        **ligne,
+        **colonnes,
+        "nom": "Association",
         "finess_et": _finess(monde, un.finess_et),
+        "finess_precedent": " ".join(_finess(monde, x) for x in un.finess_precedent),
         "porteur": _nom(monde, un.porteur),
-        "projet": _nom(monde, un.convention),
-        "part_medico_sociale": None if part is None else float(part),
+        "projet": "" if un.projet is None else _nom(monde, un.projet),
+        "type": "autre" if un.fautive else colonnes["type"],
     }
 
 
-def entrees(mondes: Sequence[Monde], dossier: Path, *, replier: bool) -> Entrees:
+def registres(mondes: Sequence[Monde], racine: Path) -> Referentiels:
+    """The registers of some worlds, written as the agency does and read back."""
+    reglages = Reglages(racine)
+    inscriptions = [_inscription(monde, un) for monde, (registre, *_) in enumerate(mondes) for un in registre]
+    depenses = [
+        {"projet": _nom(monde, x.projet), "montant": str(x.montant), "date": str(x.date)}
+        for monde, un_monde in enumerate(mondes)
+        for x in un_monde.depenses
+    ]
+    reglages.referentiels.mkdir(parents=True)
+    for nom, lignes in (("projets", inscriptions), ("depenses", depenses)):
+        if lignes:
+            pl.DataFrame(lignes).write_csv(reglages.referentiels / f"{nom}.csv", separator=";")
+    return lire_registres(reglages, garder_extrait=False)
+
+
+def entrees(mondes: Sequence[Monde], inscrits: Inscrits, dossier: Path, *, replier: bool) -> Entrees:
     """Stage the deposits of some worlds under `dossier` as the reception would, without pseudonyms: one file per table.
 
     With `replier` the facts are read in a fold of that file, as after a compaction.
     """
-    essms: list[dict[str, Any]] = []
     depots, bilans = [], []
     lignes: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for monde, (registre, recus, d, *_) in enumerate(mondes):
-        essms += [_essms(monde, e) for e in registre_du(registre, d).valides]
+    for monde, (_, recus, *_) in enumerate(mondes):
         classes = sorted(recus, key=lambda d: (*ordre(d), d.table))
         for rang, depot in enumerate(classes):
             nom = _nom(monde, f"d{rang}")
@@ -94,7 +116,8 @@ def entrees(mondes: Sequence[Monde], dossier: Path, *, replier: bool) -> Entrees
             depots.append({c: valeurs[c] for c in DEPOTS})
             for finess in {ligne["finess_et"] for ligne in depot.lignes} | set(depot.rejets):
                 utilisees = sum(ligne["finess_et"] == finess for ligne in depot.lignes)
-                bilans.append((nom, _finess(monde, finess), utilisees, sum(r == finess for r in depot.rejets)))
+                recu = None if finess is None else _finess(monde, finess)
+                bilans.append((nom, recu, utilisees, sum(r == finess for r in depot.rejets)))
             lignes[depot.table] += [
                 {"ligne": numero, **ligne, "finess_et": _finess(monde, ligne["finess_et"]), "depot": nom}
                 for numero, ligne in enumerate(depot.lignes, 2)
@@ -104,20 +127,24 @@ def entrees(mondes: Sequence[Monde], dossier: Path, *, replier: bool) -> Entrees
     ranges = pl.DataFrame(depots, schema=DEPOTS)
     if replier:
         ranges = ranges.with_columns(fichier_faits=pl.col("fichier").replace(_replier(ranges, dossier)))
-    colonnes = dtypes("essms")
     return Entrees(
-        essms=pl.concat(
-            [
-                pl.DataFrame(schema=colonnes),
-                pl.DataFrame(essms, infer_schema_length=None).select(c for c in essms[0] if c in colonnes),
-            ],
-            how="diagonal_relaxed",
-        ).with_columns(pl.lit(SEAU, pl.UInt8).alias("seau")),
+        essms=inscrits.essms.with_columns(pl.lit(SEAU, pl.UInt8).alias("seau")),
+        autres_numeros=inscrits.autres_numeros,
         depots=ranges,
         bilans=pl.DataFrame(bilans, schema=BILANS, orient="row"),
         regles=regles.relations(regles.toutes()),
-        precedents=pl.DataFrame(schema=PRECEDENTS),
+        precedents=pl.DataFrame(_precedents(mondes), schema=PRECEDENTS, orient="row"),
+        premiere_publication=mondes[0].publie.premiere,
+        autres_mesures=pl.DataFrame({"date_mesure": mondes[0].publie.dates}, schema=AUTRES_MESURES),
     )
+
+
+def _precedents(mondes: Sequence[Monde]) -> list[tuple[str, str, float | None, int | None]]:
+    return [
+        (_finess(i, finess), indicateur, taux, denominateur)
+        for i, monde in enumerate(mondes)
+        for (finess, indicateur), (taux, denominateur) in monde.publie.precedents.items()
+    ]
 
 
 def _fichier(dossier: Path, table: str) -> Path:
@@ -146,67 +173,104 @@ def _replier(depots: pl.DataFrame, dossier: Path) -> dict[str, str]:
     return replis
 
 
-def fige(monde: Monde) -> Monde:
-    """A world whose register has neither periods nor former numbers, as long as the pipeline reads none."""
-    valides = registre_du(monde.registre, monde.d).valides
-    return accorder(
-        monde._replace(registre=tuple(replace(x, debut=None, fin=None, finess_precedent=()) for x in valides))
-    )
-
-
 def mesurer_en_sql(mondes: Sequence[Monde], *, replier: bool = False) -> list[Resultat]:
-    """The same results as the oracle's, from `transforms/sql/`: one run per measure date, whatever the number of worlds."""
+    """The same results as the oracle's, from the pipeline: one run per measure date and calendar of what is published."""
     resultats = [Resultat() for _ in mondes]
-    par_date: dict[date, list[int]] = defaultdict(list)
+    ensembles: dict[tuple[date, date | None, tuple[date, ...]], list[int]] = defaultdict(list)
     for rang, monde in enumerate(mondes):
-        par_date[monde.d].append(rang)
-    for date_mesure, rangs in par_date.items():
-        with tempfile.TemporaryDirectory() as dossier:
-            lus = entrees([mondes[r] for r in rangs], Path(dossier), replier=replier)
-            relations = mesurer(lus, date_mesure, [SEAU], relations=("indicateurs", "maturin_sms", "alertes"))
-        for nom, relation in relations.items():
+        ensembles[(monde.d, monde.publie.premiere, monde.publie.dates)].append(rang)
+    for (date_mesure, *_), rangs in ensembles.items():
+        for nom, relation in _mesurer_ensemble([mondes[r] for r in rangs], date_mesure, replier=replier).items():
             for ligne in relation.iter_rows(named=True):
-                numero, finess = _du_monde(ligne["finess_et"])
-                _ranger(resultats[rangs[numero]], nom, finess, ligne)
+                numero, propre = _rendre(ligne)
+                _ranger(resultats[rangs[numero]], nom, propre)
     return resultats
 
 
-def _ranger(resultat: Resultat, relation: str, finess: str, ligne: dict[str, Any]) -> None:
-    if "projet" in ligne:
-        ligne["projet"] = ligne["projet"].partition("-")[2]
-    if relation == "indicateurs":
-        resultat.indicateurs[(finess, ligne["indicateur"])] = ligne
-    elif relation == "maturin_sms":
-        resultat.maturin[finess] = ligne
-    elif relation == "alertes" and ligne["code"] not in NON_COMPAREES:
-        resultat.alertes.add(
-            comparable((ligne["code"], finess, ligne["indicateur"] or ligne["nom_table"], ligne["nombre"]))
+def _mesurer_ensemble(mondes: Sequence[Monde], date_mesure: date, *, replier: bool) -> dict[str, pl.DataFrame]:
+    with tempfile.TemporaryDirectory() as dossier:
+        lus = registres(mondes, Path(dossier))
+        inscrits = lus.inscrits(date_mesure)
+        mesures = mesurer(
+            entrees(mondes, inscrits, Path(dossier), replier=replier),
+            date_mesure,
+            [SEAU],
+            relations=("indicateurs", "maturin_sms", "alertes"),
         )
+    schema = {"date_mesure": pl.Date, "projet": pl.String}
+    atteintes = [(jour, _nom(i, projet)) for i, monde in enumerate(mondes) for projet, jour in monde.publie.atteintes]
+    suivis = suivre_projets(
+        mesures["indicateurs"].with_columns(date_mesure=date_mesure),
+        inscrits.essms.with_columns(date_mesure=date_mesure),
+        pl.DataFrame([(date_mesure, x) for x in sorted(inscrits.incertains)], schema=schema, orient="row"),
+        lus.depenses,
+        pl.DataFrame(atteintes, schema=schema, orient="row"),
+    )
+    return mesures | {f"projets/{nom}": x for nom, x in suivis.items()}
+
+
+def _rendre(ligne: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """The number of the world of a row, and the row in its terms; the alert about a project names it in its message."""
+    rendue = dict(ligne)
+    numero = None
+    if ligne.get("message"):
+        rendue["projet"] = re.split(r"[\s»]+", ligne["message"].partition("«")[2].strip())[0]
+    for colonne in ("porteur", "projet"):
+        if rendue.get(colonne):
+            monde, _, rendue[colonne] = rendue[colonne].partition("-")
+            numero = int(monde)
+    if ligne.get("finess_et"):
+        numero, rendue["finess_et"] = _du_monde(ligne["finess_et"])
+    assert numero is not None, ligne
+    return numero, rendue
+
+
+def _ranger(resultat: Resultat, relation: str, ligne: dict[str, Any]) -> None:
+    if relation == "indicateurs":
+        resultat.indicateurs[(ligne["finess_et"], ligne["indicateur"])] = ligne
+    elif relation == "maturin_sms":
+        resultat.maturin[ligne["finess_et"]] = ligne
+    elif relation == "projets/conventions":
+        resultat.conventions[ligne["projet"]] = ligne
+    elif relation == "projets/conditions_solde":
+        resultat.conditions[(ligne["projet"], ligne["condition"])] = ligne
+    elif relation == "projets/verifications_aptitude":
+        resultat.aptitudes[ligne["finess_et"]] = ligne
+    elif relation == "projets/alertes":
+        resultat.alertes.add((ligne["code"], ligne["projet"], None, None))
+    elif relation == "alertes":
+        objet = ligne["indicateur"] or ligne["nom_table"]
+        resultat.alertes.add(comparable((ligne["code"], ligne["finess_et"], objet, ligne["nombre"])))
 
 
 def comparable(alerte: Alerte) -> Alerte:
     """An alert without what the specification does not say of it."""
-    code, finess, objet, nombre = alerte
-    return code, finess, None if code in SANS_OBJET else objet, None if code in SANS_NOMBRE else nombre
+    code, sujet, objet, nombre = alerte
+    return code, sujet, None if code in SANS_OBJET else objet, None if code in SANS_NOMBRE else nombre
 
 
 def ecarts(attendu: Resultat, obtenu: Resultat) -> list[str]:
-    """What differs, on the tables and columns that both give."""
+    """What differs, on the columns the oracle gives; and any balance said to be due that some verdict does not prove."""
     liste = []
-    for nom in ("indicateurs", "maturin"):
+    for nom in ("indicateurs", "maturin", "conventions", "conditions", "aptitudes"):
         a: dict[Any, dict[str, Any]] = getattr(attendu, nom)
         o: dict[Any, dict[str, Any]] = getattr(obtenu, nom)
         if a.keys() != o.keys():
             liste.append(f"{nom}: {sorted(a.keys() ^ o.keys())}")
         for cle in sorted(a.keys() & o.keys()):
             liste += [
-                f"{nom} {cle} {c}: attendu {v!r}, obtenu {o[cle].get(c)!r}"
-                for c, v in a[cle].items()
-                if c not in PAS_ENCORE and o[cle].get(c) != v
+                f"{nom} {cle} {c}: attendu {v!r}, obtenu {o[cle][c]!r}" for c, v in a[cle].items() if o[cle][c] != v
             ]
-    attendues = {x for x in attendu.alertes if x[0] not in PAS_ENCORE}
-    liste += [f"alerte en moins : {x}" for x in sorted(attendues - obtenu.alertes, key=str)]
-    liste += [
-        f"alerte en trop : {x}" for x in sorted(obtenu.alertes - attendu.alertes, key=str) if x[0] not in PAS_ENCORE
-    ]
-    return liste
+    liste += [f"alerte en moins : {x}" for x in sorted(attendu.alertes - obtenu.alertes, key=str)]
+    liste += [f"alerte en trop : {x}" for x in sorted(obtenu.alertes - attendu.alertes, key=str)]
+    return liste + [f"solde exigible à tort : {x}" for x in soldes_a_tort(obtenu)]
+
+
+def soldes_a_tort(obtenu: Resultat) -> list[str]:
+    """The projects said to be due their balance while an opposable verdict of theirs is no proof (issue 13)."""
+    douteux = {
+        x["projet"]
+        for x in obtenu.indicateurs.values()
+        if x["opposable"] and x["verdict"] not in ("atteint", "sans_objet")
+    }
+    return sorted(projet for projet, x in obtenu.conventions.items() if x["solde_exigible"] and projet in douteux)

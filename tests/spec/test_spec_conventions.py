@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pytest
 
+from flows import nuit
 from schemas.curated import CONDITIONS, INDICATEURS, TABLES, dtypes
 from transforms import regles
 from transforms.agregats import suivre_projets
-from transforms.publication import disposer
+from transforms.publication import disposer, ecrire_table
 
 D = date(2026, 4, 1)
 VERDICTS = ("non_opposable", "non_demontre", "sans_objet", "a_confirmer", "non_atteint", "atteint")
@@ -567,6 +570,24 @@ def test_la_date_des_cibles_est_la_premiere_publiee() -> None:
         ]
         is None
     )
+
+
+def test_l_histoire_est_celle_de_la_version_publiee(tmp_path: Path) -> None:
+    """A version that has measured two dates, the first before these tables; a date measured again counts as it stands now."""
+    vieille, avant = D - timedelta(62), D - timedelta(31)
+    for jour in (vieille, avant):
+        (tmp_path / "indicateurs" / f"date_mesure={jour}").mkdir(parents=True)
+    ecrire_table("conditions_solde", suivre(essms(1, avant))["conditions_solde"], "v", tmp_path, date_mesure=avant)
+    registres: Any = SimpleNamespace(
+        projets=lambda _: SimpleNamespace(incertains=frozenset()),
+        essms=lambda _: essms().drop("date_mesure"),
+        depenses=depenses(),
+    )
+    ce_soir: Any = SimpleNamespace(publiee=tmp_path)
+    manque = {"indicateurs": verdicts(essms(), "non_atteint").drop("date_mesure")}
+    for mesures_, attendue in (({D: manque}, avant), ({avant: manque, D: manque}, None)):
+        faites = nuit.suivre_projets(ce_soir, registres, mesures_)["conventions"]
+        assert faites.filter(date_mesure=D)["date_cibles_atteintes"].to_list() == [attendue]
 
 
 # --- category, aptitude ------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from flows.reglages import lire_reglages
 from flows.verrou import verrou
 from schemas.curated import CLES, INDICATEURS
 from transforms import dictionnaire, regles
-from transforms.preuve import verifier_preuve
+from transforms.preuve import Objet, verifier_preuve
 
 D = date(2031, 4, 1)
 CLE = "0" * 64
@@ -208,7 +208,7 @@ def touchees(table: str) -> pl.Expr:
         return pl.col("projet") == PORTEUR
     return (
         pl.col("porteur") == PORTEUR
-        if table in ("porteurs", "financement")
+        if table in ("porteurs", "financement", "conventions")
         else pl.col("finess_et").is_in(NUMEROS).fill_null(False)
     )
 
@@ -266,6 +266,7 @@ def colonnes(texte: str) -> set[str]:
 
 # What bears the name of the rules; what follows from a window, from a target, from what binds, by table.
 NOM = colonnes("""
+conventions: regles
 essms: regles
 essms_mesures: regles
 indicateurs: regles
@@ -418,9 +419,11 @@ def test_le_nouveau_nom_est_dit_partout(departement: Region, ajouter: Callable[.
     reglages = lire_reglages(departement.racine)
     for alias in ("E1", "E3"):
         with verrou(reglages.staging):
-            faite = preuve.constituer(reglages, ESSMS[alias], D, tmp_path / f"{alias}.zip", MAINTENANT)
+            faite = preuve.constituer(reglages, Objet("finess_et", ESSMS[alias]), D)
+        zip_ = tmp_path / f"{alias}.zip"
+        zip_.write_bytes(faite.remise.octets)
         (tmp_path / alias).mkdir()
-        verdict = verifier_preuve(faite.chemin, tmp_path / alias)
+        verdict = verifier_preuve(zip_, tmp_path / alias)
         assert verdict.fichiers["regles/2031.toml"].decode() == TEXTE_2031
         assert verdict.description["regles"]["2031"]["sha256"] == hashlib.sha256(TEXTE_2031.encode()).hexdigest()
 

@@ -115,11 +115,13 @@ def _raisons(convention: Ligne, conditions: pl.DataFrame) -> str:
         for c in _dans_l_ordre(conditions)
         if c["etat"] not in _PAYABLES or (c["condition"] == "cibles_usage" and c["etat"] != "remplie")
     ]
+    if convention["solde_payable"] == 0:
+        manquent.append("rien à payer, les dépenses justifiées ne dépassent pas l'avance")
     if manquent:
         return f"{majuscule(' ; '.join(manquent))}."
     if convention["solde_exigible"]:
         return "Les conditions sont remplies d'après les fichiers reçus et le registre de l'agence."
-    return "Les conditions sont remplies, mais rien ne reste à payer ou le montant n'est pas connu."
+    return "Les conditions sont remplies, mais le montant n'est pas connu."
 
 
 def _dans_l_ordre(conditions: pl.DataFrame) -> list[dict[str, Any]]:
@@ -235,7 +237,7 @@ def _reste(tus: Sequence[Ligne]) -> str:
     rangs = Counter(e["rang"] for e in tus)
     parts = [
         f"{milliers(rangs[rang])} {texte}"
-        for rang, texte in enumerate(("qui bloquent", "à confirmer", "à la cible"))
+        for rang, texte in enumerate(("qui bloquent", libelles.VERDICTS["a_confirmer"], "à la cible"))
         if rangs[rang]
     ]
     autres = accord(len(tus), "autre ESSMS n’est pas sur cette page", "autres ESSMS ne sont pas sur cette page")
