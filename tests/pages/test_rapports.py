@@ -44,6 +44,11 @@ ETATS = {
     "inconnue": "Inconnue",
     "sans_objet": "Sans objet",
 }
+CIBLES_USAGE = {
+    "non_remplie": "Cibles d'usage non atteintes",
+    "a_confirmer": "Cibles d'usage à confirmer",
+    "sans_objet": "Aucune cible d'usage à démontrer",
+}
 INDICATEUR_CONFIRME = re.compile(r"^[A-Za-zé ]+, à confirmer\u00a0: .+\. .+\.$")
 Site = Mapping[str, Noeud]
 
@@ -368,17 +373,11 @@ def bloquants(c: Mapping[str, Any]) -> int:
 
 def etat_du_solde(tables: Mapping[str, pl.DataFrame], c: Mapping[str, Any]) -> str:
     """The first thing that the balance waits for (§6.6)."""
-    etats = dict(
-        du_jour(tables, "conditions_solde").filter(projet=c["projet"]).select("condition", "etat").iter_rows()
-    )
+    etats = dict(du_jour(tables, "conditions_solde").filter(projet=c["projet"]).select("condition", "etat").iter_rows())
     if c["solde_exigible"]:
         return "Exigible"
-    if etats["cibles_usage"] != "remplie":
-        return {
-            "non_remplie": "Cibles d'usage non atteintes",
-            "a_confirmer": "Cibles d'usage à confirmer",
-            "sans_objet": "Aucune cible d'usage à démontrer",
-        }.get(etats["cibles_usage"], "")
+    if etats["cibles_usage"] in CIBLES_USAGE:
+        return CIBLES_USAGE[etats["cibles_usage"]]
     if etats["service_regulier"] not in ("remplie", "sans_objet"):
         return "Service régulier à constater"
     if c["solde"] is None:
@@ -472,11 +471,16 @@ def test_every_figure_of_a_porteur_is_the_tables(publie: tuple[dict[str, pl.Data
             [
                 entier(maturin[(e["finess_et"],)]["file_active"]),
                 *(
-                    taux(m["taux"], m["cible"])
-                    if m["statut"] == "calcule"
-                    else f"{taux(m['taux'], m['cible'])} {STATUTS[m['statut']]}"
+                    f"{taux(m['taux'], m['cible'])} {precision}".strip()
                     for i in CIBLES
                     if (m := mesures[e["finess_et"], i])
+                    for precision in [
+                        VERDICTS["a_confirmer"]
+                        if m["verdict"] == "a_confirmer" and m["taux"] is not None
+                        else ""
+                        if m["statut"] == "calcule"
+                        else STATUTS[m["statut"]]
+                    ]
                 ),
                 a_la_cible(maturin[(e["finess_et"],)]),
                 entier(par_essms[e["finess_et"]]),

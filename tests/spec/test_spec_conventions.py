@@ -586,7 +586,7 @@ def test_l_histoire_est_celle_de_la_version_publiee(tmp_path: Path) -> None:
     ce_soir: Any = SimpleNamespace(publiee=tmp_path)
     manque = {"indicateurs": verdicts(essms(), "non_atteint").drop("date_mesure")}
     for mesures_, attendue in (({D: manque}, avant), ({avant: manque, D: manque}, None)):
-        faites = nuit.suivre_projets(ce_soir, registres, mesures_)["conventions"]
+        faites = nuit.projets_de_la_nuit(ce_soir, registres, mesures_)["conventions"]
         assert faites.filter(date_mesure=D)["date_cibles_atteintes"].to_list() == [attendue]
 
 

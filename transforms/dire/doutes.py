@@ -69,7 +69,8 @@ def causes(
     des_sources = {(s["finess_et"], s["table"]): s for s in sources.iter_rows(named=True)}
     concernes: dict[Doute, set[str]] = {}
     for mesure in indicateurs.filter(verdict="a_confirmer").iter_rows(named=True):
-        lues = [des_sources[mesure["finess_et"], table] for table in necessaires[mesure["indicateur"]]]
+        cles = ((mesure["finess_et"], table) for table in necessaires[mesure["indicateur"]])
+        lues = [des_sources[cle] for cle in cles if cle in des_sources]
         for doute in doutes(mesure, lues):
             concernes.setdefault(doute, set()).add(mesure["finess_et"])
     return sorted(concernes.items(), key=lambda c: (-len(c[1]), c[0].cause, c[0].remede))

@@ -83,9 +83,8 @@ def _solde(convention: Mapping[str, Any], tables: Mapping[str, pl.DataFrame], no
 
 def _manque(mesure: Mapping[str, Any]) -> str:
     """What a measure lacks to be on target: units, or a proof."""
-    reste = INDICATEURS[mesure["indicateur"]].reste
-    if mesure["reste_a_faire"] and reste is not None:
-        return accord(mesure["reste_a_faire"], *reste)
+    if mesure["reste_a_faire"]:
+        return f"il manque {accord(mesure['reste_a_faire'], *INDICATEURS[mesure['indicateur']].comptes)}"
     return VERDICTS[mesure["verdict"]]
 
 

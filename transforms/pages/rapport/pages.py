@@ -24,7 +24,7 @@ from transforms.dire.formats import VIDE, majuscule
 from transforms.dire.libelles import AVEC_CIBLE, table_a_deposer
 from transforms.pages.environnement import remplir, style
 from transforms.pages.rapport.donnees import DATES_MAX, MEDIANE_MIN, Ligne, Tables, lire_version, medianes, par_cle
-from transforms.pages.rapport.projets import Projets
+from transforms.pages.rapport.projets import ProjetsALaDate
 
 DEPOTS_MONTRES = 15
 # The texts of the tables cannot look like these: their `<` and `"` are escaped.
@@ -108,7 +108,7 @@ class _Vue:
         self._alertes_essms = par_cle(self._alertes, "finess_et")
         self._besoins = besoins()
         self._noms = {finess: e["raison_sociale"] for finess, e in self._essms.items()}
-        self.projets = Projets(self._du_jour, {e["porteur"]: e["nom_porteur"] for e in self._essms.values()})
+        self.projets = ProjetsALaDate(self._du_jour, {e["porteur"]: e["nom_porteur"] for e in self._essms.values()})
         self._panels = par_cle(suivre_panels(tables["indicateurs"]), "porteur")
 
     def _du_jour(self, table: str) -> pl.DataFrame:
@@ -175,7 +175,7 @@ class _Vue:
         }
 
     def projet(self, projet: Ligne) -> Ligne:
-        """The page of one project (a line of `Projets.liste`)."""
+        """The page of one project (a line of `ProjetsALaDate.liste`)."""
         membres = [
             finess
             for finess, mesures in self._mesures.items()

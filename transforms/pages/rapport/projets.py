@@ -26,7 +26,7 @@ def page_du_projet(projet: str) -> str:
     return f"projets/{nom}.html"
 
 
-class Projets:
+class ProjetsALaDate:
     """The projects at one measure date, found by their identifier."""
 
     def __init__(self, du_jour: Callable[[str], pl.DataFrame], noms: Mapping[str, str]) -> None:
