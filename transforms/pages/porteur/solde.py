@@ -49,7 +49,9 @@ def soldes(tables: Mapping[str, pl.DataFrame], noms: Mapping[str, str]) -> list[
 
 def _solde(convention: Mapping[str, Any], tables: Mapping[str, pl.DataFrame], noms: Mapping[str, str]) -> Solde:
     du_projet = {t: tables[t].filter(pl.col("projet") == convention["projet"]) for t in tables if t != "conventions"}
-    conditions = list(du_projet["conditions_solde"].iter_rows(named=True))
+    conditions = sorted(
+        du_projet["conditions_solde"].iter_rows(named=True), key=lambda x: [*CONDITIONS].index(x["condition"])
+    )
     blocages = [
         f"{noms.get(m['finess_et'], m['finess_et'])} : {INDICATEURS[m['indicateur']].nom}, {_manque(m)}"
         for m in du_projet["indicateurs"]
