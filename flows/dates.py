@@ -35,7 +35,7 @@ def faites(publiee: Path | None) -> dict[date, Faite]:
     return {date.fromisoformat(jour): Faite(**faite) for jour, faite in lues.items()}
 
 
-def en_donnees(mesures: Mapping[date, Faite]) -> dict[str, dict[str, Any]]:
+def faites_en_donnees(mesures: Mapping[date, Faite]) -> dict[str, dict[str, Any]]:
     """The same for the manifest."""
     return {jour.isoformat(): faite._asdict() for jour, faite in mesures.items()}
 
@@ -59,7 +59,7 @@ def par_defaut(
     return tuple(sorted({aujourd_hui, *retenues}))
 
 
-def empreinte(entrees: Entrees, date_mesure: date, autres: Mapping[str, pl.DataFrame]) -> str:
+def empreinte_de_la_mesure(entrees: Entrees, date_mesure: date, autres: Mapping[str, pl.DataFrame]) -> str:
     """One hash over all that the tables of a measure date are made from: equal ones, equal tables.
 
     `autres`: what they are made from besides `entrees`. Of a table with a column `depot` the rows count whose deposit can

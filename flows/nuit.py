@@ -130,7 +130,7 @@ class Lus:
             "incertains": pl.DataFrame({"projet": sorted(self.registres.projets(jour).incertains)}),
             "code": pl.DataFrame({"sha256": [_empreinte_du_code()]}),
         }
-        return dates.empreinte(entrees, jour, autres)
+        return dates.empreinte_de_la_mesure(entrees, jour, autres)
 
 
 class Executant(Protocol):
@@ -313,7 +313,7 @@ def publier_version(
     reglages, version = nuit.reglages, nuit.version
     nouvelle = preparer_version(reglages.curated, version)
     redates = dire_redatees(depots)
-    projets = suivre_projets(nuit, registres, mesures) if mesures else {}
+    projets = projets_de_la_nuit(nuit, registres, mesures) if mesures else {}
     for jour, relations in mesures.items():
         ecrire_table("indicateurs", relations["indicateurs"], version, nouvelle, date_mesure=jour)
         ecrire_table("maturin_sms", relations["maturin_sms"], version, nouvelle, date_mesure=jour)
@@ -349,7 +349,10 @@ def publier_version(
     rapport.ecrire(nouvelle, nouvelle / "rapports")
     # In the region's time: the days of the retention are those people know.
     cree_le = nuit.maintenant.astimezone(reglages.zone)
-    contenu = _contenu(registres, montres, mesures) | {COLONNES: colonnes, dates.MESURES: dates.en_donnees(faites)}
+    contenu = _contenu(registres, montres, mesures) | {
+        COLONNES: colonnes,
+        dates.MESURES: dates.faites_en_donnees(faites),
+    }
     sceller(nouvelle, cree_le=cree_le, precedente=nuit.publiee, contenu=contenu)
     return publier(reglages.curated, nouvelle)
 
@@ -416,7 +419,7 @@ def ecrire_agregats(
     ecrire_table("fraicheur", fraicheur, version, nouvelle, date_mesure=None)
 
 
-def suivre_projets(
+def projets_de_la_nuit(
     nuit: Nuit, registres: registres_ars.Referentiels, mesures: Mapping[date, Mapping[str, pl.DataFrame]]
 ) -> dict[str, pl.DataFrame]:
     """What §6.6 says of the projects at the measure dates of tonight (see `agregats.suivre_projets`)."""

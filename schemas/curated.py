@@ -600,9 +600,7 @@ class Conventions(pa.DataFrameModel):
 
     projet: pl.String = champ("texte", _PROJET, requis=True)
     porteur: pl.String = champ("texte", _PORTEUR + " ; vide si les ESSMS du projet en ont plusieurs")
-    regles: pl.String = champ(
-        "texte", "Règles appliquées ; plusieurs, séparées par des virgules, si elles diffèrent", requis=True
-    )
+    regles: pl.String = champ("texte", _REGLES + " ; vide si les ESSMS du projet en ont plusieurs")
     type: pl.String = champ("liste", "Type de projet ; vide si ses ESSMS n'ont pas tous le même", valeurs=TYPES)
     portee: pl.String = champ("liste", "Portée du projet", valeurs=PORTEES)
     nb_essms: pl.Int64 = champ("entier", "ESSMS du projet à la date de mesure", unite="ESSMS", requis=True, ge=1)
@@ -637,7 +635,7 @@ class Conventions(pa.DataFrameModel):
     )
     solde_exigible: pl.Boolean = champ(
         "bool",
-        "cibles_usage est remplie, service_regulier remplie ou sans objet (table conditions_solde), et solde_payable positif",
+        "Dans conditions_solde, cibles_usage est remplie, service_regulier remplie ou sans objet ; solde_payable est positif",
         requis=True,
     )
     date_convention: pl.Date = champ("date", "Date de la convention")

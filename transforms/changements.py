@@ -43,7 +43,7 @@ class Changement:
         return self.quoi, self.projet, self.porteur, self.avant, self.apres
 
 
-def comparer(ancien: RegistreProjets, nouveau: RegistreProjets) -> list[Changement]:
+def comparer_registres(ancien: RegistreProjets, nouveau: RegistreProjets) -> list[Changement]:
     """The changes between two registers, each over the longest stretch of days; by ESSMS, then by date."""
     jours = sorted({*ancien.jours_de_changement(), *nouveau.jours_de_changement()})
     ouverts: dict[tuple[Any, ...], Changement] = {}

@@ -78,7 +78,7 @@ def _executer(options: argparse.Namespace) -> int:
 def _registres(options: argparse.Namespace, reglages: Reglages) -> int:
     from flows.reception import verification_registres  # noqa: PLC0415
 
-    verdicts = verification_registres.verifier(options.fichiers, reglages)
+    verdicts = verification_registres.verifier_registres(options.fichiers, reglages)
     if options.json:
         afficher(json.dumps({"registres": [v.en_donnees() for v in verdicts]}, ensure_ascii=False, indent=1))
     else:

@@ -162,7 +162,7 @@ def _finess(chemin: Path, sha256: str, staging: Path, garder: bool) -> pl.DataFr
     return table
 
 
-def ouvrir(chemin: Path, lire: Callable[[Feuille], T]) -> T:
+def ouvrir_registre(chemin: Path, lire: Callable[[Feuille], T]) -> T:
     """What a register says, read by `lire`. Raises `ReferentielIllisible` when it cannot be used."""
     try:
         with chemin.open("rb") as flux:
@@ -185,7 +185,7 @@ def lire_registres(reglages: Reglages, *, garder_extrait: bool = True) -> Refere
         raise ReferentielIllisible(
             f"projets.csv manque dans {dossier}. Déposez-y le registre des projets tenu par l'ARS."
         )
-    registre = ouvrir(projets, lire_projets)
+    registre = ouvrir_registre(projets, lire_projets)
     fichiers[PROJETS] = sha256_du_fichier(projets)
     alertes = [("REFERENTIEL", a) for a in registre.alertes]
     facultatifs: dict[str, Any] = {"bal.csv": {}, DEPENSES: pl.DataFrame(schema=DEPENSES_LUES)}
@@ -196,7 +196,7 @@ def lire_registres(reglages: Reglages, *, garder_extrait: bool = True) -> Refere
     for nom, lire in lecteurs.items():
         if (chemin := dossier / nom).is_file():
             try:
-                facultatifs[nom], dites = ouvrir(chemin, lire)
+                facultatifs[nom], dites = ouvrir_registre(chemin, lire)
                 fichiers[nom] = sha256_du_fichier(chemin)
                 alertes += [("REFERENTIEL", a) for a in dites]
             except ReferentielIllisible as erreur:

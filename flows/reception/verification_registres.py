@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.reception.registres_ars import oublies, ouvrir
+from flows.reception.registres_ars import oublies, ouvrir_registre
 from flows.reglages import Reglages
 from flows.versions.version import actuelle
 from schemas.erreurs import Sortie
@@ -83,7 +83,7 @@ def est_un_registre(fichier: Path) -> bool:
     return nom.endswith(".csv") and nom.startswith(("projets", "depenses"))
 
 
-def verifier(fichiers: Sequence[Path], reglages: Reglages) -> list[Verdict]:
+def verifier_registres(fichiers: Sequence[Path], reglages: Reglages) -> list[Verdict]:
     """The verdict on each of these registers; a projets.csv among them is the one that a depenses.csv is held against."""
     en_place = _en_place(reglages.referentiels / PROJETS)
     registre, verdicts = en_place, {}
@@ -93,7 +93,7 @@ def verifier(fichiers: Sequence[Path], reglages: Reglages) -> list[Verdict]:
             if _est_des_depenses(fichier):
                 verdicts[fichier] = _depenses(fichier, nom, registre, reglages.referentiels / DEPENSES)
             else:
-                registre = ouvrir(fichier, lire_projets)
+                registre = ouvrir_registre(fichier, lire_projets)
                 verdicts[fichier] = _projets(registre, nom, en_place, actuelle(reglages.curated))
         except ReferentielIllisible as erreur:
             verdicts[fichier] = Verdict(nom, refus=str(erreur))
@@ -107,14 +107,14 @@ def _est_des_depenses(fichier: Path) -> bool:
 def _en_place(chemin: Path) -> RegistreProjets:
     """The register in place; an empty one where there is none that can be read."""
     try:
-        return ouvrir(chemin, lire_projets)
+        return ouvrir_registre(chemin, lire_projets)
     except ReferentielIllisible:
         return RegistreProjets.vide()
 
 
 def _projets(registre: RegistreProjets, nom: str, en_place: RegistreProjets, publiee: Path | None) -> Verdict:
     publiees = TablesPubliees(publiee)
-    trouves = changements.comparer(en_place, registre)
+    trouves = changements.comparer_registres(en_place, registre)
     touches = changements.touches(trouves, publiees.dates)
     du_registre = [a for le in registre.jours_de_changement() for a in registre.au(le).alertes]
     mesures = [
@@ -131,8 +131,8 @@ def _projets(registre: RegistreProjets, nom: str, en_place: RegistreProjets, pub
 
 def _depenses(fichier: Path, nom: str, registre: RegistreProjets, en_place: Path) -> Verdict:
     lire = partial(lire_depenses, projets=registre.projets)
-    nouvelles, alertes = ouvrir(fichier, lire)
-    anciennes = ouvrir(en_place, lire)[0] if en_place.is_file() else pl.DataFrame(schema=DEPENSES_LUES)
+    nouvelles, alertes = ouvrir_registre(fichier, lire)
+    anciennes = ouvrir_registre(en_place, lire)[0] if en_place.is_file() else pl.DataFrame(schema=DEPENSES_LUES)
     return Verdict(
         nom,
         fautes=tuple(a.message for a in alertes),

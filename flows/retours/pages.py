@@ -39,6 +39,7 @@ from transforms.tables_publiees import TablesPubliees
 _TABLES_DES_DOSSIERS = ("dossiers", "sejours")
 # Read for the dossiers whose deposit is gone: what a night reads again does not grow with history.
 AUTRES_RELUS_MAX = 5
+_PROJETS = ("conventions", "conditions_solde", "verifications_aptitude")
 _UTILISES = (*ACCEPTES, "deja_recu")
 # The status of a file is the last of these that a part of it has: it is replaced whole.
 _GRAVITES = ("deja_recu", "accepte", "accepte_avec_rejets", "en_attente", "refuse", "remplace", "retire")
@@ -90,8 +91,10 @@ def ecrire_pages(
     stops nobody. Raises `OSError` for what is not about one porteur.
     """
     publiees = TablesPubliees(mesure.version)
-    tables = {t: publiees.table(t, mesure.jour) for t in ("indicateurs", "sources", "constats")}
+    tables = {t: publiees.table(t, mesure.jour) for t in ("indicateurs", "sources", "constats", *_PROJETS)}
     tables["essms"] = publiees.table("essms_mesures", mesure.jour)
+    projets = tables["conventions"].select("projet", "porteur")
+    tables["conditions_solde"] = tables["conditions_solde"].join(projets, on="projet")
     par_porteur: dict[str, dict[str, Depose]] = {}
     for depose in deposes:
         par_porteur.setdefault(depose.porteur, {})[depose.chemin] = depose
@@ -147,6 +150,7 @@ def _situation(vu: _Porteur, mesure: MesurePubliee, listes: Mapping[str, bytes])
         essms=essms,
         indicateurs=tables["indicateurs"],
         sources=tables["sources"],
+        projets={t: tables[t] for t in _PROJETS},
         listes={nom.removeprefix("a_completer_").removesuffix(".csv"): nom for nom in listes},
         fichiers=_fichiers(recus.head(FICHIERS_MAX), fuseau),
         nb_fichiers=recus.height,

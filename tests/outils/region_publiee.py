@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from schemas.curated import ALERTES, INDICATEURS, PAR_DATE, SOURCES, STATUTS_DEPOT, dtypes
+from schemas.curated import ALERTES, CONDITIONS, ETATS_CONDITION, INDICATEURS, PAR_DATE, SOURCES, STATUTS_DEPOT, dtypes
 from schemas.referentiels import SOUS_SECTEURS
 
 VERSION = "20260702T040000000000Z"
@@ -68,6 +68,7 @@ def region(
         + [_programme(hasard, d) for d in dates],
         "evolution": [_evolution(hasard, e, i, dates) for e in essms for i in INDICATEURS],
         "fraicheur": [_fraicheur(hasard, p, n, t) for p, n in porteurs for t in DEPOSEES],
+        **_projets(hasard, essms, dates),
         "financement": [_financement(hasard, p, n, d) for d in dates for p, n in porteurs],
         "depots": [_depot(hasard, p, rang, nom) for p, _ in porteurs for rang in range(40)],
     }
@@ -101,6 +102,8 @@ def _essms(hasard: Random, rang: int, nom: str) -> dict[str, Any]:
         "regles": "2025",
         "exemption_socles": rang % 7 == 0,
         "type": _rien(hasard, hasard.choice(["acquisition", "montee_de_version"])),
+        "projet": f"projet-{rang // 20}",
+        "dui_reference": True,
         "connu_finess": _rien(hasard, True),
         "ouvert": _rien(hasard, True),
     }
@@ -116,21 +119,91 @@ def _mesure(hasard: Random, essms: dict[str, Any], indicateur: str, jour: date) 
         numerateur = int(denominateur * cible / 100)  # on the target, or just under it
     taux = 100 * numerateur / denominateur if connu and cible and numerateur is not None else None
     atteint = None if taux is None or cible is None else 100 * (numerateur or 0) >= cible * denominateur
+    opposable = cible is not None and not (essms["exemption_socles"] and indicateur in ("mss", "dmp"))
     return {
         "date_mesure": jour,
         "finess_et": essms["finess_et"],
         "porteur": essms["porteur"],
+        "projet": essms["projet"],
+        "verdict": _verdict(opposable, statut, atteint),
         "indicateur": indicateur,
         "numerateur": numerateur,
         "denominateur": denominateur if cible and statut != "source_absente" else None,
         "taux": taux,
         "cible": cible,
-        "opposable": cible is not None and not (essms["exemption_socles"] and indicateur in ("mss", "dmp")),
+        "opposable": opposable,
         "atteint": atteint,
         "reste_a_faire": None if atteint is None else 0 if atteint else hasard.choice([1, 3, 12, 27, 1234]),
         "statut": statut,
         **fenetre(jour, 1 if int(essms["finess_et"]) in range(0, 80, 5) else 3),
         "regles": "2025",
+    }
+
+
+def _verdict(opposable: bool, statut: str, atteint: bool | None) -> str:
+    if not opposable:
+        return "non_opposable"
+    if statut == "source_absente":
+        return "non_demontre"
+    if statut == "denominateur_nul":
+        return "sans_objet"
+    return "non_atteint" if not atteint else "a_confirmer" if statut == "source_partielle" else "atteint"
+
+
+def _projets(hasard: Random, essms: Sequence[dict[str, Any]], dates: Sequence[date]) -> dict[str, list[dict[str, Any]]]:
+    """Rows of the tables of projects: amounts and states drawn one by one."""
+    porteurs = {e["projet"]: e["porteur"] for e in essms}
+    montants = ("montant_theorique", "montant_accorde", "avance", "solde", "depenses_justifiees", "solde_payable")
+    comptes = ("nb_essms_a_la_cible", "nb_essms_a_confirmer")
+    jours = ("date_convention", "date_debut_projet", "date_vsr", "echeance_indicative", "date_cibles_atteintes")
+    return {
+        "conventions": [
+            {
+                "date_mesure": d,
+                "projet": projet,
+                "porteur": porteur,
+                "regles": _rien(hasard, "2025"),
+                "type": _rien(hasard, hasard.choice(["acquisition", "montee_de_version"])),
+                "portee": _rien(hasard, hasard.choice(["regional", "national"])),
+                "nb_essms": 20,
+                **{c: hasard.randint(0, 10) for c in comptes},
+                **{m: _rien(hasard, Decimal(hasard.randint(0, 100_000_000)) / 100) for m in montants},
+                **{j: _rien(hasard, date(2024, 1, 1) + timedelta(days=hasard.randrange(900))) for j in jours},
+                "delai_indicatif_mois": _rien(hasard, hasard.choice([9, 18])),
+                "mois_ecoules": _rien(hasard, hasard.randint(0, 30)),
+                "solde_exigible": hasard.random() < 0.3,
+            }
+            for d in dates
+            for projet, porteur in porteurs.items()
+        ],
+        "conditions_solde": [
+            {
+                "date_mesure": d,
+                "projet": projet,
+                "condition": condition,
+                "etat": hasard.choice(ETATS_CONDITION),
+                "detail": f"{hasard.randint(2, 20)} ESSMS ne sont pas à la cible.",
+                "nb_essms": hasard.randint(0, 20),
+                "source": "Appels à projets régionaux 2025",
+            }
+            for d in dates
+            for projet in porteurs
+            for condition in CONDITIONS
+        ],
+        "verifications_aptitude": [
+            {
+                "date_mesure": d,
+                "finess_ej": e["finess_ej"],
+                "finess_et": e["finess_et"],
+                "porteur": e["porteur"],
+                "projet": e["projet"],
+                "etat": (etat := hasard.choice(["pret", "bloque"])),
+                "motif": "Taux à 0 : « agenda »." if etat == "bloque" else None,
+            }
+            for d in dates
+            for e in essms
+            if e["type"] == "montee_de_version"
+        ],
     }
 
 
@@ -142,6 +215,7 @@ def _maturin(hasard: Random, essms: dict[str, Any], jour: date) -> dict[str, Any
         "file_active": _rien(hasard, hasard.choice([0, 7, 64, 112, 1999])),
         "file_active_annuelle": _rien(hasard, hasard.choice([0, 7, 64, 112, 1999])),
         "personnes_eligibles": _rien(hasard, hasard.choice([0, 7, 64, 112, 1999])),
+        "projet": essms["projet"],
         "cibles_atteintes": (atteintes := hasard.random() < 0.4),
         "cibles_a_confirmer": not atteintes and hasard.random() < 0.3,
     }

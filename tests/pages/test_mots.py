@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from typographie import espaces
 
 from flows.reception import verification
 from schemas.constats import catalogue
+from schemas.curated import dtypes
 from schemas.depots import TABLES
 from transforms.dire import formats
 from transforms.dire.alertes import ALERTES
@@ -342,6 +345,7 @@ def _mesures(reste: int = 1) -> pl.DataFrame:
                 "fin_fenetre": date(2026, 3, 31),
                 "regles": "2025",
                 "verdict": "non_atteint",
+                "projet": "projet-0",
             }
             for indicateur in ("dossiers_actifs", "projet_personnalise", "agenda")
         ]
@@ -425,6 +429,53 @@ def test_une_liste_s_ecrit_sans_faute(jours: int, reste: int) -> None:
 # --- the page of a porteur ----------------------------------------------------------------------------------------------
 
 
+# « dossiers » has rejected rows.
+_A_CONFIRMER = (
+    _mesures()
+    .head(1)
+    .with_columns(
+        indicateur=pl.lit("mss"),
+        atteint=True,
+        reste_a_faire=pl.lit(0, pl.Int64),
+        verdict=pl.lit("a_confirmer"),
+        statut=pl.lit("source_partielle"),
+    )
+)
+
+
+def _projets(combien: int) -> dict[str, pl.DataFrame]:
+    """The tables of the porteur's projects: `combien` of them."""
+    convention = {
+        "solde": Decimal("10500.00"),
+        "solde_payable": Decimal("9000.50"),
+        "solde_exigible": False,
+        "echeance_indicative": date(2026, 6, 1),
+        "delai_indicatif_mois": 18,
+    }
+    noms = [f"projet-{n}" for n in range(combien)]
+    condition = {"condition": "cibles_usage", "etat": "non_remplie", "detail": "1 ESSMS n'est pas à la cible sur 2."}
+    autres = [{**condition, "condition": c, "etat": "inconnue"} for c in ("service_regulier", "depenses")]
+    aptitude = {"finess_et": E1, "etat": "bloque", "motif": "Taux à 0 : « agenda »."}
+    return {
+        "conventions": pl.DataFrame(
+            [{"projet": n, **convention} for n in noms],
+            schema={"projet": pl.String} | _types("conventions", convention),
+        ),
+        "conditions_solde": pl.DataFrame(
+            [{"projet": n, **c} for n in noms for c in (condition, *autres)],
+            schema={"projet": pl.String} | _types("conditions_solde", condition),
+        ),
+        "verifications_aptitude": pl.DataFrame(
+            [{"projet": n, **aptitude} for n in noms],
+            schema={"projet": pl.String} | _types("verifications_aptitude", aptitude),
+        ),
+    }
+
+
+def _types(table: str, colonnes: Mapping[str, Any]) -> dict[str, Any]:
+    return {c: dtypes(table)[c] for c in colonnes}
+
+
 def page(aujourd_hui: date, combien: int, **autres: Any) -> str:
     """The page of a porteur where everything is counted `combien` times."""
     table = {"dossiers": True, "mss": False}
@@ -438,7 +489,7 @@ def page(aujourd_hui: date, combien: int, **autres: Any) -> str:
         edite_le=NUIT,
         version="v",
         essms=pl.DataFrame({"finess_et": [E1], "raison_sociale": ["IME LES LETCHIS"]}).head(combien),
-        indicateurs=_mesures(max(combien, 1)).head(3 * combien),
+        indicateurs=pl.concat([_mesures(max(combien, 1)), _A_CONFIRMER]).head(4 * combien),
         sources=pl.DataFrame(
             {
                 "finess_et": [E1] * 2,
@@ -450,6 +501,7 @@ def page(aujourd_hui: date, combien: int, **autres: Any) -> str:
             },
             schema_overrides={"derniere_extraction": pl.Date},
         ),
+        projets=_projets(combien),
         listes={E1: f"a_completer_{E1}.csv"},
         fichiers=[fichier] * combien,
         nb_fichiers=2 * combien,

@@ -16,13 +16,22 @@ from test_accessibilite import CHROMIUM, axe, pytestmark  # noqa: F401 - the sam
 from transforms.pages.rapport import pages
 from transforms.pages.rapport.pages import ecrire_statiques
 
-NATURES = {"index.html": "", "essms.html": "", "porteurs/porteur-0.html": "porteurs", "essms/000000007.html": "essms"}
+NATURES = {
+    "index.html": "",
+    "projets.html": "",
+    "aptitude.html": "",
+    "essms.html": "",
+    "porteurs/porteur-0.html": "porteurs",
+    "projets/projet-0.html": "projets",
+    "essms/000000007.html": "essms",
+}
+SANS_COURBE = {"essms.html", "projets.html", "aptitude.html", "projets/projet-0.html"}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     racine = tmp_path_factory.mktemp("rapports")
-    for dossier in ("essms", "porteurs"):
+    for dossier in ("essms", "porteurs", "projets"):
         (racine / dossier).mkdir()
     for chemin, html in pages(region(80, [date(2026, m, 1) for m in (1, 2, 3, 4)])):
         (racine / chemin).write_text(html, encoding="utf-8")
@@ -63,14 +72,14 @@ def test_aucune_faute_d_accessibilite(site: Path, chemin: str, largeur: int, tmp
     assert not demandes
     dessins = re.findall(r'<svg[^>]*role="img"[^>]*aria-label="([^"]+)"', rendu.replace("&nbsp;", " "))
     # Two windows: two sets of bars on the first page, two sets of curves there and on the porteur's.
-    attendus = {"index.html": 4, "essms.html": 0, "porteurs/porteur-0.html": 2}.get(chemin, 1) * len(CIBLES)
+    attendus = {"index.html": 4, "porteurs/porteur-0.html": 2}.get(chemin, int(chemin not in SANS_COURBE)) * len(CIBLES)
     assert len(dessins) == attendus, "one chart per indicator that has a target"
     courbes = [dit for dit in dessins if re.search(r"\d{2}/\d{2}/\d{4} : ", dit)]
     de_sommes = courbes if chemin in ("index.html", "porteurs/porteur-0.html") else []
     assert all(" ESSMS)" in dit and "Panel constant : " in dit for dit in de_sommes)
     assert rendu.count("<small>panel constant : ") == len(de_sommes) == (0 if not de_sommes else 2 * len(CIBLES))
     assert all("Valeurs dans le tableau qui suit." in dit for dit in dessins)
-    assert ('class="filtres"' in rendu) == (chemin in ("essms.html", "porteurs/porteur-0.html"))
+    assert ('class="filtres"' in rendu) == (chemin not in ("index.html", "projets.html", "essms/000000007.html"))
     # The page as the scripts left it: they need not run again.
     fige = re.sub(r"<script.*?</script>", "", rendu, flags=re.DOTALL)
     copie = shutil.copytree(site / "statiques", tmp_path / "statiques").parent

@@ -540,6 +540,11 @@ def test_un_fichier_depose_deux_fois_se_relit_une_fois(tmp_path: Path, monkeypat
     assert [Path(chemin).name for chemin in relus] == ["dossiers_2026-06-01.csv", "sejours_2026-04-01.csv"]
 
 
+def projets_publies(version: Path) -> dict[str, pl.DataFrame]:
+    tables = ("conventions", "conditions_solde", "verifications_aptitude")
+    return {t: pl.read_parquet(version / t / f"date_mesure={D}" / f"{t}.parquet") for t in tables}
+
+
 def test_mille_structures_et_cinq_mille_fichiers(nuitee: Path) -> None:
     version = nuitee / "curated" / "actuel"
     essms = pl.read_parquet(version / "essms" / "essms.parquet").filter(pl.col("finess_et") == E1)
@@ -561,6 +566,7 @@ def test_mille_structures_et_cinq_mille_fichiers(nuitee: Path) -> None:
             essms=multiplier(essms).with_columns(raison_sociale=pl.lit("Établissement d'accueil & de soins " * 3)),
             indicateurs=multiplier(indicateurs),
             sources=multiplier(sources),
+            projets=projets_publies(version),
             listes={numero: f"a_completer_{numero}.csv" for numero in mille["numero"]},
             fichiers=[FichierRecu("f" * 200, NUIT_1, "accepte", ("dossiers",), 1, 1, 0, 0, "accuse_x.html")]
             * FICHIERS_MAX,

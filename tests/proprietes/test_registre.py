@@ -18,7 +18,7 @@ import pytest
 from scenario import deposer, ecrire, fichier_csv, finess, nuit_directe
 
 from flows.reception import verification_registres
-from flows.reception.registres_ars import ouvrir
+from flows.reception.registres_ars import ouvrir_registre
 from flows.reglages import lire_reglages
 from schemas.curated import PAR_DATE
 from transforms import changements
@@ -179,8 +179,10 @@ def test_le_passe_reste_et_ce_qui_change_est_annonce(
     en_place = racine / "raw" / "referentiels" / "projets.csv"
     prochain = tmp_path / "projets.csv"
     ecrire(prochain, en_csv(registre))
-    (verdict,) = verification_registres.verifier([prochain], lire_reglages(racine))
-    trouves = changements.comparer(ouvrir(en_place, lire_projets), ouvrir(prochain, lire_projets))
+    (verdict,) = verification_registres.verifier_registres([prochain], lire_reglages(racine))
+    trouves = changements.comparer_registres(
+        ouvrir_registre(en_place, lire_projets), ouvrir_registre(prochain, lire_projets)
+    )
 
     avant = {jour: _tables(racine / "curated" / "actuel", jour) for jour in (D1, D2)}
     shutil.copyfile(prochain, en_place)
@@ -219,9 +221,12 @@ def test_le_meme_registre_dans_un_autre_ordre_dit_la_meme_chose(publiee: tuple[P
     """No change between a register and itself, whatever the order of its rows; an empty one makes every ESSMS enter."""
     racine, registre = publiee
     ecrire(racine / "autre.csv", en_csv(registre[::-1]))
-    memes = [ouvrir(c, lire_projets) for c in (racine / "raw" / "referentiels" / "projets.csv", racine / "autre.csv")]
-    assert changements.comparer(*memes) == []
-    entrees = changements.comparer(RegistreProjets.vide(), memes[0])
+    memes = [
+        ouvrir_registre(c, lire_projets)
+        for c in (racine / "raw" / "referentiels" / "projets.csv", racine / "autre.csv")
+    ]
+    assert changements.comparer_registres(*memes) == []
+    entrees = changements.comparer_registres(RegistreProjets.vide(), memes[0])
     assert [(c.finess_et, c.quoi, c.du, c.au) for c in entrees] == [
         (numero, changements.AJOUTE, date.min, date.max) for numero in sorted(INSCRITS)
     ]

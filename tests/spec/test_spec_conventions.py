@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pytest
 
+from flows import nuit
 from schemas.curated import CONDITIONS, INDICATEURS, TABLES, dtypes
 from transforms import regles
 from transforms.agregats import suivre_projets
-from transforms.publication import disposer
+from transforms.publication import disposer, ecrire_table
 
 D = date(2026, 4, 1)
 VERDICTS = ("non_opposable", "non_demontre", "sans_objet", "a_confirmer", "non_atteint", "atteint")
@@ -188,7 +191,7 @@ def test_dans_un_projet_a_plusieurs_regles_chaque_essms_suit_les_siennes() -> No
     """50 ESSMS, the thresholds are those of the project: an ESSMS of 2022 gains 11 500 € of equipment, one of 2023 11 000 €."""
     ligne = convention(essms(50, regles=["2023"] * 25 + ["2022"] * 25))
     assert ligne["montant_theorique"] == 345_000 + 25 * 14_500 + 24 * 14_000 + 3_000
-    assert ligne["regles"] == "2022, 2023"
+    assert ligne["regles"] is None
 
 
 def test_la_part_medico_sociale_et_le_centime_impair() -> None:
@@ -457,30 +460,39 @@ def test_un_projet_de_deux_porteurs_n_est_a_aucun() -> None:
 
 def test_au_hasard_rien_n_est_exigible_sans_preuve() -> None:
     """500 projects: `solde_exigible` only where every opposable verdict is `atteint` or `sans_objet`; bounds of amounts."""
-    hasard, exigibles = Random(13), 0
-    for _ in range(500):
-        n = hasard.randint(1, 4)
-        poids = hasard.choice(([1] * 6, [2, 0, 1, 0, 0, 9]))
+    hasard = Random(13)
+    tables, lignes, justifiees, incertains = [], [], [], []
+    for k in range(500):
+        n, projet = hasard.randint(1, 4), f"P{k}"
+        montees = hasard.random() < 0.7
         table = essms(
             n,
-            type=[hasard.choice(("acquisition", "montee_de_version", "montee_de_version", None)) for _ in range(n)]
-            if hasard.random() < 0.3
-            else "montee_de_version",
+            projet=projet,
+            type=["montee_de_version" if montees else hasard.choice(("acquisition", None)) for _ in range(n)],
             regles=[hasard.choice(("2023", "2025")) for _ in range(n)],
             part_medico_sociale=[hasard.choice((None, 0.0, 1.0, round(hasard.random(), 6))) for _ in range(n)],
             date_vsr=hasard.choice((None, D, D + timedelta(1))),
             montant_accorde=hasard.choice((None, None, Decimal(hasard.randint(0, 10**7)) / 100)),
-        )
-        lignes = [
-            (D, f"{i:09d}", indicateur, hasard.choices(VERDICTS, poids)[0], None)
-            for i in range(n)
+        ).with_columns(finess_et=pl.lit(f"{k:04d}") + pl.col("finess_et").str.slice(4))
+        tables.append(table)
+        poids = hasard.choice(([1] * 6, [2, 0, 1, 0, 0, 9]))
+        lignes += [
+            (D, finess, indicateur, hasard.choices(VERDICTS, poids)[0], None)
+            for finess in table["finess_et"]
             for indicateur in INDICATEURS
         ]
-        justifiees = [("P", str(Decimal(hasard.randint(0, 10**7)) / 100), D)] if hasard.random() < 0.8 else []
-        incertains = projets_a(*([(D, "P")] if hasard.random() < 0.1 else []))
-        ligne = convention(table, mesures(lignes), incertains=incertains, depenses=depenses(*justifiees))
-        exigibles += ligne["solde_exigible"]
-        if {v for *_, v, _ in lignes} - {"non_opposable", "atteint", "sans_objet"} or not incertains.is_empty():
+        if hasard.random() < 0.8:
+            justifiees.append((projet, str(Decimal(hasard.randint(0, 10**7)) / 100), D))
+        if hasard.random() < 0.1:
+            incertains.append((D, projet))
+    toutes = pl.concat(tables)
+    faites = suivre(toutes, mesures(lignes), incertains=projets_a(*incertains), depenses=depenses(*justifiees))
+    assert faites["conventions"].height == 500
+    manques = {f for _, f, _, v, _ in lignes if v not in ("non_opposable", "atteint", "sans_objet")}
+    sans_preuve = {*toutes.filter(pl.col("finess_et").is_in(manques))["projet"], *(projet for _, projet in incertains)}
+    connues = {projet: Decimal(montant) for projet, montant, _ in justifiees}
+    for ligne in faites["conventions"].iter_rows(named=True):
+        if ligne["projet"] in sans_preuve:
             assert not ligne["solde_exigible"]
         montant = ligne["montant_theorique"] if ligne["montant_accorde"] is None else ligne["montant_accorde"]
         if montant is None:
@@ -488,10 +500,10 @@ def test_au_hasard_rien_n_est_exigible_sans_preuve() -> None:
             continue
         assert ligne["avance"] + ligne["solde"] == montant
         assert 0 <= ligne["solde"] - ligne["avance"] <= Decimal("0.01")
-        if justifiees:
-            assert ligne["solde_payable"] == max(min(ligne["solde"], Decimal(justifiees[0][1]) - ligne["avance"]), 0)
+        if ligne["projet"] in connues:
+            assert ligne["solde_payable"] == max(min(ligne["solde"], connues[ligne["projet"]] - ligne["avance"]), 0)
         assert not ligne["solde_exigible"] or 0 < ligne["solde_payable"] <= ligne["solde"]
-    assert 40 < exigibles < 300
+    assert 40 < faites["conventions"]["solde_exigible"].sum() < 300
 
 
 # --- calendar ----------------------------------------------------------------------------------------------------
@@ -558,6 +570,24 @@ def test_la_date_des_cibles_est_la_premiere_publiee() -> None:
         ]
         is None
     )
+
+
+def test_l_histoire_est_celle_de_la_version_publiee(tmp_path: Path) -> None:
+    """A version that has measured two dates, the first before these tables; a date measured again counts as it stands now."""
+    vieille, avant = D - timedelta(62), D - timedelta(31)
+    for jour in (vieille, avant):
+        (tmp_path / "indicateurs" / f"date_mesure={jour}").mkdir(parents=True)
+    ecrire_table("conditions_solde", suivre(essms(1, avant))["conditions_solde"], "v", tmp_path, date_mesure=avant)
+    registres: Any = SimpleNamespace(
+        projets=lambda _: SimpleNamespace(incertains=frozenset()),
+        essms=lambda _: essms().drop("date_mesure"),
+        depenses=depenses(),
+    )
+    ce_soir: Any = SimpleNamespace(publiee=tmp_path)
+    manque = {"indicateurs": verdicts(essms(), "non_atteint").drop("date_mesure")}
+    for mesures_, attendue in (({D: manque}, avant), ({avant: manque, D: manque}, None)):
+        faites = nuit.projets_de_la_nuit(ce_soir, registres, mesures_)["conventions"]
+        assert faites.filter(date_mesure=D)["date_cibles_atteintes"].to_list() == [attendue]
 
 
 # --- category, aptitude ------------------------------------------------------------------------------------------

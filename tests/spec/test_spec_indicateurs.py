@@ -201,9 +201,26 @@ def test_reste_a_faire_de_zero(verifier: Verifier) -> None:
     attendu le 2026-04-01
     dossiers_actifs 0/3 0 % manqué reste 3 calcule
     mss 0/3 0 % manqué reste 3
-    alerte VALEUR_NULLE dossiers_actifs, alerte VALEUR_NULLE mss
-    pas d'alerte VALEUR_NULLE dmp
     """)
+
+
+def test_valeur_nulle_parle_de_la_verification_d_aptitude(verifier: Verifier) -> None:
+    """« the three DUI rates supplied and not zero […]. VALEUR_NULLE speaks of it for montee_de_version only, and also where a
+    rate cannot be supplied »: E1 has a rate at 0, one without denominator, one without source; its mss is at 0 too."""
+    verifier(
+        """
+    dossiers | sejours             | mises_a_jour      | projets            | mss
+    E1: D1   | E1: D1 2025-01-01 → | E1: D1 2025-12-01 | E1: D1 PP1 actif → | 2025-12-01 ×9
+    E3: D1   | E3: D1 2025-01-01 → | E3: D1 2025-12-01 | E3: D1 PP1 actif → |
+
+    attendu le 2026-04-01                  | attendu le 2026-04-01
+    E1: dossiers_actifs 0/1, E1: mss 0/1   | E3: dossiers_actifs 0/1, E3: mss 0/1
+    E1: alerte VALEUR_NULLE dossiers_actifs | E3: pas d'alerte VALEUR_NULLE
+    E1: alerte VALEUR_NULLE projet_personnalise, E1: alerte VALEUR_NULLE agenda |
+    E1: pas d'alerte VALEUR_NULLE mss |
+    """,
+        essms="E1 type=montee_de_version\nE3 type=acquisition",
+    )
 
 
 def _opposables(attentes: Mapping[str, str]) -> str:
@@ -217,8 +234,8 @@ def _opposables(attentes: Mapping[str, str]) -> str:
     return entete + "\n".join(lignes)
 
 
-OPPOSABLE = "mss 0/1 0 % manqué reste 1 opposable, dmp 0/1 opposable, cibles_atteintes non, alerte VALEUR_NULLE mss"
-LIBRE = "mss 0/1 0 % manqué reste 1 libre, dmp 0/1 libre, cibles_atteintes oui, pas d'alerte VALEUR_NULLE"
+OPPOSABLE = "mss 0/1 0 % manqué reste 1 opposable, dmp 0/1 opposable, cibles_atteintes non"
+LIBRE = "mss 0/1 0 % manqué reste 1 libre, dmp 0/1 libre, cibles_atteintes oui"
 
 
 def test_exemption_decidee_par_l_ars(verifier: Verifier) -> None:

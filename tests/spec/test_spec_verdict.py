@@ -17,7 +17,7 @@ from typographie import espaces
 from flows import etat, nuit, preuve
 from flows.reglages import lire_reglages
 from transforms.explication import dire, expliquer
-from transforms.preuve import verifier_preuve
+from transforms.preuve import Objet, verifier_preuve
 
 Verifier = Callable[..., Any]
 
@@ -481,7 +481,8 @@ def test_la_nuit_l_etat_et_la_preuve_en_disent_autant(tmp_path: Path) -> None:
     assert (vu.a_la_cible, vu.a_confirmer) == (1, 1)
     assert "À la cible partout : 1 ESSMS ; à confirmer : 1" in espaces(etat.dire(vu, reglages.zone))
     assert "un fichier refusé attend d'être corrigé" in espaces(dire(expliquer(bilan.dossier, ESSMS["E2"])))
-    faite = preuve.constituer(reglages, ESSMS["E2"], D, tmp_path / "preuve.zip", NUIT)
+    zip_ = tmp_path / "preuve.zip"
+    zip_.write_bytes(preuve.constituer(reglages, Objet("finess_et", ESSMS["E2"]), D).remise.octets)
     (tmp_path / "deplie").mkdir()
-    entiere = verifier_preuve(faite.chemin, tmp_path / "deplie")
+    entiere = verifier_preuve(zip_, tmp_path / "deplie")
     assert [d["statut"] for d in entiere.description["depots"] if d["date_extraction"] == "2026-04-10"] == ["refuse"]

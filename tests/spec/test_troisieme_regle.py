@@ -26,7 +26,7 @@ from flows.reglages import lire_reglages
 from flows.verrou import verrou
 from schemas.curated import CLES, INDICATEURS
 from transforms import dictionnaire, regles
-from transforms.preuve import verifier_preuve
+from transforms.preuve import Objet, verifier_preuve
 
 D = date(2031, 4, 1)
 CLE = "0" * 64
@@ -53,6 +53,12 @@ socle = true
 cible_pct = 70
 [indicateurs.eprescription]
 [indicateurs.eparcours]
+[[forfaits]]
+type = "acquisition"
+nature = "usage"
+rang_max = 2
+montant_plein = 9000
+montant_reduit = 1000
 """
 
 # The facts of each ESSMS: five persons. First days of the windows: 1 March, 1 February, 1 January; 1 October 2030.
@@ -198,9 +204,11 @@ def touchees(table: str) -> pl.Expr:
         return pl.lit(False)
     if table == "territoires":
         return pl.col("code").is_in(TERRITOIRES)
+    if table in ("conventions", "conditions_solde"):
+        return pl.col("projet") == PORTEUR
     return (
         pl.col("porteur") == PORTEUR
-        if table in ("porteurs", "financement")
+        if table in ("porteurs", "financement", "conventions")
         else pl.col("finess_et").is_in(NUMEROS).fill_null(False)
     )
 
@@ -258,10 +266,16 @@ def colonnes(texte: str) -> set[str]:
 
 # What bears the name of the rules; what follows from a window, from a target, from what binds, by table.
 NOM = colonnes("""
+conventions: regles
 essms: regles
 essms_mesures: regles
 indicateurs: regles
 maturin_sms: regles
+conditions_solde: source
+""")
+FORFAITS = colonnes("""
+conventions: montant_theorique avance solde
+financement: montant_usage montant_equipement montant_total avance solde
 """)
 FENETRE = colonnes("""
 indicateurs: numerateur denominateur taux atteint reste_a_faire debut_fenetre taux_plancher verdict
@@ -294,7 +308,7 @@ def de_sommes(noms: set[str]) -> set[str]:
 def test_le_reste_est_identique_colonne_pour_colonne(departement: Region, ajouter: Callable[..., None]) -> None:
     """Whoever stays under his rules keeps every published value; for those that change, what follows from the file alone."""
     ajouter()
-    attendus = NOM | FENETRE | CIBLE | OPPOSABLE
+    attendus = NOM | FENETRE | CIBLE | OPPOSABLE | FORFAITS
     assert changements(departement.avant, departement.nuit(basculer(AVANT))) == attendus - de_sommes(attendus)
 
 
@@ -398,16 +412,18 @@ def test_le_nouveau_nom_est_dit_partout(departement: Region, ajouter: Callable[.
     apres = departement.nuit(basculer(AVANT) + "\nMARTINIQUE porteur=neuf regles=2030")
     (message,) = apres["alertes"].filter(code="REFERENTIEL")["message"].to_list()
     assert "« regles » n'est pas lisible (valeurs : 2022, 2023, 2025, 2025-martinique, 2031)" in message
-    assert dictionnaire.markdown().count("Valeurs : `2022`, `2023`, `2025`, `2025-martinique`, `2031`.") == 4
+    assert dictionnaire.markdown().count("Valeurs : `2022`, `2023`, `2025`, `2025-martinique`, `2031`.") == 5
     for table in ("indicateurs", "maturin_sms", "essms"):
         (champ,) = (c for c in dictionnaire.table_schema_publiee(table)["fields"] if c["name"] == "regles")
         assert champ["constraints"]["enum"] == ["2022", "2023", "2025", "2025-martinique", "2031"]
     reglages = lire_reglages(departement.racine)
     for alias in ("E1", "E3"):
         with verrou(reglages.staging):
-            faite = preuve.constituer(reglages, ESSMS[alias], D, tmp_path / f"{alias}.zip", MAINTENANT)
+            faite = preuve.constituer(reglages, Objet("finess_et", ESSMS[alias]), D)
+        zip_ = tmp_path / f"{alias}.zip"
+        zip_.write_bytes(faite.remise.octets)
         (tmp_path / alias).mkdir()
-        verdict = verifier_preuve(faite.chemin, tmp_path / alias)
+        verdict = verifier_preuve(zip_, tmp_path / alias)
         assert verdict.fichiers["regles/2031.toml"].decode() == TEXTE_2031
         assert verdict.description["regles"]["2031"]["sha256"] == hashlib.sha256(TEXTE_2031.encode()).hexdigest()
 

@@ -197,6 +197,18 @@ def test_a_doubt_or_a_lack_is_said_and_the_balance_is_not_exigible() -> None:
     assert ordre == sorted(ordre)
 
 
+@pytest.mark.parametrize(
+    ("convention", "attendu"),
+    [
+        ({"solde_payable": Decimal("0.00")}, "Rien à payer, les dépenses justifiées ne dépassent pas l'avance."),
+        ({"solde_payable": None}, "Les conditions sont remplies, mais le montant n'est pas connu."),
+    ],
+)
+def test_a_balance_that_is_not_exigible_says_why(convention: Mapping[str, Any], attendu: str) -> None:
+    dit = lire(page(attestee([{}], {"solde_exigible": False, **convention})))
+    assert f"Le solde n’est pas exigible à cette mesure. {attendu}" in dit
+
+
 @pytest.mark.parametrize("nombre", [1, 16, 60])
 def test_it_is_one_page_whatever_the_project_and_says_who_is_not_on_it(nombre: int) -> None:
     cas = [{"agenda": ("non_atteint", 10, 40)} if rang % 2 else {} for rang in range(nombre)]

@@ -126,14 +126,14 @@ def test_une_nuit_calme_ne_mesure_rien_deux_fois(tmp_path: Path, comptees: list[
     assert jours(nuitee(racine, date(2026, 4, 11), 5, demandees=(AVRIL,))) == (["04-01"], [])
 
 
-def test_un_depot_tardif_fait_remesurer_les_seules_dates_qu_il_peut_toucher(tmp_path: Path) -> None:
-    """Extracted in January, it is of no window after it; in May, of all (§6.2: a fact counts whatever its extraction)."""
+def test_un_depot_tardif_fait_remesurer_ce_qu_il_peut_toucher_et_ce_qui_suit(tmp_path: Path) -> None:
+    """Extracted in January, it is of no window of May, but §6.6 looks back at the targets of January."""
     racine = region(tmp_path)
     janvier = date(2026, 1, 1)
     nuitee(racine, date(2026, 5, 20), demandees=(janvier, date(2026, 1, 2), MAI))
     nuitee(racine, date(2026, 5, 20), 4)
     deposer_table(racine, "mises_a_jour_2026-01-15.csv", "id_dossier;horodatage\nD2;2025-12-10")
-    assert jours(nuitee(racine, date(2026, 5, 21))) == (["01-01", "05-21"], ["05-01"])
+    assert jours(nuitee(racine, date(2026, 5, 21))) == (["01-01", "05-01", "05-21"], [])
     deposer_table(racine, "mises_a_jour_2026-05-15.csv", "id_dossier;horodatage\nD2;2026-04-20")
     assert jours(nuitee(racine, date(2026, 5, 22))) == (["01-01", "05-01", "05-22"], [])
 
@@ -155,7 +155,7 @@ def test_un_changement_de_registre_fait_remesurer_les_dates_officielles(tmp_path
     assert jours(nuitee(racine, date(2026, 9, 11))) == (["09-11"], ["03-01", "04-01", "08-01", "09-01"])
     with RegistreDepots(lire_reglages(racine).registre) as registre:
         registre.retirer(registre.depots()["recu"][0], "essai", datetime(2026, 9, 11, tzinfo=UTC))
-    assert jours(nuitee(racine, date(2026, 9, 12)))[0] == ["03-01", "04-01", "09-12"]
+    assert jours(nuitee(racine, date(2026, 9, 12)))[0] == ["03-01", "04-01", "08-01", "09-01", "09-12"]
 
 
 def test_des_depenses_font_remesurer_les_dates_qu_elles_concernent(tmp_path: Path) -> None:
@@ -205,12 +205,13 @@ def test_une_publication_d_un_autre_code_est_mesuree_de_nouveau(tmp_path: Path) 
 def test_la_version_qui_a_calcule_une_mesure_officielle_reste(tmp_path: Path) -> None:
     """Its manifest says from which deposits: the evidence of that figure is made from it (§3 `preuve`)."""
     racine = region(tmp_path)
+    projets(racine, f"{REGISTRE} projet=P")
     premiere = nuitee(racine, date(2026, 4, 30)).version  # the 1st of April, and a day between it and that of May
     deposer_table(racine, "mises_a_jour_2026-02-10.csv", "id_dossier;horodatage\nD2;2026-02-08")
     seconde = nuitee(racine, date(2026, 5, 10)).version  # both
-    deposer_table(racine, "mises_a_jour_2026-01-15.csv", "id_dossier;horodatage\nD2;2026-01-10")
+    ecrire(racine / "raw" / "referentiels" / "depenses.csv", "projet;montant;date\nP;1000,50;2026-04-15\n")
     with patch.object(nuit, "conserver", return_value=[]) as conserver:
-        troisieme = nuitee(racine, date(2026, 5, 17)).version  # that of April only
+        troisieme = nuitee(racine, date(2026, 5, 17)).version  # that of May only
         nuitee(racine, date(2026, 5, 18))
     assert premiere not in conserver.call_args.kwargs["citees"]
     assert conserver.call_args.kwargs["citees"] == {seconde, troisieme}

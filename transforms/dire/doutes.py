@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+
+import polars as pl
 
 from transforms.dire.formats import accord, insecables, jour, majuscule
 from transforms.dire.libelles import INDICATEURS, LIGNES_REJETEES, table_a_deposer
@@ -55,6 +57,23 @@ def doutes(mesure: Mapping[str, Any], sources: Iterable[Mapping[str, Any]]) -> l
             *(d for s in lues for d in _de_la_source(s, mesure)),
         ]
     return [Doute(insecables(d.cause), insecables(d.remede)) for d in dits]
+
+
+def causes(
+    indicateurs: pl.DataFrame, sources: pl.DataFrame, necessaires: Mapping[str, Sequence[str]]
+) -> list[tuple[Doute, set[str]]]:
+    """What leaves rates « à confirmer », each with the FINESS that it concerns, those of most ESSMS first.
+
+    `indicateurs`, `sources`: rows of these tables at one date. `necessaires`: see `transforms.agregats.besoins`.
+    """
+    des_sources = {(s["finess_et"], s["table"]): s for s in sources.iter_rows(named=True)}
+    concernes: dict[Doute, set[str]] = {}
+    for mesure in indicateurs.filter(verdict="a_confirmer").iter_rows(named=True):
+        cles = ((mesure["finess_et"], table) for table in necessaires[mesure["indicateur"]])
+        lues = [des_sources[cle] for cle in cles if cle in des_sources]
+        for doute in doutes(mesure, lues):
+            concernes.setdefault(doute, set()).add(mesure["finess_et"])
+    return sorted(concernes.items(), key=lambda c: (-len(c[1]), c[0].cause, c[0].remede))
 
 
 def _sans_personne(mesure: Mapping[str, Any]) -> Iterator[Doute]:

@@ -166,6 +166,10 @@ ETAPES = {
     "dossiers_agenda": "Actifs, avec un événement d'agenda",
 }
 
+# What a vérification d'aptitude finds, and how far a project reaches (§6.6).
+ETATS_APTITUDE = {"pret": "prêt", "bloque": "bloqué"}
+PORTEES = {"regional": "régionale", "national": "nationale"}
+
 TYPES = {"acquisition": "acquisition", "montee_de_version": "montée de version"}
 
 LIGNES_REJETEES: Noms = ("ligne rejetée", "lignes rejetées")
@@ -214,3 +218,23 @@ def dire_etat_de_source(source: Mapping[str, Any], fin_fenetre: date) -> str:
     if etat == "inconnus":
         return accord(source["sejours_inconnus"], "dossier inconnu", "dossiers inconnus")
     return ETATS_SOURCE[etat]
+
+
+def etat_du_solde(convention: Mapping[str, Any], etats: Mapping[str, str]) -> str:
+    """Where the balance of a project stands, in words: the first thing that it waits for (§6.6).
+
+    `convention`: a row of `conventions`. `etats`: condition → its state (table `conditions_solde`).
+    """
+    cibles, service = etats["cibles_usage"], etats["service_regulier"]
+    attentes = {
+        "exigible": convention["solde_exigible"],
+        "cibles d'usage non atteintes": cibles == "non_remplie",
+        "cibles d'usage à confirmer": cibles == "a_confirmer",
+        "aucune cible d'usage à démontrer": cibles == "sans_objet",
+        "service régulier à constater": service not in ("remplie", "sans_objet"),
+        "montant inconnu": convention["solde"] is None,
+        "dépenses à justifier": etats["depenses"] != "remplie",
+    }
+    return next(
+        (dite for dite, vraie in attentes.items() if vraie), "rien à payer, l'avance couvre les dépenses justifiées"
+    )

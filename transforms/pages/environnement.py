@@ -98,6 +98,7 @@ def _environnement() -> Environment:
         "avec_cible": libelles.AVEC_CIBLE,
         "sous_secteurs": libelles.SOUS_SECTEURS,
         "statuts": libelles.STATUTS,
+        "verdicts": libelles.VERDICTS,
         "statuts_depot": libelles.STATUTS_DEPOT,
         "etapes": libelles.ETAPES,
         "etats_source": libelles.ETATS_SOURCE,
@@ -105,5 +106,9 @@ def _environnement() -> Environment:
         "tables": TABLES,
         "alertes_connues": ALERTES,
         "types": libelles.TYPES,
+        "portees": libelles.PORTEES,
+        "conditions_solde": libelles.CONDITIONS,
+        "etats_condition": libelles.ETATS_CONDITION,
+        "etats_aptitude": libelles.ETATS_APTITUDE,
     }
     return environnement

@@ -13,7 +13,7 @@ import polars as pl
 from schemas.curated import SOURCES, VERDICTS
 from transforms.agregats import besoins
 from transforms.dire import libelles
-from transforms.dire.doutes import doutes
+from transforms.dire.doutes import causes
 from transforms.dire.formats import (
     INSECABLE,
     VIDE,
@@ -115,11 +115,13 @@ def _raisons(convention: Ligne, conditions: pl.DataFrame) -> str:
         for c in _dans_l_ordre(conditions)
         if c["etat"] not in _PAYABLES or (c["condition"] == "cibles_usage" and c["etat"] != "remplie")
     ]
+    if convention["solde_payable"] == 0:
+        manquent.append("rien à payer, les dépenses justifiées ne dépassent pas l'avance")
     if manquent:
         return f"{majuscule(' ; '.join(manquent))}."
     if convention["solde_exigible"]:
         return "Les conditions sont remplies d'après les fichiers reçus et le registre de l'agence."
-    return "Les conditions sont remplies, mais rien ne reste à payer ou le montant n'est pas connu."
+    return "Les conditions sont remplies, mais le montant n'est pas connu."
 
 
 def _dans_l_ordre(conditions: pl.DataFrame) -> list[dict[str, Any]]:
@@ -235,7 +237,7 @@ def _reste(tus: Sequence[Ligne]) -> str:
     rangs = Counter(e["rang"] for e in tus)
     parts = [
         f"{milliers(rangs[rang])} {texte}"
-        for rang, texte in enumerate(("qui bloquent", "à confirmer", "à la cible"))
+        for rang, texte in enumerate(("qui bloquent", libelles.VERDICTS["a_confirmer"], "à la cible"))
         if rangs[rang]
     ]
     autres = accord(len(tus), "autre ESSMS n’est pas sur cette page", "autres ESSMS ne sont pas sur cette page")
@@ -244,14 +246,9 @@ def _reste(tus: Sequence[Ligne]) -> str:
 
 def _doutes(tables: Mapping[str, pl.DataFrame]) -> str:
     """What leaves rates to confirm, by cause, those of most ESSMS first; empty without any."""
-    des_sources: dict[str, dict[str, Ligne]] = {}
-    for source in tables["sources"].iter_rows(named=True):
-        des_sources.setdefault(source["finess_et"], {})[source["table"]] = source
     concernes: dict[str, set[str]] = {}
-    for mesure in tables["indicateurs"].filter(verdict="a_confirmer").iter_rows(named=True):
-        necessaires = [des_sources[mesure["finess_et"]][table] for table in besoins()[mesure["indicateur"]]]
-        for doute in doutes(mesure, necessaires):
-            concernes.setdefault(doute.cause, set()).add(mesure["finess_et"])
+    for doute, essms in causes(tables["indicateurs"], tables["sources"], besoins()):
+        concernes.setdefault(doute.cause, set()).update(essms)
     if not concernes:
         return ""
     par_nombre = sorted(concernes, key=lambda cause: (-len(concernes[cause]), cause))

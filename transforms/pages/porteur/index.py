@@ -11,7 +11,8 @@ import polars as pl
 
 from schemas.curated import A_LA_CIBLE, SOURCES
 from schemas.depots import libelle
-from transforms.agregats import compter_a_la_cible
+from transforms.agregats import besoins, compter_a_la_cible
+from transforms.dire.doutes import causes
 from transforms.dire.formats import VIDE, accord, cible, insecables, jour, jour_en_lettres, majuscule, milliers, taux
 from transforms.dire.libelles import (
     AVEC_CIBLE,
@@ -27,6 +28,7 @@ from transforms.dire.libelles import (
 from transforms.dire.texte_sur import dire_texte
 from transforms.pages.environnement import remplir
 from transforms.pages.porteur.delai import Delai
+from transforms.pages.porteur.solde import soldes
 
 ESSMS_MAX = 500
 FICHIERS_MAX = 100
@@ -78,7 +80,8 @@ class Refus:
 class Situation:
     """All that the page of one porteur is made of.
 
-    `essms`, `indicateurs`, `sources`: rows of the published tables for that porteur and date. `listes`: FINESS → file
+    `essms`, `indicateurs`, `sources`: rows of the published tables for that porteur and date; `projets`: those
+    of `conventions`, `conditions_solde` and `verifications_aptitude`. `listes`: FINESS → file
     name of its work list. `fichiers`: the `FICHIERS_MAX` latest of `nb_fichiers`, latest first. `rejets`: those of the
     window with rejected rows. `ecartes`: FINESS set aside in the register. `en_attente`: all are.
     """
@@ -91,6 +94,7 @@ class Situation:
     essms: pl.DataFrame
     indicateurs: pl.DataFrame
     sources: pl.DataFrame
+    projets: Mapping[str, pl.DataFrame]
     listes: Mapping[str, str]
     fichiers: Sequence[FichierRecu]
     nb_fichiers: int
@@ -146,6 +150,11 @@ def page_du_porteur(situation: Situation) -> str:
         ],
         lignes=lignes[:ESSMS_MAX],
         lignes_cachees=len(lignes) - len(lignes[:ESSMS_MAX]),
+        soldes=soldes({**situation.projets, "indicateurs": situation.indicateurs}, noms),
+        doutes=[
+            (majuscule(doute.cause), majuscule(doute.remede), majuscule(_citer(essms, situation.essms.height, noms)))
+            for doute, essms in causes(situation.indicateurs, situation.sources, besoins())
+        ],
         sources=sources(situation, noms),
         fichiers=[(dire_texte(f.nom, 200), f) for f in situation.fichiers],
         fichiers_caches=situation.nb_fichiers - len(situation.fichiers),
@@ -324,12 +333,13 @@ def _cellule(mesure: dict[str, Any] | None) -> tuple[str, str, str]:
     if mesure["taux"] is None:
         return VIDE, "", STATUTS[mesure["statut"]]
     precisions = [f"{milliers(mesure['numerateur'])} sur {milliers(mesure['denominateur'])}"]
-    precisions.append("atteint" if mesure["atteint"] else f"reste {milliers(mesure['reste_a_faire'])}")
-    if mesure["statut"] == "source_partielle":
+    if not mesure["atteint"]:
+        precisions.append(f"reste {milliers(mesure['reste_a_faire'])}")
+    if mesure["statut"] == "source_partielle" and mesure["verdict"] != "a_confirmer":
         precisions.append(STATUTS["source_partielle"])
-    if not mesure["opposable"]:
-        precisions.append(VERDICTS["non_opposable"])
-    ton = "oui" if mesure["atteint"] else "non" if mesure["opposable"] else ""
+    if mesure["verdict"] not in ("non_atteint", None):
+        precisions.append(VERDICTS[mesure["verdict"]])
+    ton = {"atteint": "oui", "non_atteint": "non"}.get(mesure["verdict"], "")
     return taux(mesure["taux"], mesure["cible"]), ton, ", ".join(precisions)
 
 

@@ -13,14 +13,18 @@ from typing import Any
 
 import polars as pl
 
-from schemas.curated import INDICATEURS, SOURCES, TOUS
+from schemas.curated import A_LA_CIBLE, INDICATEURS, SOURCES, TOUS
 from schemas.depots import TABLES
 from transforms import regles
-from transforms.agregats import suivre_panels
+from transforms.agregats import besoins, suivre_panels
+from transforms.dire import libelles
 from transforms.dire.alertes import ALERTES
+from transforms.dire.doutes import Doute, doutes
+from transforms.dire.formats import VIDE, majuscule
 from transforms.dire.libelles import AVEC_CIBLE, table_a_deposer
 from transforms.pages.environnement import remplir, style
 from transforms.pages.rapport.donnees import DATES_MAX, MEDIANE_MIN, Ligne, Tables, lire_version, medianes, par_cle
+from transforms.pages.rapport.projets import ProjetsALaDate
 
 DEPOTS_MONTRES = 15
 # The texts of the tables cannot look like these: their `<` and `"` are escaped.
@@ -35,7 +39,7 @@ def ecrire(version: Path, sortie: Path) -> int:
     """
     nombre = 0
     sortie.mkdir()
-    for dossier in ("porteurs", "essms"):
+    for dossier in ("porteurs", "projets", "essms"):
         (sortie / dossier).mkdir()
     for chemin, contenu in pages(lire_version(version)):
         (sortie / chemin).write_text(contenu, encoding="utf-8")
@@ -61,9 +65,13 @@ def pages(tables: Tables) -> Iterator[tuple[str, str]]:
     vue = _Vue(tables, derniere)
     yield "index.html", _rendre("index", racine="", **commun, **vue.region())
     yield "essms.html", _rendre("liste", racine="", **commun, lignes=[vue.resume(f) for f in essms["finess_et"]])
+    yield "projets.html", _rendre("projets", racine="", **commun, projets=vue.projets.liste())
+    yield "aptitude.html", _rendre("aptitude", racine="", **commun, **vue.aptitude())
     yield "definitions.html", _rendre("definitions", racine="", **commun, **_definitions())
     for porteur in essms["porteur"].unique().sort():
         yield f"porteurs/{porteur}.html", _rendre("porteur", racine="../", **commun, **vue.porteur(porteur))
+    for projet in vue.projets.liste():
+        yield projet["page"], _rendre("projet", racine="../", **commun, **vue.projet(projet))
     for finess in essms["finess_et"]:
         yield f"essms/{finess}.html", _rendre("essms", racine="../", **commun, **vue.essms(finess))
 
@@ -98,6 +106,9 @@ class _Vue:
             maintain_order=True,
         )
         self._alertes_essms = par_cle(self._alertes, "finess_et")
+        self._besoins = besoins()
+        self._noms = {finess: e["raison_sociale"] for finess, e in self._essms.items()}
+        self.projets = ProjetsALaDate(self._du_jour, {e["porteur"]: e["nom_porteur"] for e in self._essms.values()})
         self._panels = par_cle(suivre_panels(tables["indicateurs"]), "porteur")
 
     def _du_jour(self, table: str) -> pl.DataFrame:
@@ -133,6 +144,8 @@ class _Vue:
             "cibles": _cibles(self._mesures.get(finess, {})),
             "historique": _historique(self._historique.get(finess, ()), AVEC_CIBLE),
             "sources": sources,
+            "doutes": [(m["indicateur"], d) for m in self._mesures.get(finess, {}).values() for d in self._doutes(m)],
+            "projet": self.projets.trouver(essms["projet"]),
             "alertes": self._alertes_essms.get(finess, ()),
         }
 
@@ -153,12 +166,52 @@ class _Vue:
             "blocs": list(_par_fenetre(sommes.filter(pl.col("date_mesure") == self._derniere))),
             "courbes": _courbes(sommes, self._panels.get(porteur, ())),
             "financement": financement.row(0, named=True) if len(financement) else None,
+            "projets": self.projets.liste(porteur),
             "fraicheur": [f for t in TABLES for f in self._fraicheur.get((porteur, t), ())],
             "alertes": self._alertes_groupees(porteur),
             "nb_alertes": len(self._alertes.filter(pl.col("porteur") == porteur)),
             "depots": list(depots.head(DEPOTS_MONTRES).iter_rows(named=True)),
             "nb_depots": len(depots),
         }
+
+    def projet(self, projet: Ligne) -> Ligne:
+        """The page of one project (a line of `ProjetsALaDate.liste`)."""
+        membres = [
+            finess
+            for finess, mesures in self._mesures.items()
+            if finess in self._essms and next(iter(mesures.values()))["projet"] == projet["projet"]
+        ]
+        blocages = [
+            {**m, "nom": self._noms[finess] or finess, "cure": self._cure(m)}
+            for finess in membres
+            for m in self._mesures[finess].values()
+            if m["opposable"] and m["verdict"] not in A_LA_CIBLE
+        ]
+        return {
+            "p": projet,
+            "noms": self._noms,
+            "lignes": [self.resume(f) for f in membres],
+            "blocages": sorted(
+                blocages, key=lambda m: (m["reste_a_faire"] is None, m["reste_a_faire"], m["finess_et"])
+            ),
+            "organismes": self.projets.aptitudes(projet=projet["projet"]),
+        }
+
+    def _doutes(self, mesure: Ligne) -> list[Doute]:
+        lues = [s for t in self._besoins[mesure["indicateur"]] for s in self._sources.get((mesure["finess_et"], t), ())]
+        return doutes(mesure, lues)
+
+    def _cure(self, mesure: Ligne) -> str:
+        """Why a target is not shown to be reached, and what would settle it, when units of it are not all that is missing."""
+        if mesure["verdict"] == "a_confirmer":
+            return " ".join(d.phrase for d in self._doutes(mesure))
+        if mesure["taux"] is None:
+            return majuscule(libelles.STATUTS[mesure["statut"]])
+        return VIDE
+
+    def aptitude(self) -> Ligne:
+        """The vérifications d'aptitude of the whole version."""
+        return {"organismes": self.projets.aptitudes(), "noms": self._noms}
 
     def _alertes_groupees(self, porteur: str) -> list[Ligne]:
         """The alerts of a porteur, one line per sentence, with the ESSMS (FINESS, name) it is said of."""

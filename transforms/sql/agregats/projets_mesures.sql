@@ -16,7 +16,7 @@ projets AS (
         e.date_mesure,
         e.projet,
         CASE WHEN COUNT(DISTINCT e.porteur) = 1 THEN MIN(e.porteur) END AS porteur,
-        STRING_AGG(DISTINCT e.regles, ', ' ORDER BY e.regles) AS regles,
+        CASE WHEN COUNT(DISTINCT e.regles) = 1 THEN MIN(e.regles) END AS regles,
         STRING_AGG(DISTINCT t.texte, ' ; ' ORDER BY t.texte) AS textes,
         CASE WHEN COUNT(DISTINCT COALESCE(e.type, '')) = 1 THEN MIN(e.type) END AS type,
         MIN(e.portee) AS portee,
