@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
-from oracle_registre import Essms, Registre, numeros_du_porteur, registre_du
+from oracle_registre import Essms, Registre, registre_du
 
 Ligne = dict[str, Any]
 Personne = tuple[str, str]  # kind of identifier (ins, id_personne, id_dossier) and its value
@@ -931,24 +931,30 @@ class Vue:
     depots: tuple[Depot, ...]
 
 
-def vue(essms: Essms, registre: Registre, lignes: Sequence[Essms], depots: Iterable[Depot]) -> Vue:
+def vue(essms: Essms, registre: Registre, depots: Iterable[Depot]) -> Vue:
     """Give what the measure of one ESSMS reads: "the deposits of the porteur of *D* only" (§4.6).
 
     "Rows of deposits that bear any number of a chain of `finess_precedent` count for the row of that chain valid at *D*."
+    "past measures stay what they were" when a row is added: what is about an ESSMS that is not valid at *D* counts for none.
     """
+    valides = frozenset(x.finess_et for x in registre.valides if x.porteur == essms.porteur)
     actuel = {numero: x for x, numeros in registre.numeros.items() for numero in numeros}
 
     def renumeroter(depot: Depot) -> Depot:
         return replace(
             depot,
-            lignes=tuple({**x, "finess_et": actuel.get(x["finess_et"], x["finess_et"])} for x in depot.lignes),
+            lignes=tuple(
+                {**x, "finess_et": du_jour}
+                for x in depot.lignes
+                if (du_jour := actuel.get(x["finess_et"], x["finess_et"])) in valides
+            ),
             rejets=tuple(None if x is None else actuel.get(x, x) for x in depot.rejets),
         )
 
     return Vue(
         essms,
         tuple(x for x in registre.valides if x.convention == essms.convention),
-        frozenset(actuel.get(x, x) for x in numeros_du_porteur(lignes, essms.porteur)),
+        valides,
         tuple(renumeroter(x) for x in depots if x.porteur == essms.porteur),
     )
 
@@ -1082,7 +1088,7 @@ def mesurer(lignes: Sequence[Essms], depots: Sequence[Depot], d: date, publie: P
     resultat = Resultat()
     registre = registre_du(lignes, d)
     for un in registre.valides:
-        mesures, maturin, alertes = mesurer_essms(vue(un, registre, lignes, depots), d, REGLES[un.regles])
+        mesures, maturin, alertes = mesurer_essms(vue(un, registre, depots), d, REGLES[un.regles])
         resultat.indicateurs.update({(un.finess_et, x): ligne for x, ligne in mesures.items()})
         resultat.maturin[un.finess_et] = maturin
         resultat.alertes |= alertes | alertes_du_passe(un, mesures, publie, d)
