@@ -266,7 +266,6 @@ def colonnes(texte: str) -> set[str]:
 
 # What bears the name of the rules; what follows from a window, from a target, from what binds, by table.
 NOM = colonnes("""
-conventions: regles
 essms: regles
 essms_mesures: regles
 indicateurs: regles

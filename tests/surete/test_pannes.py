@@ -113,9 +113,9 @@ def test_a_night_without_news_opens_what_it_needs(bibliotheque: Path | None, reg
     nuit = chaos.sans_nouvelle(racine, bibliotheque, JOUR.isoformat())
     referentiels = {Path(f).name: nuit.lus[f] for f in nuit.sous("raw/referentiels")}
     # Read, then hashed; the FINESS file is only hashed: its extract is in staging.
-    assert [n for nom, n in referentiels.items() if nom in ("projets.csv", "bal.csv")] == [2, 2]
+    assert [n for nom, n in referentiels.items() if nom in ("projets.csv", "bal.csv", "depenses.csv")] == [2, 2, 2]
     assert [n for nom, n in referentiels.items() if nom.startswith("finess")] == [1]
-    assert len(referentiels) == 3
+    assert len(referentiels) == 4
 
     relus = nuit.sous("raw/depots")
     with RegistreDepots(lire_reglages(racine).registre) as registre:
@@ -131,7 +131,7 @@ def test_a_night_without_news_opens_what_it_needs(bibliotheque: Path | None, reg
     assert len({(f.split("/")[2], (racine / f).read_bytes()) for f in relus}) == len(relus)
     assert all(list((racine / "retours" / f.split("/")[2]).glob("a_completer_*.csv")) for f in relus)
 
-    ailleurs = ("cle", "verrou", "registre.sqlite", "journaux", "prefect", "referentiels", ".reception")
+    ailleurs = ("cle", "verrou", "registre.sqlite", "journaux", "prefect", "referentiels", "restes", ".reception")
     staging = [f.removeprefix("staging/") for f in nuit.sous("staging")]
     # The copy of the register is read, not made again.
     (copie,) = (f for f in staging if f.startswith("depots-"))

@@ -20,7 +20,7 @@ NUIT = datetime(2026, 4, 3, 2, 30, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def region(tmp_path_factory: pytest.TempPathFactory) -> Path:
     racine = tmp_path_factory.mktemp("region") / "data"
-    projets(racine, "E1\nE2")
+    projets(racine, "E1\nE2 type=montee_de_version")
     deposer(racine, "dossiers_2026-04-02.csv", f"finess_et;id_dossier;id_personne\n{ESSMS['E1']};D1;P1\n")
     nuit_directe(racine, [JOUR], NUIT)
     return racine
@@ -32,6 +32,7 @@ def test_every_table_has_a_key_but_the_findings() -> None:
     assert {t: c for t, c in manquantes.items() if c} == {
         "depots": ["membre"],
         "alertes": ["porteur", "finess_et", "indicateur", "table"],
+        "territoires": ["debut_fenetre", "fin_fenetre"],
     }
 
 

@@ -220,10 +220,10 @@ def test_un_terminal_ne_recoit_aucune_commande(racine: Path, capsys: pytest.Capt
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e]", dit)
 
 
-def test_l_aide_et_les_arguments_sont_en_francais(capsys: pytest.CaptureFixture[str]) -> None:
+def test_l_aide_et_les_arguments_sont_en_francais(racine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as fin:
-        _parseur().parse_args(["verifier", "f.csv"])
-    assert fin.value.code == 2 and "il manque : --porteur" in capsys.readouterr().err
+        main(["verifier", str(fichier(racine, ENTETE + BONNES)), "--data", str(racine)])
+    assert fin.value.code == 2 and "Dites de qui sont ces fichiers : --porteur P" in espaces(capsys.readouterr().err)
     options = _parseur().parse_args(["verifier", "a.csv", "b.csv", "--porteur", "p1"])
     assert isinstance(options, Namespace) and [f.name for f in options.fichiers] == ["a.csv", "b.csv"]
 
