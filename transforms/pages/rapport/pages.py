@@ -17,10 +17,8 @@ from schemas.curated import A_LA_CIBLE, INDICATEURS, SOURCES, TOUS
 from schemas.depots import TABLES
 from transforms import regles
 from transforms.agregats import besoins, suivre_panels
-from transforms.dire import libelles
 from transforms.dire.alertes import ALERTES
-from transforms.dire.doutes import Doute, doutes
-from transforms.dire.formats import VIDE, majuscule
+from transforms.dire.doutes import Doute, causes, doutes
 from transforms.dire.libelles import AVEC_CIBLE, table_a_deposer
 from transforms.pages.environnement import remplir, style
 from transforms.pages.rapport.donnees import DATES_MAX, MEDIANE_MIN, Ligne, Tables, lire_version, medianes, par_cle
@@ -176,38 +174,24 @@ class _Vue:
 
     def projet(self, projet: Ligne) -> Ligne:
         """The page of one project (a line of `ProjetsALaDate.liste`)."""
-        membres = [
-            finess
-            for finess, mesures in self._mesures.items()
-            if finess in self._essms and next(iter(mesures.values()))["projet"] == projet["projet"]
-        ]
-        blocages = [
-            {**m, "nom": self._noms[finess] or finess, "cure": self._cure(m)}
-            for finess in membres
-            for m in self._mesures[finess].values()
-            if m["opposable"] and m["verdict"] not in A_LA_CIBLE
-        ]
+        mesures = self._du_jour("indicateurs").filter(projet=projet["projet"])
+        sources = self._du_jour("sources").join(mesures.select("finess_et").unique(), on="finess_et", how="semi")
+        membres = [f for f in mesures["finess_et"].unique().sort() if f in self._essms]
         return {
             "p": projet,
             "noms": self._noms,
-            "lignes": [self.resume(f) for f in membres],
-            "blocages": sorted(
-                blocages, key=lambda m: (m["reste_a_faire"] is None, m["reste_a_faire"], m["finess_et"])
-            ),
+            "essms": sorted((self.resume(f) for f in membres), key=_distance),
+            "a_la_cible": A_LA_CIBLE,
+            "doutes": [
+                (doute, [self._noms.get(f) or f for f in sorted(essms)])
+                for doute, essms in causes(mesures.filter("opposable"), sources, self._besoins)
+            ],
             "organismes": self.projets.aptitudes(projet=projet["projet"]),
         }
 
     def _doutes(self, mesure: Ligne) -> list[Doute]:
         lues = [s for t in self._besoins[mesure["indicateur"]] for s in self._sources.get((mesure["finess_et"], t), ())]
         return doutes(mesure, lues)
-
-    def _cure(self, mesure: Ligne) -> str:
-        """Why a target is not shown to be reached, and what would settle it, when units of it are not all that is missing."""
-        if mesure["verdict"] == "a_confirmer":
-            return " ".join(d.phrase for d in self._doutes(mesure))
-        if mesure["taux"] is None:
-            return majuscule(libelles.STATUTS[mesure["statut"]])
-        return VIDE
 
     def aptitude(self) -> Ligne:
         """The vérifications d'aptitude of the whole version."""
@@ -274,6 +258,13 @@ class _Vue:
             "alertes": list(alertes.iter_rows(named=True)),
             "alertes_generales": self._alertes_essms.get(None, ()),
         }
+
+
+def _distance(essms: Ligne) -> tuple[bool, int, int, str]:
+    """What an ESSMS lacks to be à la cible, the nearest first: those that are come last."""
+    retenues = [m for m in essms["mesures"].values() if m["opposable"] and m["verdict"] not in A_LA_CIBLE]
+    inconnues = sum(m["reste_a_faire"] is None for m in retenues)
+    return not retenues, inconnues, sum(m["reste_a_faire"] or 0 for m in retenues), essms["finess_et"]
 
 
 def _par_fenetre(sommes: pl.DataFrame) -> Iterator[Ligne]:
