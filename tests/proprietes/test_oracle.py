@@ -663,10 +663,15 @@ def test_non_opposable_calcule_tout_de_meme() -> None:
     ],
 )
 def test_presence(indicateur: str, depots: list[Depot], attendu: tuple[int | None, int | None]) -> None:
-    x = ligne(indicateur, *depots)
+    x = mesurer([Essms(E1, "p"), Essms(E2, "p")], depots, D).indicateurs[(E1, indicateur)]
     assert (x["numerateur"], x["denominateur"]) == attendu
     if None in attendu:
         assert (x["statut"], x["taux"], x["atteint"], x["reste_a_faire"]) == ("source_absente", None, None, None)
+
+
+def test_ce_qui_parle_d_une_structure_hors_de_sa_periode_ne_rend_rien_present() -> None:
+    """§4.6 "past measures stay what they were": E2 is not of the porteur at *D*."""
+    assert fraction("dossiers_actifs", DOS, SEJ, MAJ_D_UN_AUTRE) == (None, 1)
 
 
 @pytest.mark.parametrize(
